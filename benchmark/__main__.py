@@ -1,0 +1,97 @@
+"""The command line: ``python -m benchmark COMMAND overrides``, or ``underfire COMMAND overrides``."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+COMMANDS = {
+    "run": "compute one cell of the benchmark, or with -m a sweep of them",
+    "report": "read the records and write tables, figures and verdicts",
+    "select": "choose settings by a fixed rule, from calibration records",
+    "train_classifier": "train a classifier into the store",
+    "train_interpreter": "train an interpreter (and the classifier it explains) into the store",
+}
+
+# Commands that read records take the words of "run" as filters, though these name groups of options there.
+READERS = ("report", "select")
+FILTERS = (
+    "data",
+    "classifier",
+    "interpreter",
+    "probe",
+    "level",
+    "seed",
+    "data_seed",
+    "budget",
+    "split",
+    "experiment",
+)
+
+
+def conf_folder() -> Path:
+    """Where the configuration lies: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / "conf"
+    return inside if inside.is_dir() else here.parent / "conf"
+
+
+def usage() -> str:
+    """What is printed without a command."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
+    return "\n".join(
+        [
+            "underfire: how well do attribution maps stand up to an adversary, and to noise?",
+            "",
+            "usage: python -m benchmark COMMAND [key=value ...] [-m]",
+            "",
+            *lines,
+            "",
+            "python -m benchmark COMMAND --help   lists its options; --cfg job prints the whole configuration",
+        ]
+    )
+
+
+def main() -> None:
+    """Runs one command; exit status 1 where it, or a cell of it, failed; 2 for an unknown command."""
+    arguments = sys.argv[1:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return
+    command = arguments[0]
+    if command not in COMMANDS:
+        print(f"underfire: {command!r} is no command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        raise SystemExit(2)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    os.environ.setdefault("WANDB_SILENT", "true")
+
+    import hydra
+
+    overrides = arguments[1:]
+    if command in READERS:
+        overrides = [f"filter.{each}" if each.partition("=")[0] in FILTERS else each for each in overrides]
+    sys.argv = [sys.argv[0], *overrides]
+
+    def with_command(config):
+        # Lightning's DDP launcher starts this command line again: it has to find the command there.
+        sys.argv.insert(1, command)
+        try:
+            return importlib.import_module(f"benchmark.runners.commands.{command}").main(config)
+        finally:
+            sys.argv.pop(1)
+
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    from benchmark.runners import summary
+
+    if summary.any_failed():
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

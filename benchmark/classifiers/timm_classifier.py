@@ -1,0 +1,102 @@
+"""Any timm network as a classifier of images in [0, 1], with its feature pyramid from the same forward pass."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from benchmark.types import Trunk
+
+
+class TimmClassifier(nn.Module):
+    """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, with timm's own metadata.
+
+    Args:
+        name: a timm model name; unknown ones raise a ValueError that names near ones.
+        num_classes: K.
+        pretrained: download timm's weights (needs the network and matching classes).
+        small_input: the 32-px variant: stride 1 in the first convolution and no max-pool.
+        options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        num_classes: int,
+        pretrained: bool = False,
+        small_input: bool = False,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.name, self.num_classes = name, num_classes
+        self.net = _create(name, num_classes, pretrained, options or {})
+        if small_input:
+            _keep_resolution(self.net, name)
+        metadata = self.net.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(metadata["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(metadata["std"]).view(1, 3, 1, 1), persistent=False)
+        self.to(memory_format=torch.channels_last)
+        self.passes = {"forward": 0, "backward": 0}  # images, for the compute a record tells of
+
+    def _count_backward(self, gradient: Tensor) -> None:
+        self.passes["backward"] += len(gradient)
+
+    def _normalised(self, image_BCHW: Tensor) -> Tensor:
+        normalised = (image_BCHW - self.mean) / self.std
+        self.passes["forward"] += len(image_BCHW)
+        if normalised.requires_grad:
+            normalised.register_hook(self._count_backward)
+        return normalised.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, image_BCHW: Tensor) -> Tensor:
+        """Logits (B, K)."""
+        return self.net(self._normalised(image_BCHW))
+
+    def trunk(self, image_BCHW: Tensor) -> Trunk:
+        """Logits and features of one forward pass; the pyramid has the deepest level of each distinct stride."""
+        final, levels = self.net.forward_intermediates(self._normalised(image_BCHW))
+        deepest = {tuple(level.shape[-2:]): level for level in levels}
+        return Trunk(self.net.forward_head(final), final, list(deepest.values()))
+
+    @torch.no_grad()
+    def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]:
+        """(channels, rows, columns) of every pyramid level, fine to coarse, for square images."""
+        was_training = self.training
+        self.eval()
+        image = torch.zeros(1, 3, image_size, image_size, device=self.mean.device)
+        try:
+            return [tuple(level.shape[1:]) for level in self.trunk(image).pyramid]
+        finally:
+            self.train(was_training)
+
+
+def _create(name: str, num_classes: int, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    if not timm.is_model(name):
+        near = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
+        hint = f"near ones: {', '.join(near)}" if near else "timm.list_models() lists them"
+        raise ValueError(f"classifier.name is {name!r}, which timm {timm.__version__} does not know; {hint}")
+    try:
+        return timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **options)
+    except TypeError as error:
+        raise ValueError(f"timm's {name} does not take classifier.options={options}: {error}") from error
+    except OSError as error:
+        raise OSError(
+            f"the pretrained weights of {name} could not be downloaded ({error}); set classifier.pretrained=false, "
+            "or fetch them once on a machine with a network and set HF_HOME to that cache"
+        ) from error
+
+
+def _keep_resolution(net: nn.Module, name: str) -> None:
+    first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+    if first is None or "maxpool" not in dict(net.named_children()):
+        raise ValueError(
+            f"classifier.small_input=true needs a net that starts with a convolution and a max-pool (a ResNet); "
+            f"{name} does not: set it to false"
+        )
+    first.stride = (1, 1)
+    net.maxpool = nn.Identity()

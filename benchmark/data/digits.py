@@ -1,0 +1,122 @@
+"""The embedded data set: scikit-learn's handwritten digits, composed on natural-looking ground with clutter.
+
+1,797 real scans of 8x8 pixels (Alpaydin & Kaynak, UCI, 1998). Composites are free, scans are not: splits are made by
+scan, also for the clutter, and ``source_id`` is the scan.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from scipy import ndimage
+from sklearn.datasets import load_digits
+
+from benchmark import draws
+from benchmark.data.arrays import ArraySet
+from benchmark.data.canvas import FRAGMENTS, compose
+from benchmark.hashing import content_hash
+from benchmark.versions import FORMAT
+
+log = logging.getLogger("underfire")
+
+TEST_SHARE, CALIBRATION_SHARE, CALIBRATION_LEAST = 0.25, 0.10, 5
+FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
+_CHUNK = 500
+
+
+class Digits:
+    """Digits on a canvas of ``image_size`` pixels, with object masks.
+
+    Args:
+        root: folder of the cache. seed: of the split of scans and of every composite.
+        train, calibration, test: numbers of composites; the first n are the same whatever the number.
+    Raises:
+        ValueError: a canvas below 32 pixels, or a split without a composite.
+    """
+
+    num_classes = 10
+
+    def __init__(
+        self, *, root: str, seed: int, image_size: int = 48, train: int = 8000, calibration: int = 2500, test: int = 4000
+    ) -> None:
+        self.counts = {"train": train, "calibration": calibration, "test": test}
+        if image_size < 32:
+            raise ValueError(f"data.image_size must be at least 32 pixels for a digit to be legible, got {image_size}")
+        if min(self.counts.values()) < 1:
+            raise ValueError(f"every split needs at least one composite, got {self.counts}")
+        self.root, self.seed, self.image_size = Path(root), seed, image_size
+        self.class_names = [str(digit) for digit in range(10)]
+        self._splits: dict[str, ArraySet] = {}
+
+    def split(self, name: str) -> ArraySet:
+        """``train``, ``calibration`` or ``test``, from the cache or made now."""
+        if name not in self.counts:
+            raise ValueError(f"split is train, calibration or test, got {name!r}")
+        if name not in self._splits:
+            arrays = self._cached(name)
+            self._splits[name] = ArraySet(self.class_names, arrays)
+        return self._splits[name]
+
+    def scans(self, name: str) -> np.ndarray:
+        """Indices of the scans of a split: stratified by class, disjoint between splits."""
+        target = load_digits().target
+        rank = draws.permutation(self.seed, "split of scans", len(target)).numpy()
+        chosen = []
+        for digit in range(10):
+            own = np.flatnonzero(target == digit)
+            own = own[np.argsort(rank[own])]
+            test = round(TEST_SHARE * len(own))
+            calibration = test + max(CALIBRATION_LEAST, round(CALIBRATION_SHARE * (len(own) - test)))
+            bounds = {"test": (0, test), "calibration": (test, calibration), "train": (calibration, len(own))}
+            chosen.append(own[slice(*bounds[name])])
+        return np.sort(np.concatenate(chosen))
+
+    def _cached(self, name: str) -> dict[str, torch.Tensor]:
+        count = self.counts[name]
+        spec = {"seed": self.seed, "size": self.image_size, "split": name, "count": count, "format": FORMAT["data"]}
+        path = self.root / f"digits-{name}-{content_hash(spec)}.safetensors"
+        if path.exists():
+            try:
+                return load_file(path)
+            except SafetensorError as error:
+                log.warning("the cache %s is damaged (%s) and is made again", path, error)
+        arrays = make(load_digits().images, load_digits().target, self.scans(name), name, count, self.seed, self.image_size)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial")
+        save_file(arrays, partial)
+        partial.replace(path)
+        return arrays
+
+
+def make(
+    scans: np.ndarray, target: np.ndarray, own: np.ndarray, name: str, count: int, seed: int, size: int
+) -> dict[str, torch.Tensor]:
+    """``count`` composites of the scans ``own``: image uint8, label, sample_id, source_id and mask."""
+    glyphs = torch.from_numpy(np.stack([_glyph(scans[index]) for index in own]))
+    parts: dict[str, list[torch.Tensor]] = {"image": [], "mask": [], "row": []}
+    sample_id = FIRST_ID[name] + torch.arange(count)
+    for key_B in draws.keys(seed, "composite", sample_id).split(_CHUNK):
+        rows = draws.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
+        image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
+        parts["image"].append((image * 255).round().to(torch.uint8))
+        parts["mask"].append(mask)
+        parts["row"].append(rows[:, 0])
+    source_id = torch.from_numpy(own)[torch.cat(parts["row"])]
+    return {
+        "image": torch.cat(parts["image"]),
+        "mask": torch.cat(parts["mask"]),
+        "label": torch.from_numpy(target)[source_id],
+        "sample_id": sample_id,
+        "source_id": source_id,
+    }
+
+
+def _glyph(scan: np.ndarray) -> np.ndarray:
+    """A scan of 8x8 grey values up to 16, enlarged by cubic splines with an empty rim, float32 (40, 40) in [0, 1]."""
+    padded = np.pad(scan / 16.0, 1)
+    return np.clip(ndimage.zoom(padded, 4, order=3, mode="grid-constant", grid_mode=True), 0, 1).astype(np.float32)

@@ -1,0 +1,115 @@
+"""The trained half of RTS: class selector and U-Net decoder over a frozen feature pyramid.
+
+Dabkowski & Gal, "Real Time Image Saliency for Black Box Classifiers", NeurIPS 2017.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ClassSelector(nn.Module):
+    """Keeps of the coarsest features what speaks for one class.
+
+    act(i, j) = sum_k F[k, i, j] e_c[k]; F <- F sigmoid(act - confidence); exists-logits (-s/2, s/2), s = mean act.
+    """
+
+    def __init__(self, num_classes: int, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_classes, channels)
+        nn.init.normal_(self.embedding.weight, std=channels**-0.5)
+
+    def forward(self, top_BChw: Tensor, class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+        act_Bhw = torch.einsum("bchw,bc->bhw", top_BChw, self.embedding(class_B))
+        score_B = act_Bhw.mean(dim=(1, 2))
+        return top_BChw * torch.sigmoid(act_Bhw - confidence)[:, None], torch.stack([-score_B / 2, score_B / 2], 1)
+
+
+class Bottleneck(nn.Module):
+    """Residual bottleneck: 1x1, 3x3, 1x1 at a quarter of the width, beside a 1x1 projection."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        middle = max(channels_out // 4, 1)
+        self.residual = nn.Sequential(
+            nn.Conv2d(channels_in, middle, 1, bias=False),
+            nn.BatchNorm2d(middle),
+            nn.ReLU(),
+            nn.Conv2d(middle, middle, 3, padding=1, bias=False),
+            nn.BatchNorm2d(middle),
+            nn.ReLU(),
+            nn.Conv2d(middle, channels_out, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+        self.shortcut = nn.Sequential(
+            nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.relu(self.residual(features) + self.shortcut(features))
+
+
+class DecoderBlock(nn.Module):
+    """Twice the resolution: conv 3x3, BN, ReLU, PixelShuffle(2), crop to the skip, concatenate it, bottleneck."""
+
+    def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
+        super().__init__()
+        self.up = nn.Sequential(
+            nn.Conv2d(channels_in, 4 * channels_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(4 * channels_out),
+            nn.ReLU(),
+            nn.PixelShuffle(2),
+        )
+        self.merge = Bottleneck(channels_out + channels_skip, channels_out)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        return self.merge(torch.cat([_fit(self.up(coarse), skip.shape[-2:]), skip], dim=1))
+
+
+def _fit(features: Tensor, size: tuple[int, int]) -> Tensor:
+    """Crop to ``size``; a pyramid that rounds down leaves one row or column too few, which is repeated."""
+    rows, columns = size[0] - features.shape[-2], size[1] - features.shape[-1]
+    if rows > 0 or columns > 0:
+        features = F.pad(features, (0, max(columns, 0), 0, max(rows, 0)), mode="replicate")
+    return features[..., : size[0], : size[1]]
+
+
+class MaskingNetwork(nn.Module):
+    """Pyramid and class to map (B, h, w) in [0, 1] and exists-logits (B, 2).
+
+    Args:
+        channels: channels of the pyramid's levels, fine to coarse.
+        blocks: decoder blocks; the map has the resolution of level ``len(channels) - 1 - blocks``.
+        width: channels of the last block, each earlier one has twice as many; null scales with the trunk
+            (a 32nd of its top, at least 16: 256, 128, 64 for a ResNet-50).
+    Raises:
+        ValueError: fewer levels than ``blocks`` + 1.
+    """
+
+    def __init__(self, *, channels: list[int], num_classes: int, blocks: int = 3, width: int | None = None) -> None:
+        super().__init__()
+        if not 1 <= blocks < len(channels):
+            raise ValueError(
+                f"RTS with {blocks} decoder blocks needs a net whose features have at least {blocks + 1} distinct "
+                f"resolutions; this one has {len(channels)} (a plain ViT has one): choose a convolutional or "
+                f"hierarchical net, or interpreter.blocks between 1 and {len(channels) - 1}"
+            )
+        width = width or max(16, channels[-1] // 32)
+        self.selector = ClassSelector(num_classes, channels[-1])
+        self.blocks = nn.ModuleList()
+        current = channels[-1]
+        for level in range(blocks):
+            out = width * 2 ** (blocks - 1 - level)
+            self.blocks.append(DecoderBlock(current, channels[-2 - level], out))
+            current = out
+        self.head = nn.Conv2d(current, 2, 1)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+        features, exists_B2 = self.selector(pyramid[-1], class_B, confidence)
+        for level, block in enumerate(self.blocks):
+            features = block(features, pyramid[-2 - level])
+        a_Bhw, b_Bhw = self.head(features).abs().unbind(1)
+        return a_Bhw / (a_Bhw + b_Bhw + 1e-6), exists_B2

@@ -1,0 +1,75 @@
+"""RTS, the real-time saliency interpreter: one pass of a masking network over a classifier's features gives the map.
+
+RTS^A (RTSA) is the same network; only its training objective differs (lightning_modules.rtsa).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.interpreters.masking_network import MaskingNetwork
+from benchmark.tensors import freeze
+from benchmark.types import Classifier, Explanation
+
+
+class RTS(nn.Module):
+    """g: image (B, 3, H, W) in [0, 1] and class (B,) to map (B, h, w) in [0, 1]; differentiable in the image.
+
+    The encoder is frozen, in eval mode, BatchNorm included. By default it is the very classifier that is explained, so
+    that one forward of its trunk gives logits and map.
+
+    Args:
+        classifier: the network that is explained. encoder: another network for the features (its own class logits are
+            then available to the attack), or None for the classifier itself.
+        image_size: side of the images in pixels, to size the decoder.
+        blocks, width: see MaskingNetwork. confidence: of the class selector, wherever L_map is not being trained.
+    """
+
+    differentiable = True
+
+    def __init__(
+        self,
+        *,
+        classifier: Classifier,
+        image_size: int,
+        encoder: Classifier | None = None,
+        blocks: int = 3,
+        width: int | None = None,
+        confidence: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.classifier = freeze(classifier)
+        self.shared = encoder is None
+        self.encoder = freeze(classifier if encoder is None else encoder)
+        self.confidence = confidence
+        self.masking = MaskingNetwork(
+            channels=[channels for channels, _, _ in self.encoder.pyramid_shapes(image_size)],
+            num_classes=classifier.num_classes,
+            blocks=blocks,
+            width=width,
+        )
+
+    def train(self, mode: bool = True) -> RTS:
+        """Only the masking network ever leaves eval mode."""
+        super().train(mode)
+        self.classifier.eval()
+        self.encoder.eval()
+        return self
+
+    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """Attribution map (B, h, w)."""
+        return self.masking(self.encoder.trunk(image_BCHW).pyramid, class_B, self.confidence)[0]
+
+    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits, map and exists-logits; one trunk forward where the encoder is shared."""
+        trunk = self.encoder.trunk(image_BCHW)
+        logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
+        map_Bhw, exists_B2 = self.masking(trunk.pyramid, class_B, self.confidence)
+        return Explanation(logits_BK, map_Bhw, exists_B2)
+
+    @torch.no_grad()
+    def features(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The classifier's logits (B, K) and the encoder's pyramid, without a graph, for training."""
+        trunk = self.encoder.trunk(image_BCHW)
+        return (trunk.logits_BK if self.shared else self.classifier(image_BCHW)), trunk.pyramid

@@ -1,0 +1,23 @@
+"""What a probe did to the image and to the classifier's decision."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def perturbation(benign_BCHW: Tensor, probed_BCHW: Tensor) -> dict[str, Tensor]:
+    """Size of x' - x per sample: the largest change of a pixel, and the Euclidean norm, in image units."""
+    change = (probed_BCHW - benign_BCHW).flatten(1)
+    return {"linf": change.abs().amax(1), "l2_norm": change.square().sum(1).sqrt()}
+
+
+def decision(logits_BK: Tensor) -> tuple[Tensor, Tensor]:
+    """Predicted class (B,) and its softmax confidence (B,)."""
+    confidence_B, class_B = logits_BK.softmax(1).max(1)
+    return class_B, confidence_B
+
+
+def success(pred_benign_B: Tensor, pred_probe_B: Tensor, goal_B: Tensor) -> Tensor:
+    """Targeted (goal >= 0): classified as the goal. Otherwise: no longer classified as before. (B,) bool."""
+    return torch.where(goal_B >= 0, pred_probe_B == goal_B, pred_probe_B != pred_benign_B)

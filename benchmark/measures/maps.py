@@ -1,0 +1,96 @@
+"""Distances between two attribution maps, per sample, on the interpreter's own grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from benchmark.tensors import at_image_size
+
+
+def l1(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
+    """mean |a - b|, (B,), in [0, 1]."""
+    return (map_Bhw - other_Bhw).abs().flatten(1).mean(1)
+
+
+def l2(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
+    """Root mean square of a - b, (B,), in [0, 1]."""
+    return (map_Bhw - other_Bhw).square().flatten(1).mean(1).sqrt()
+
+
+def overlap(region_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
+    """Intersection over union of boolean regions, (B,), in [0, 1]; two empty ones overlap fully."""
+    intersection = (region_Bhw & other_Bhw).flatten(1).sum(1)
+    union = (region_Bhw | other_Bhw).flatten(1).sum(1)
+    return torch.where(union > 0, intersection / union.clamp(min=1), torch.ones_like(union, dtype=torch.float32))
+
+
+def iou(map_Bhw: Tensor, other_Bhw: Tensor, threshold: float = 0.5) -> Tensor:
+    """Overlap of the maps binarised at ``threshold`` (a pixel at the threshold counts)."""
+    return overlap(map_Bhw >= threshold, other_Bhw >= threshold)
+
+
+def top_region(map_Bhw: Tensor, share: float) -> Tensor:
+    """The round(share h w) pixels of the highest values, (B, h, w) bool; ties go to the lower index."""
+    flat = map_Bhw.flatten(1)
+    count = min(max(round(share * flat.shape[1]), 0), flat.shape[1])
+    order = torch.argsort(flat, dim=1, descending=True, stable=True)[:, :count]
+    return torch.zeros_like(flat, dtype=torch.bool).scatter(1, order, True).view_as(map_Bhw)
+
+
+def topq_iou(map_Bhw: Tensor, other_Bhw: Tensor, share: float = 0.2) -> Tensor:
+    """Overlap of the top ``share`` of pixels, for interpreters whose scale is arbitrary."""
+    return overlap(top_region(map_Bhw, share), top_region(other_Bhw, share))
+
+
+def ssim(map_Bhw: Tensor, other_Bhw: Tensor, size: tuple[int, int]) -> Tensor:
+    """Structural similarity of the maps upsampled to the image, data range 1, (B,)."""
+    maps = (at_image_size(each, size)[:, None] for each in (map_Bhw, other_Bhw))
+    value = structural_similarity_index_measure(*maps, data_range=1.0, reduction="none")
+    return value.reshape(len(map_Bhw))
+
+
+def spearman(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
+    """Spearman's rank correlation over pixels, (B,) in [-1, 1]; NaN where a map is constant."""
+    ranks = [rankdata(each.flatten(1).cpu().numpy(), axis=1) for each in (map_Bhw, other_Bhw)]
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    scale = np.sqrt((a * a).sum(1) * (b * b).sum(1))
+    value = np.divide((a * b).sum(1), scale, out=np.full(len(a), np.nan), where=scale > 0)
+    return torch.from_numpy(value)
+
+
+def centre_shift(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
+    """Distance between the centres of mass, in pixels of the map, (B,); an empty map has its centre in the middle."""
+    return (_centre(map_Bhw) - _centre(other_Bhw)).square().sum(1).sqrt()
+
+
+def _centre(map_Bhw: Tensor) -> Tensor:
+    rows, columns = map_Bhw.shape[1:]
+    weight = map_Bhw + 1e-12
+    mass = weight.sum(dim=(1, 2))
+    row = (weight.sum(2) * torch.arange(rows, device=weight.device)).sum(1) / mass
+    column = (weight.sum(1) * torch.arange(columns, device=weight.device)).sum(1) / mass
+    return torch.stack([row, column], 1)
+
+
+def object_iou(map_Bhw: Tensor, mask_BHW: Tensor) -> Tensor:
+    """Overlap of the object's mask with the map, upsampled to the image and taken at >= 0.5; (B,)."""
+    return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= 0.5, mask_BHW)
+
+
+def compare(benign_Bhw: Tensor, probed_Bhw: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+    """Every distance between benign and probed maps under its column name."""
+    return {
+        "map_l1": l1(benign_Bhw, probed_Bhw),
+        "map_l2": l2(benign_Bhw, probed_Bhw),
+        "map_iou": iou(benign_Bhw, probed_Bhw),
+        "map_topq_iou": topq_iou(benign_Bhw, probed_Bhw),
+        "map_ssim": ssim(benign_Bhw, probed_Bhw, size),
+        "map_spearman": spearman(benign_Bhw, probed_Bhw),
+        "map_shift": centre_shift(benign_Bhw, probed_Bhw),
+        "map_mean_benign": benign_Bhw.flatten(1).mean(1),
+        "map_mean_probe": probed_Bhw.flatten(1).mean(1),
+    }

@@ -1,0 +1,29 @@
+"""How far a map moves when the image is shifted by one pixel and the map is shifted back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmark.measures.maps import l1
+from benchmark.tensors import at_image_size
+from benchmark.types import Interpreter
+
+SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+
+
+def shifted_distance(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, benign_Bhw: Tensor) -> Tensor:
+    """L1 of the benign map to that of every +-1 px shift, (4, B), both upsampled to the image.
+
+    The image is shifted with its edge repeated; the outermost pixel, which the shift made up, is left out.
+    """
+    size = (image_BCHW.shape[-2], image_BCHW.shape[-1])
+    benign_BHW = at_image_size(benign_Bhw, size)
+    distances = []
+    for rows, columns in SHIFTS:
+        padded = torch.nn.functional.pad(image_BCHW, (1, 1, 1, 1), mode="replicate")
+        shifted = padded[..., 1 - rows : 1 - rows + size[0], 1 - columns : 1 - columns + size[1]].contiguous()
+        moved = at_image_size(interpreter(shifted, class_B).detach(), size)
+        back = moved.roll((-rows, -columns), dims=(1, 2))
+        distances.append(l1(benign_BHW[:, 1:-1, 1:-1], back[:, 1:-1, 1:-1]))
+    return torch.stack(distances)

@@ -1,0 +1,50 @@
+"""The objective of ADV2: fool the classifier and its interpreter at once.
+
+l_prd(f(x'), t) + lambda * l_int(g(x'; t), m_t), "Interpretable Deep Learning under Fire", USENIX Security 2020.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.objectives.prediction import prediction_loss
+from benchmark.types import Explanation, Goal
+
+
+def map_loss(map_Bhw: Tensor, goal_Bhw: Tensor) -> Tensor:
+    """l_int = mean over pixels of (g(x'; t) - m_t)^2, per sample (B,), in [0, 1]."""
+    return (map_Bhw - goal_Bhw).square().flatten(1).mean(1)
+
+
+def exists_loss(exists_B2: Tensor) -> Tensor:
+    """Cross-entropy of the selector's exists-logits towards "the class is present", per sample (B,)."""
+    return F.cross_entropy(exists_B2, exists_B2.new_ones(len(exists_B2)).long(), reduction="none")
+
+
+class Joint:
+    """l_prd + lambda * l_int (+ exists_weight * selector), lambda rising linearly from ``weight`` to twice that.
+
+    Args:
+        weight: c, the weight of the map loss at the start of the phase; 2c at its end.
+        exists_weight: weight of the selector's own cross-entropy, where the interpreter has a selector.
+    Raises:
+        ValueError: a weight below zero.
+    """
+
+    needs_map = True
+
+    def __init__(self, *, weight: float, exists_weight: float = 0.0) -> None:
+        if weight < 0 or exists_weight < 0:
+            raise ValueError(f"attack weights must be >= 0, got weight={weight}, exists_weight={exists_weight}")
+        self.weight, self.exists_weight = weight, exists_weight
+
+    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
+        if goal.map_Bhw is None:
+            raise ValueError("a joint objective needs a goal map and got none: give the probe a goal")
+        loss_B = prediction_loss(seen.logits_BK, goal.target_B)
+        if self.weight > 0:
+            loss_B = loss_B + self.weight * (1 + progress) * map_loss(seen.map_Bhw, goal.map_Bhw)
+        if self.exists_weight > 0 and seen.exists_B2 is not None:
+            loss_B = loss_B + self.exists_weight * exists_loss(seen.exists_B2)
+        return loss_B

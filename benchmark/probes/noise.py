@@ -1,0 +1,44 @@
+"""Random noise as a probe: no adversary, a scale calibrated to a misclassification rate."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmark import draws
+from benchmark.types import Interpreter, Probed
+
+KINDS = ("normal", "uniform", "sign")
+
+
+class Noise:
+    """x' = clip_[0,1](x + scale * n), n ~ N(0, 1) ("normal"), U(-1, 1) ("uniform") or a random sign ("sign").
+
+    Args:
+        kind: the distribution. scale: sigma, in image units, >= 0. seed: of the draws.
+    """
+
+    reads_maps = False
+
+    def __init__(self, *, kind: str, scale: float, seed: int) -> None:
+        if kind not in KINDS:
+            raise ValueError(f"probe.kind is one of {', '.join(KINDS)}, got {kind!r}")
+        if not scale >= 0:
+            raise ValueError(f"the noise scale must be >= 0 (in image units), got {scale}")
+        self.kind, self.scale, self.seed = kind, scale, seed
+
+    def perturb(self, image_BCHW: Tensor, id_B: Tensor) -> Tensor:
+        """x' for samples known by their ids."""
+        key_B = draws.keys(self.seed, f"noise {self.kind}", id_B)
+        return (image_BCHW + self.scale * unit_noise(self.kind, key_B, image_BCHW.shape[1:])).clamp(0, 1)
+
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
+        return Probed(self.perturb(image_BCHW, id_B), torch.full_like(class_B, -1))
+
+
+def unit_noise(kind: str, key_B: Tensor, shape: torch.Size) -> Tensor:
+    """n of scale one, (B, *shape)."""
+    if kind == "normal":
+        return draws.normal(key_B, *shape)
+    uniform = 2 * draws.uniform(key_B, *shape) - 1
+    return uniform if kind == "uniform" else torch.where(uniform < 0, -1.0, 1.0)

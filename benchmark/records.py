@@ -1,0 +1,156 @@
+"""Results of record: one folder a cell, with its samples, its pictures and its provenance."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import math
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.numpy import load_file, save
+
+from benchmark.files import make_folder, write_atomic
+from benchmark.hashing import sha256_file
+from benchmark.versions import FORMAT
+
+log = logging.getLogger("underfire")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One cell's folder; the samples and pictures are read when they are asked for."""
+
+    folder: Path
+    cell: dict[str, Any]
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """A row per sample; empty for a failed cell."""
+        path = self.folder / "samples.parquet"
+        return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+    @cached_property
+    def images(self) -> dict[str, np.ndarray]:
+        """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8."""
+        return self._tensors("images")
+
+    @cached_property
+    def maps(self) -> dict[str, np.ndarray]:
+        """``sample_id``, ``benign`` and ``probed`` of the kept samples, float16."""
+        return self._tensors("maps")
+
+    def _tensors(self, name: str) -> dict[str, np.ndarray]:
+        path = self.folder / f"{name}.safetensors"
+        return load_file(path) if path.exists() else {}
+
+
+def write_record(
+    folder: Path, samples: pd.DataFrame, tensors: dict[str, dict[str, np.ndarray]], cell: dict[str, Any]
+) -> None:
+    """Writes a finished cell; cell.json, with the checksums of the rest, comes last.
+
+    Equal content gives equal bytes in every file but cell.json.
+    """
+    make_folder(folder.parent, "paths.results")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    write_atomic(folder / "samples.parquet", _parquet(samples))
+    for name, arrays in tensors.items():
+        content = save({key: np.ascontiguousarray(array) for key, array in sorted(arrays.items())})
+        write_atomic(folder / f"{name}.safetensors", content)
+    sums = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
+    _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
+
+
+def write_failure(folder: Path, cell: dict[str, Any], *, stage: str, error: BaseException) -> None:
+    """Leaves a record that says why a cell failed; one that is done is never overwritten."""
+    if is_done(folder):
+        return
+    make_folder(folder, "paths.results")
+    reason = {"stage": stage, "error": type(error).__name__, "hint": str(error)}
+    _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "failed", "reason": reason, "checksums": {}})
+
+
+def read_record(folder: Path) -> Record:
+    """One record.
+
+    Raises:
+        ValueError: it is damaged; the message names the file.
+    """
+    path = folder / "cell.json"
+    try:
+        cell = json.loads(path.read_text())
+        sums = cell["checksums"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"the record {folder} is damaged: cell.json cannot be read ({error})") from None
+    for name, expected in sums.items():
+        if not (folder / name).is_file() or sha256_file(folder / name) != expected:
+            raise ValueError(f"the record {folder} is damaged: {name} is missing or has changed; run the cell again")
+    return Record(folder, cell)
+
+
+def is_done(folder: Path) -> bool:
+    """Whether the cell's record is there, finished and whole."""
+    if not (folder / "cell.json").exists():
+        return False
+    try:
+        return bool(read_record(folder).cell["status"] == "done")
+    except ValueError as error:
+        log.warning("%s", error)
+        return False
+
+
+def read_records(root: str | Path, **filters: Any) -> list[Record]:
+    """The records below ``root`` whose cell matches every filter (a value or a list of them; None matches all).
+
+    Damaged ones are named in a warning and left out.
+    """
+    found = []
+    for path in sorted(Path(root).glob("*/cell.json")):
+        try:
+            record = read_record(path.parent)
+        except ValueError as error:
+            log.warning("left out: %s", error)
+            continue
+        if all(_matches(record.cell.get(name), wanted) for name, wanted in filters.items()):
+            found.append(record)
+    return found
+
+
+def _matches(value: Any, wanted: Any) -> bool:
+    if wanted is None:
+        return True
+    return value in (wanted if isinstance(wanted, list | tuple | set) else [wanted])
+
+
+def _parquet(samples: pd.DataFrame) -> bytes:
+    table = pa.Table.from_pandas(samples, preserve_index=False).replace_schema_metadata(None)
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd", compression_level=3, write_statistics=False)
+    return buffer.getvalue()
+
+
+def _write_cell(folder: Path, cell: dict[str, Any]) -> None:
+    write_atomic(folder / "cell.json", json.dumps(_plain(cell), indent=1, allow_nan=False).encode())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,106 @@
+"""The report from records alone: no model, no data set, no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.records import Record, read_records
+from benchmark.report.figures import write_figures
+from benchmark.report.groups import IDENTITY, Group, group_records
+from benchmark.report.intervals import RESAMPLES
+from benchmark.report.page import Section, how_to_read, page
+from benchmark.report.table import write_table
+from benchmark.report.tables import Tabulator
+from benchmark.report.tidy import tidy
+from benchmark.report.verdicts import judge, write_verdicts
+
+# Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
+LEFT_OUT = {"budget": "smoke", "split": "calibration"}
+
+
+def build_report(
+    results_root: Path | str,
+    report_root: Path | str,
+    filters: Mapping[str, Any] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Path:
+    """Reads the records under ``results_root`` that pass ``filters`` and writes the report; returns its ``report.md``.
+
+    ``filters`` are fields of cell.json with the value wanted; None stands for any value.
+
+    Written: report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of their own
+    for each group where cells of several groups (data sets, seeds, budgets, versions, settings) were found.
+
+    Raises:
+        ValueError: no finished record passes; says what was looked for, where, and which records there are.
+    """
+    root, out = Path(results_root), Path(report_root)
+    wanted = {name: value for name, value in (filters or {}).items() if value is not None}
+    records, left_out = chosen_records(root, wanted)
+    groups = group_records(records)
+    failed = [record for record in records if record.cell.get("status") != "done"]
+    if not groups:
+        raise ValueError(_nothing_found(root, wanted))
+    out.mkdir(parents=True, exist_ok=True)
+    sections = [
+        _write_group(out, group, group.slug if len(groups) > 1 else "", resamples=resamples, seed=seed)
+        for group in groups
+    ]
+    write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
+    done = [record for record in records if record.cell.get("status") == "done"]
+    tidy(done, resamples=resamples, seed=seed).to_parquet(out / "results.parquet", index=False)
+    path = out / "report.md"
+    path.write_text(page(sections, failed, [how_to_read(seed, resamples), *left_out]), encoding="utf-8")
+    return path
+
+
+def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], list[str]]:
+    """Records that pass the filters, without those that nobody asked for; and a sentence on each kind left out."""
+    records = read_records(root, **filters)
+    notes: list[str] = []
+    for field, value in LEFT_OUT.items():
+        if field in filters:
+            continue
+        kept = [record for record in records if record.cell.get(field) != value]
+        if len(kept) < len(records):
+            count = len(records) - len(kept)
+            notes.append(f"Left out, unless asked for by {field}={value}: {count} of that kind.")
+        records = kept
+    return records, notes
+
+
+def _write_group(out: Path, group: Group, folder: str, *, resamples: int, seed: int) -> Section:
+    verdicts = judge(group, resamples=resamples, seed=seed)
+    tables = Tabulator(group, resamples=resamples, seed=seed).all(verdicts.rows)
+    for table in tables:
+        write_table(out / folder / "tables", table)
+    figures = write_figures(out / folder / "figures", group, verdicts.rows, resamples=resamples, seed=seed)
+    return Section(group, folder, verdicts, tables, figures)
+
+
+def _nothing_found(root: Path, filters: dict[str, Any]) -> str:
+    wanted = ", ".join(f"{name}={value}" for name, value in filters.items()) or "any finished record"
+    usual = ", ".join(f"{field}={value}" for field, value in LEFT_OUT.items() if field not in filters)
+    usual = f" (without {usual}, which must be asked for)" if usual else ""
+    everything = read_records(root) if root.is_dir() else []
+    if not everything:
+        there = "there is no record at all: compute some first, with `python -m benchmark run experiment=observation_8`"
+    else:
+        there = (
+            f"there are {len(everything)} records: {_overview(everything)}. Change the filters to match some of them"
+        )
+    return f"No record to report: looked in {root} for {wanted}{usual}; {there}."
+
+
+def _overview(records: Sequence[Record]) -> str:
+    """'data: digits (27); budget: smoke (27); ...'."""
+    parts = []
+    for field in (*IDENTITY, "interpreter", "probe", "status"):
+        count = Counter(str(record.cell.get(field)) for record in records)
+        parts.append(f"{field}: " + ", ".join(f"{value} ({n})" for value, n in sorted(count.items())))
+    return "; ".join(parts)

@@ -1,0 +1,157 @@
+"""Claim 2 of Observation 8: ADV2 finds maps close to benign on RTS, and cannot on RTSA.
+
+Each interpreter is attacked with itself in the loop, same budget, images and goals. Primary are all attacked samples,
+paired; secondary those where both attacks succeed. PGD stands beside it as a reference, and the same attack at ten
+times the steps says whether the attacker was given enough of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from benchmark.report import rules
+from benchmark.report.pairs import Pairs, own, pair, probe_differences
+from benchmark.report.rows import Row, Subject, claim_row, finite, notes, pair_notes
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+SECONDARY = ("iou_distance", "spearman_distance")
+MANY_STEPS = 10
+NOT_CONVERGED = "not converged"
+NOT_MEASURED = "convergence not measured"
+SUCCESS_DIFFERS = "success differs"
+
+
+def attack_rows(subject: Subject) -> list[Row]:
+    """ADV2 at the stated and at ten times the steps, then PGD as a reference, then the convergence of either cell."""
+    rows: list[Row] = []
+    convergence, verdict_note = _convergence(subject)
+    for factor in (1, MANY_STEPS):
+        cells = subject.cells("adv2", steps_factor=factor)
+        if cells is not None:
+            note = verdict_note if factor == 1 else f"steps x{MANY_STEPS}"
+            rows += _one_attack(subject, cells, "adv2", factor, "primary" if factor == 1 else "convergence", note)
+    cells = subject.cells("pgd")
+    if cells is not None:
+        rows += _one_attack(subject, cells, "pgd", 1, "reference", "PGD does not look at the map")
+    return rows + convergence
+
+
+def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> Row:
+    margins = (-rules.SUCCESS_MARGIN, rules.SUCCESS_MARGIN)
+    comparison = pairs.compare("success", pairs.everyone())
+    verdict = rules.inside(comparison.difference, margins)
+    return claim_row(
+        subject,
+        "attack",
+        role=role,
+        probe=probe,
+        steps_factor=factor,
+        metric="success",
+        population="all",
+        comparison=comparison,
+        verdict=verdict,
+        question=rules.question(margins),
+        note=notes(note, pair_notes(pairs, comparison)),
+    )
+
+
+def _one_attack(
+    subject: Subject, cells: tuple[Record, Record], probe: str, factor: int, role: str, note: str
+) -> list[Row]:
+    pairs = subject.pair(cells)
+    success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
+    differs = SUCCESS_DIFFERS if success["verdict"] not in (rules.HOLDS, rules.TOO_FEW) else ""
+    settings = [f"{name} {mine} against {theirs}" for name, (mine, theirs) in probe_differences(*cells).items()]
+    caveat = notes(note, differs, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
+    both = "secondary" if role == "primary" else role
+    rows = []
+    for metric, population, its_role in (
+        ("map_l1", "all", role),
+        ("map_l1", "both succeed", both),
+        *((metric, "all", both) for metric in SECONDARY),
+    ):
+        chosen_N = pairs.everyone() if population == "all" else pairs.both("success")
+        comparison = pairs.compare(metric, chosen_N)
+        rows.append(
+            claim_row(
+                subject,
+                "attack",
+                role=its_role,
+                probe=probe,
+                steps_factor=factor,
+                metric=metric,
+                population=population,
+                comparison=comparison,
+                verdict=rules.larger(comparison.difference),
+                note=notes(caveat, pair_notes(pairs, comparison)),
+            )
+        )
+    return [*rows, success]
+
+
+def _convergence(subject: Subject) -> tuple[list[Row], str]:
+    """For each of the two interpreters, ten times the steps against the stated steps on the same samples; and the words
+    that belong beside the claim."""
+    rows, moved, missing = [], [], []
+    for interpreter in (subject.reference, subject.interpreter):
+        cells = [subject.group.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
+        if cells[0] is None or cells[1] is None:
+            missing.append(interpreter)
+            continue
+        row, change = _change(subject, interpreter, cells[0], cells[1])
+        rows.append(row)
+        if math.isnan(change) or abs(change) > rules.CONVERGENCE_MARGIN:
+            moved.append(f"{interpreter} {100 * change:+.0f} %")
+    said = f"{NOT_CONVERGED} (map L1 at {MANY_STEPS} times the steps: {', '.join(moved)})" if moved else ""
+    return rows, notes(said, f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "")
+
+
+def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[Row, float]:
+    pairs = pair(many, few, resamples=subject.resamples, seed=subject.seed)
+    comparison = pairs.compare("map_l1", pairs.everyone())
+    margins = (1 - rules.CONVERGENCE_MARGIN, 1 + rules.CONVERGENCE_MARGIN)
+    ratio = comparison.ratio
+    assert ratio is not None  # map_l1 always has one
+    row = claim_row(
+        subject,
+        "attack",
+        role="convergence",
+        probe="adv2",
+        steps_factor=MANY_STEPS,
+        metric=f"map_l1 at {MANY_STEPS} times the steps / at the stated steps, {interpreter}",
+        population="all",
+        comparison=comparison,
+        verdict=rules.inside(ratio, margins),
+        question=f"ratio within [{margins[0]:g}, {margins[1]:g}]",
+        note="" if abs(ratio.value - 1) <= rules.CONVERGENCE_MARGIN else NOT_CONVERGED,
+    )
+    return row, ratio.value - 1
+
+
+def premise_rows(subject: Subject) -> list[Row]:
+    """On RTS itself: ADV2's map L1 is at most half of PGD's. Concerns the reference alone, whatever the objective."""
+    cells = [subject.group.find(subject.reference, probe) for probe in ("adv2", "pgd")]
+    if cells[0] is None or cells[1] is None:
+        return []
+    pairs = pair(cells[0], cells[1], resamples=subject.resamples, seed=subject.seed)
+    comparison = pairs.compare("map_l1", pairs.everyone())
+    assert comparison.ratio is not None
+    success = own(cells[0], "success", resamples=subject.resamples, seed=subject.seed)
+    return [
+        claim_row(
+            subject,
+            "attack",
+            role="premise",
+            probe="adv2",
+            metric="map_l1 of adv2 / of pgd",
+            population="all",
+            comparison=comparison,
+            verdict=rules.inside(comparison.ratio, (-math.inf, rules.PREMISE_RATIO)),
+            question=f"ratio at most {rules.PREMISE_RATIO:g}",
+            note=f"ADV2 succeeds on {finite(success.value)} [{finite(success.low)}, {finite(success.high)}]",
+            interpreter=subject.reference,
+        )
+    ]

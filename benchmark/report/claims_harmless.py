@@ -1,0 +1,61 @@
+"""Claim 3 of Observation 8: on benign inputs RTSA behaves like RTS. An equivalence claim, never "not significant".
+
+It holds iff every 95 % bound lies inside the fixed margins of ``rules.MARGINS``. Distance to the common starting
+point RTS0 is compared with the distance that the equal-budget RTS itself drifted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.report import rules
+from benchmark.report.intervals import Estimate
+from benchmark.report.pairs import Comparison
+from benchmark.report.rows import Row, Subject, claim_row, notes, pair_notes
+
+OPTIONAL = "object_iou"  # only where the data set has masks
+
+
+def harmless_rows(subject: Subject) -> list[Row]:
+    """One row a margin and one that combines them; nothing where a clean cell is missing."""
+    cells = subject.cells("clean")
+    if cells is None:
+        return []
+    pairs = subject.pair(cells)
+    rows, without_masks = [], ""
+    for metric, margins in rules.MARGINS.items():
+        comparison = pairs.compare(metric, pairs.everyone())
+        if metric == OPTIONAL and comparison.difference.n == 0:
+            without_masks = "no object masks"
+            continue
+        rows.append(
+            claim_row(
+                subject,
+                "harmless",
+                role="primary",
+                metric=metric,
+                population="all",
+                comparison=comparison,
+                verdict=rules.inside(comparison.difference, margins),
+                question=rules.question(margins),
+                note=pair_notes(pairs, comparison),
+            )
+        )
+    return [*rows, _overall(subject, rows, without_masks)]
+
+
+def _overall(subject: Subject, rows: list[Row], note: str) -> Row:
+    smallest = min(rows, key=lambda row: row["n"])
+    nothing = Estimate(np.nan, np.nan, np.nan, smallest["n"], smallest["n_sources"])
+    unmeasured = [row["metric"] for row in rows if row["n"] == 0]
+    return claim_row(
+        subject,
+        "harmless",
+        role="overall",
+        metric="all",
+        population="all",
+        comparison=Comparison(nothing, None, np.nan, np.nan),
+        verdict=rules.conjunction([row["verdict"] for row in rows]),
+        question="every bound inside its margins",
+        note=notes(note, f"not measured: {', '.join(unmeasured)}" if unmeasured else ""),
+    )

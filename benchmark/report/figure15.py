@@ -1,0 +1,84 @@
+"""Figure 15: samples that noise makes the classifier get wrong, with each interpreter's map before and after.
+
+Samples are not picked: of those kept in the records, each block shows the first misclassified ones by sample id.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from benchmark.report.groups import Group
+from benchmark.report.headlines import percent
+from benchmark.report.layout import Page
+from benchmark.report.panels import Shown, family, kept, successes
+from benchmark.report.style import name_of, show_image, show_map
+
+SAMPLES = 2
+CAPTION = (
+    "Samples misclassified under noise. Each block shows the first {count} misclassified samples by sample id among "
+    "those kept. Left: the input, clean and noisy, with the prediction before → after. Right: each interpreter's map "
+    "of the clean and the noisy input (for the class predicted on it), on the map's own grid, and the L1 distance "
+    "between the two."
+)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One sample under one noise: what each interpreter made of it."""
+
+    block: str
+    shown: list[Shown | None]
+
+    @property
+    def first(self) -> Shown:
+        return next(shown for shown in self.shown if shown is not None)
+
+
+def _lines(group: Group, names: list[str], count: int) -> list[_Line]:
+    lines = []
+    for probe, level in group.noises:
+        records = [group.find(name, probe, level) for name in names]
+        cells = [kept(record) if record is not None else {} for record in records]
+        there = [cell for cell in cells if cell]
+        for sample in successes(there, count):
+            lines.append(_Line(f"{probe}{percent(level)}", [cell.get(sample) for cell in cells]))
+    return lines
+
+
+def draw(group: Group, count: int = SAMPLES) -> Figure | None:
+    """The figure, or None where no cell kept a misclassified sample."""
+    names = family(group)
+    lines = _lines(group, names, count)
+    if not lines:
+        return None
+    blocks = [(name, list(rows)) for name, rows in itertools.groupby(lines, key=lambda line: line.block)]
+    page = Page(pairs=1 + len(names), rows=len(lines), blocks=len(blocks), top=0.42)
+    page.heading(0, "Input", ("clean", "noisy"))
+    for place, name in enumerate(names, start=1):
+        page.heading(place, f"{name_of(name)} map", ("clean", "noisy"))
+    for block, rows in blocks:
+        page.block_label(block, len(rows))
+        for line in rows:
+            _draw_line(page, line)
+            page.next_row()
+        page.next_block()
+    page.scale()
+    absent = [name for probe, level in group.noises if (name := f"{probe}{percent(level)}") not in dict(blocks)]
+    if absent:
+        page.remark(f"no kept sample is misclassified under {', '.join(absent)}")
+    return page.figure
+
+
+def _draw_line(page: Page, line: _Line) -> None:
+    show_image(page.panel(0, 0), line.first.benign)
+    show_image(page.panel(0, 1), line.first.probed)
+    page.below(0, f"class {line.first.change}")
+    for place, shown in enumerate(line.shown, start=1):
+        if shown is None:
+            continue
+        show_map(page.panel(place, 0), shown.map_benign)
+        show_map(page.panel(place, 1), shown.map_probed)
+        page.below(place, shown.distance)

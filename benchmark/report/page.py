@@ -1,0 +1,137 @@
+"""The page that a person reads: verdicts, figures, tables and provenance of every group, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmark.report.figures import Written
+from benchmark.report.groups import Group, steps_factor_of
+from benchmark.report.headlines import percent
+from benchmark.report.intervals import RESAMPLES
+from benchmark.report.rows import CLAIMS
+from benchmark.report.table import Cell, Table, escape_markdown, markdown
+from benchmark.report.verdicts import Verdicts
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+
+@dataclass(frozen=True)
+class Section:
+    """What was made of one group; ``folder`` is where, relative to the page ("" for beside it)."""
+
+    group: Group
+    folder: str
+    verdicts: Verdicts
+    tables: list[Table]
+    figures: list[Written]
+
+
+def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[str]) -> str:
+    """The whole page."""
+    parts = ["# Report", "", *(f"{note}\n" for note in notes)]
+    for section in sections:
+        parts += _section(section)
+    return "\n".join([*parts, *_failures(failed)]).rstrip() + "\n"
+
+
+def how_to_read(seed: int, resamples: int = RESAMPLES) -> str:
+    """What every interval on the page is."""
+    return (
+        f"Intervals are 95 % percentile bootstrap intervals over sources ({resamples} resamples, seed {seed}); n is "
+        "samples / sources. Differences between interpreters are paired on the same images, goals and draws, and "
+        "taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; every metric of "
+        "every cell: `results.parquet`."
+    )
+
+
+def _section(section: Section) -> list[str]:
+    inside = f"{section.folder}/" if section.folder else ""
+    parts = [f"## {escape_markdown(section.group.title)}", ""]
+    if section.verdicts.headlines:
+        parts += ["### Observation 8", "", _at_a_glance(section.verdicts)]
+        parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
+    for figure in section.figures:
+        parts += [f"### {figure.title}", "", f"![{figure.title}]({inside}figures/{figure.name}.png)", ""]
+        parts += [f"*{escape_markdown(figure.caption)}* [PDF]({inside}figures/{figure.name}.pdf)", ""]
+    shown = [table for table in section.tables if table.name != "verdicts"]
+    if shown:
+        parts += ["### Tables", ""]
+    for table in shown:
+        links = ", ".join(f"[{kind}]({inside}tables/{table.name}.{kind})" for kind in ("csv", "tex"))
+        parts += [markdown(table), links, ""]
+    for table in section.tables:
+        if table.name == "verdicts":
+            parts += _folded(f"All {len(table.rows)} comparisons behind the verdicts", markdown(table))
+    return [*parts, *_provenance(section.group)]
+
+
+def _at_a_glance(verdicts: Verdicts) -> str:
+    objectives = list(dict.fromkeys((line.interpreter, line.objective) for line in verdicts.headlines))
+    found = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
+    rows: list[list[Cell]] = [
+        [f"{number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
+        for claim, number in CLAIMS.items()
+    ]
+    columns = ["claim", *(f"objective: {objective} ({interpreter})" for interpreter, objective in objectives)]
+    return markdown(Table("claims", "Observation 8 by claim and training objective.", columns, rows))
+
+
+def _folded(title: str, body: str) -> list[str]:
+    return ["<details>", f"<summary>{title}</summary>", "", body, "</details>", ""]
+
+
+def _values(records: Sequence[Record], *path: str) -> str:
+    """The distinct values of one field over cells."""
+    found: list[str] = []
+    for record in records:
+        value: Any = record.cell
+        for name in path:
+            value = (value or {}).get(name)
+        text = "unknown" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+        if text not in found:
+            found.append(text)
+    return ", ".join(found)
+
+
+def _provenance(group: Group) -> list[str]:
+    records, key = group.records, group.key
+    seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
+    versions = ", ".join(f"{name} {version}" for name, version in key["versions"].items())
+    about: list[list[Cell]] = [
+        ["data set, split, data seed", f"{key['data']}, {key['split']}, {key['data_seed']}"],
+        ["classifier", f"{key['classifier']}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
+        ["seed", str(key["seed"])],
+        ["budget", str(key["budget"])],
+        ["cells", f"{len(records)}, {seconds:.0f} s in all"],
+        ["device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"],
+        ["versions", versions or "unknown"],
+        ["commit", _values(records, "commit")],
+    ]
+    cells: list[list[Cell]] = []
+    for record in records:
+        cell, counts = record.cell, record.cell.get("counts") or {}
+        probe = f"{cell['probe']}{percent(cell.get('level'))}"
+        probe += f", steps x{steps_factor_of(record)}" if steps_factor_of(record) > 1 else ""
+        spread = (cell.get("facts") or {}).get("benign_spread")
+        size = f"{cell.get('n_samples')} / {cell.get('n_sources')}"
+        time = round(sum((cell.get("seconds") or {}).values()), 1)
+        passes = f"{counts.get('forward', 0)} / {counts.get('backward', 0)}"
+        cells.append([cell["interpreter"], probe, size, spread, f"{time:g}", passes, cell.get("name")])
+    columns = ["interpreter", "probe", "n", "benign spread", "seconds", "forward / backward", "record"]
+    table = Table("cells", "Cells of this section.", columns, cells)
+    table_about = Table("provenance", "What these results were computed with.", ["", "value"], about)
+    return ["### Provenance", "", markdown(table_about), *_folded(f"The {len(records)} cells", markdown(table))]
+
+
+def _failures(failed: Sequence[Record]) -> list[str]:
+    if not failed:
+        return []
+    rows: list[list[Cell]] = []
+    for record in failed:
+        reason = record.cell.get("reason") or {}
+        rows.append([str(record.cell.get("name")), *(str(reason.get(k, "") or "") for k in ("stage", "error", "hint"))])
+    table = Table("failed", "Cells that failed; nothing above rests on them.", ["cell", "stage", "error", "hint"], rows)
+    return ["## Failed cells", "", markdown(table)]

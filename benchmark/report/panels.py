@@ -1,0 +1,65 @@
+"""What a picture figure needs of a cell: the kept images and maps of one sample, and what to write beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmark.report.groups import REFERENCE, Group, is_rtsa
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One sample of one cell: pictures uint8 (3, H, W), maps float16 (h, w), and the row of its figures."""
+
+    benign: np.ndarray
+    probed: np.ndarray
+    map_benign: np.ndarray
+    map_probed: np.ndarray
+    row: Any
+
+    @property
+    def change(self) -> str:
+        """'7 → 1': the prediction before and after."""
+        return f"{int(self.row.pred_benign)} → {int(self.row.pred_probe)}"
+
+    @property
+    def distance(self) -> str:
+        return f"L1 {float(self.row.map_l1):.3f}"
+
+
+def kept(record: Record) -> dict[int, Shown]:
+    """Samples whose pictures and maps the cell kept, by sample id in ascending order."""
+    images, maps = record.images, record.maps
+    if "probed" not in images or "probed" not in maps:
+        return {}
+    table = record.samples.set_index("sample_id")
+    at_image = {int(i): place for place, i in enumerate(images["sample_id"])}
+    at_map = {int(i): place for place, i in enumerate(maps["sample_id"])}
+    return {
+        i: Shown(
+            images["benign"][at_image[i]],
+            images["probed"][at_image[i]],
+            maps["benign"][at_map[i]],
+            maps["probed"][at_map[i]],
+            table.loc[i],
+        )
+        for i in sorted(at_image.keys() & at_map.keys() & set(table.index))
+    }
+
+
+def family(group: Group) -> list[str]:
+    """Interpreters to draw: RTS and its relatives where there are any, else all; four at most, for the page's width."""
+    relatives = [name for name in group.interpreters if name == REFERENCE or is_rtsa(name)]
+    return (relatives or group.interpreters)[:4]
+
+
+def successes(cells: list[dict[int, Shown]], count: int) -> list[int]:
+    """The stated rule of choice: the first samples, by sample id, on which the probe succeeded in every cell shown."""
+    common = sorted(set.intersection(*(set(cell) for cell in cells))) if cells else []
+    return [i for i in common if all(bool(cell[i].row.success) for cell in cells)][:count]

@@ -1,0 +1,204 @@
+"""Which settings an interpreter gets, judged on the calibration split alone.
+
+The rule: the largest paired ADV2 difference in map L1 to the equal-budget RTS, among settings whose claim 3 holds
+there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.records import Record, read_records
+from benchmark.report import rules
+from benchmark.report.claims_attack import attack_rows
+from benchmark.report.claims_harmless import harmless_rows
+from benchmark.report.groups import (
+    REFERENCE,
+    Group,
+    identical_setups,
+    is_rtsa,
+    level_of,
+    steps_factor_of,
+)
+from benchmark.report.headlines import UNMEASURED
+from benchmark.report.intervals import RESAMPLES, Estimate
+from benchmark.report.rows import Row, Subject
+from benchmark.report.settings import differing, flat, settings_of
+from benchmark.report.table import Cell, Table, markdown, write_csv
+
+KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_anchor")
+RULE = "the largest paired ADV2 difference among settings whose claim 3 holds, on the calibration split"
+
+
+@dataclass
+class Candidate:
+    """One setting of one interpreter: its rows of claims 2 and 3."""
+
+    group: Group
+    interpreter: str
+    settings: dict[str, Any]
+    attack: Row | None
+    success: Row | None
+    drift: Row | None
+    harmless: str
+    chosen: bool = False
+
+
+def _setting(record: Record, keys: Sequence[str]) -> dict[str, Any]:
+    config = flat(record.cell.get("config") or {})
+    return {key: config.get(key.removeprefix("config.")) for key in keys}
+
+
+def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
+    """Raises ValueError where two cells of one kind are left that the keys do not tell apart."""
+    kinds: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
+    for record in records:
+        cell = record.cell
+        kinds[cell["interpreter"], cell["probe"], level_of(record), steps_factor_of(record)].append(record)
+    for (interpreter, probe, *_), alike in kinds.items():
+        if len(alike) > 1:
+            differ = differing([settings_of(record) for record in alike]) or ["nothing but their hash"]
+            raise ValueError(
+                f"{len(alike)} cells of interpreter {interpreter} under {probe} cannot be told apart by the settings "
+                f"{', '.join(keys)}: they differ in {', '.join(differ)}. Name one of these too, or filter the records."
+            )
+
+
+def _judged(group: Group, interpreter: str, settings: dict[str, Any], resamples: int, seed: int) -> Candidate:
+    subject = Subject(group, interpreter, resamples=resamples, seed=seed)
+    rows = attack_rows(subject) + harmless_rows(subject)
+
+    def first(**wanted: object) -> Row | None:
+        return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+
+    overall = first(claim="harmless", role="overall")
+    return Candidate(
+        group,
+        interpreter,
+        settings,
+        attack=first(claim="attack", role="primary", metric="map_l1"),
+        success=first(claim="attack", probe="adv2", metric="success", steps_factor=1),
+        drift=first(claim="harmless", metric="reference_l1"),
+        harmless=overall["verdict"] if overall else UNMEASURED,
+    )
+
+
+def candidates(
+    records: Sequence[Record], keys: Sequence[str] = KEYS, *, resamples: int = RESAMPLES, seed: int = 0
+) -> list[Candidate]:
+    """Every setting found among the calibration cells, the chosen one of each interpreter marked.
+
+    ``keys`` are dotted paths into the cells' configuration. The reference RTS of a setting is the one cell that
+    agrees with it in the keys where there are several, else the only one.
+    """
+    calibration = [r for r in records if r.cell.get("split") == "calibration" and r.cell.get("status") == "done"]
+    found: list[Candidate] = []
+    for group in identical_setups(calibration):
+        reference = [record for record in group.records if record.cell["interpreter"] == REFERENCE]
+        settings: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for record in group.records:
+            if is_rtsa(record.cell["interpreter"]):
+                settings[record.cell["interpreter"], str(_setting(record, keys))].append(record)
+        here = []
+        for (interpreter, _), alike in sorted(settings.items(), key=lambda item: item[0]):
+            setting = _setting(alike[0], keys)
+            agreeing = [record for record in reference if _setting(record, keys) == setting]
+            together = [*alike, *(agreeing or reference)]
+            _one_of_each(together, keys)
+            part = Group(group.key, {}, together)
+            here.append(_judged(part, interpreter, setting, resamples, seed))
+        _mark(here)
+        found += here
+    return found
+
+
+def _mark(here: list[Candidate]) -> None:
+    for interpreter in {candidate.interpreter for candidate in here}:
+        fit = [
+            (candidate.attack["difference"], place)
+            for place, candidate in enumerate(here)
+            if candidate.interpreter == interpreter
+            and candidate.harmless == rules.HOLDS
+            and candidate.attack is not None
+            and candidate.attack["difference"] is not None
+        ]
+        if fit:
+            here[max(fit, key=lambda pair: (pair[0], -pair[1]))[1]].chosen = True
+
+
+def _estimate(row: Row | None) -> Cell:
+    if row is None or row["difference"] is None:
+        return None
+    low, high = (float("nan") if row[end] is None else row[end] for end in ("low", "high"))
+    return Estimate(row["difference"], low, high, row["n"], row["n_sources"])
+
+
+def selection_table(found: Sequence[Candidate]) -> Table:
+    """One row a setting."""
+    several = len({candidate.group.title for candidate in found}) > 1
+    keys = list(found[0].settings) if found else []
+    rows: list[list[Cell]] = []
+    for candidate in found:
+        attack = candidate.attack
+        rows.append(
+            [
+                *([candidate.group.title] if several else []),
+                candidate.interpreter,
+                *("none" if value is None else str(value) for value in candidate.settings.values()),
+                _estimate(attack),
+                f"{attack['ratio']:.2f}" if attack and attack["ratio"] is not None else None,
+                attack["verdict"] if attack else UNMEASURED,
+                _estimate(candidate.success),
+                _estimate(candidate.drift),
+                candidate.harmless,
+                "chosen" if candidate.chosen else "",
+            ]
+        )
+    names = [key.split(".")[-1] for key in keys]
+    figures = [
+        "ADV2 map L1, difference",
+        "ratio",
+        "claim 2",
+        "success, difference",
+        "L1 to RTS0, difference",
+        "claim 3",
+    ]
+    none = sorted({c.interpreter for c in found} - {c.interpreter for c in found if c.chosen})
+    caption = f"Chosen: {RULE}. Differences are paired, to the equal-budget RTS; 95 % bootstrap intervals over sources."
+    caption += f" No setting of {', '.join(none)} qualifies." if none else ""
+    return Table("selection", caption, [*(["group"] if several else []), "interpreter", *names, *figures, ""], rows)
+
+
+def build_selection(
+    results_root: Path | str,
+    report_root: Path | str,
+    keys: Sequence[str] = KEYS,
+    filters: Mapping[str, Any] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Path:
+    """Writes selection.md and selection.csv from the calibration records; returns the former.
+
+    Raises:
+        ValueError: there are no calibration cells of an RTSA, or the keys do not tell the cells apart.
+    """
+    wanted = {name: value for name, value in (filters or {}).items() if value is not None}
+    wanted["split"] = "calibration"
+    found = candidates(read_records(Path(results_root), **wanted), keys, resamples=resamples, seed=seed)
+    if not found:
+        raise ValueError(
+            f"No selection to make: looked in {results_root} for finished cells with split=calibration and an "
+            "interpreter rtsa*; compute some first, with `python -m benchmark run -m experiment=aid_selection`."
+        )
+    out = Path(report_root)
+    out.mkdir(parents=True, exist_ok=True)
+    table = selection_table(found)
+    write_csv(out / "selection.csv", table)
+    path = out / "selection.md"
+    path.write_text(markdown(table), encoding="utf-8")
+    return path

@@ -1,0 +1,48 @@
+"""Configurations compared: what two cells were set to, and in what they differ."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+_SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
+
+
+def flat(config: Any, prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": [1]}} -> {"a.b.0": 1}."""
+    if not isinstance(config, dict | list) or not config:
+        return {prefix: config}
+    leaves: dict[str, Any] = {}
+    for key, value in config.items() if isinstance(config, dict) else enumerate(config):
+        leaves.update(flat(value, f"{prefix}.{key}" if prefix else str(key)))
+    return leaves
+
+
+def differing(settings: Sequence[dict[str, Any]]) -> list[str]:
+    """Settings in which the given flat configurations differ. Of settings that vary together (one interpolates the
+    other) the one nearest the top of its group stands for all, and a budget's entry never stands for what it
+    feeds."""
+    together: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for path in sorted({path for leaves in settings for path in leaves}):
+        values = tuple(as_text(leaves.get(path)) for leaves in settings)
+        if len(set(values)) > 1:
+            together[values].append(path)
+    return sorted(
+        min(p, key=lambda path: (path.startswith("budget."), path.count("."), path)) for p in together.values()
+    )
+
+
+def as_text(value: Any) -> str:
+    """A value as something that can be compared and sorted."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def settings_of(record: Record) -> dict[str, Any]:
+    """What was configured, flat, without paths, loggers and devices."""
+    config = record.cell.get("config") or {}
+    return flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}

@@ -1,0 +1,133 @@
+"""A table as data, and as CSV for machines, Markdown for the page and LaTeX (booktabs) for a paper."""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.report.intervals import Estimate
+
+Cell = Estimate | str | int | float | None
+EMPTY = "–"
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+    "−": "$-$",
+    "²": r"\textsuperscript{2}",
+    "σ": r"$\sigma$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """``name`` becomes the file name; every row has one cell a column."""
+
+    name: str
+    caption: str
+    columns: list[str]
+    rows: list[list[Cell]]
+
+
+def number(value: float | int | None) -> str:
+    """Three decimals, or a dash where there is nothing; whole numbers as they are."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return EMPTY
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def lines(cell: Cell) -> list[str]:
+    """A cell as printed: an estimate takes three lines (value, interval, samples / sources), anything else one."""
+    if isinstance(cell, Estimate):
+        if cell.n == 0:
+            return [EMPTY]
+        return [number(cell.value), f"[{number(cell.low)}, {number(cell.high)}]", f"{cell.n} / {cell.n_sources}"]
+    return [number(cell)] if cell is None or isinstance(cell, int | float) else [cell]
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    escaped = "".join(_LATEX.get(character, character) for character in text)
+    return re.sub(r"(?<![\w\]}])-(?=\d)", "$-$", escaped)  # a minus, not a hyphen
+
+
+def escape_markdown(text: str) -> str:
+    """Text that cannot break a table row, nor turn into emphasis, HTML or a link."""
+    for character in "\\|*_`<[":
+        text = text.replace(character, f"\\{character}" if character != "<" else "&lt;")
+    return " ".join(text.split())
+
+
+def markdown(table: Table) -> str:
+    """A pipe table with its caption below."""
+    rows = ["| " + " | ".join(escape_markdown(name) for name in table.columns) + " |"]
+    rows.append("|" + " --- |" * len(table.columns))
+    for row in table.rows:
+        cells = ["<br>".join(escape_markdown(line).replace("\\[", "[") for line in lines(cell)) for cell in row]
+        rows.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*rows, "", f"*{escape_markdown(table.caption)}*", ""])
+
+
+def latex(table: Table) -> str:
+    """A table environment that needs no package but booktabs."""
+    out = [r"\begin{table}", r"\centering", r"\scriptsize", rf"\caption{{{escape_latex(table.caption)}}}"]
+    out += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule"]
+    out += [" & ".join(escape_latex(name) for name in table.columns) + r" \\", r"\midrule"]
+    for row in table.rows:
+        cells = []
+        for cell in row:
+            parts = [escape_latex(line) for line in lines(cell)]
+            # \relax keeps the "[" of an interval from being read as an option of the line break
+            stacked = r"\\\relax ".join(parts)
+            cells.append(parts[0] if len(parts) == 1 else rf"\shortstack[l]{{{stacked}}}")
+        out.append(" & ".join(cells) + r" \\")
+    return "\n".join([*out, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _csv_cells(cell: Cell, is_estimate: bool) -> list[str | int | float]:
+    if is_estimate:
+        if not isinstance(cell, Estimate):
+            return ["" if cell is None else cell, "", "", "", ""]
+        numbers = ["" if math.isnan(x) else float(f"{x:.6g}") for x in (cell.value, cell.low, cell.high)]
+        return [*numbers, cell.n, cell.n_sources]
+    assert not isinstance(cell, Estimate)
+    return ["" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else cell]
+
+
+def write_csv(path: Path, table: Table) -> None:
+    """One column a number: an estimate becomes <name>, <name>_low, <name>_high, <name>_n, <name>_sources."""
+    estimates = [any(isinstance(row[i], Estimate) for row in table.rows) for i in range(len(table.columns))]
+    header: list[str] = []
+    for name, is_estimate in zip(table.columns, estimates, strict=True):
+        header += [name, *(f"{name}_{part}" for part in ("low", "high", "n", "sources"))] if is_estimate else [name]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in table.rows:
+            writer.writerow([part for cell, e in zip(row, estimates, strict=True) for part in _csv_cells(cell, e)])
+
+
+def write_table(folder: Path, table: Table) -> None:
+    """<folder>/<name>.csv, .md and .tex."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_csv(folder / f"{table.name}.csv", table)
+    (folder / f"{table.name}.md").write_text(markdown(table), encoding="utf-8")
+    (folder / f"{table.name}.tex").write_text(latex(table), encoding="utf-8")

@@ -1,0 +1,47 @@
+"""Every metric of every cell in one long table, for people who would rather work with data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report.intervals import RESAMPLES
+from benchmark.report.pairs import own
+
+if TYPE_CHECKING:
+    from benchmark.records import Record
+
+CELL = (
+    *("cell", "name", "data", "classifier", "interpreter", "probe", "level"),
+    *("steps_factor", "seed", "data_seed", "budget", "split"),
+)
+NOT_A_METRIC = ("sample_id", "source_id", "label", "goal", "pred_benign", "pred_probe")
+COLUMNS = (*CELL, "metric", "population", "value", "low", "high", "n", "n_sources")
+
+
+def tidy(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+    """One row a cell, metric and population (all | success | not_success) with the mean, its 95 % interval and n.
+
+    A metric without a single value in a population has no row there; clean cells have the population "all" alone.
+    """
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        samples = record.samples
+        populations: dict[str, np.ndarray | None] = {"all": None}
+        if "success" in samples:
+            success = samples["success"].to_numpy(dtype=bool)
+            populations |= {"success": success, "not_success": ~success}
+        about = {name: record.cell.get(name) for name in CELL}
+        for metric in (name for name in samples if name not in NOT_A_METRIC):
+            for population, chosen in populations.items():
+                if metric == "success" and chosen is not None:
+                    continue
+                estimate = own(record, str(metric), chosen, resamples=resamples, seed=seed)
+                if estimate.n:
+                    numbers = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "n_sources")}
+                    rows.append({**about, "metric": metric, "population": population, **numbers})
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"level": "float64", "steps_factor": "int64"})

@@ -1,0 +1,96 @@
+"""One cell, a straight line: data, classifier, interpreter, probe, measures, record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmark import records
+from benchmark.store import artefact_key
+from benchmark.runners import provenance
+from benchmark.runners.check import check
+from benchmark.runners.views import show_cell
+from benchmark.specs import cell_name, cell_spec
+
+log = logging.getLogger("underfire")
+
+
+def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
+    """Computes the cell that ``config`` describes, unless its record is there and whole; returns the record's folder and
+    what came of it (done | cached).
+
+    Raises:
+        ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
+    """
+    check(config)
+    folder = Path(config["paths"]["results"]) / cell_name(config)
+    if config["force"] is None and records.is_done(folder):
+        log.info("cached  %s", folder.name)
+        return folder, "cached"
+    start = time.perf_counter()
+    try:
+        record = _compute(config, folder)
+    except (ValueError, OSError, ArithmeticError, RuntimeError) as error:
+        cell = provenance.identity(config) | provenance.surroundings(config)
+        records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
+        raise
+    log.info("done    %s  %.1f s  %s", folder.name, time.perf_counter() - start, provenance.one_line(record))
+    show_cell(config, folder)
+    return folder, "done"
+
+
+def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+    # torch and Lightning are imported here, so that a cached cell never pays for them.
+    from hydra.utils import instantiate
+
+    from benchmark.runners.classifier import get_classifier
+    from benchmark.runners.interpreter import get_interpreter, get_reference
+    from benchmark.runners.measure import measure
+    from benchmark.runners.noise import get_probe
+    from benchmark.runners.population import get_population
+    from benchmark.runners.preflight import preflight
+    from benchmark.runners.probed import get_probed
+    from benchmark.runners.spread import get_spread
+    from benchmark.runners.workplace import Workplace
+
+    place = Workplace(config)
+    preflight(place)
+    parts = {name: instantiate(module) for name, module in config["modules"].items()}
+    probing, measuring = config["probe"], config["measure"]
+    classifier = get_classifier(place)
+    everything = get_population(place, classifier, config["split"])
+    population = everything.first(probing["samples"])
+    interpreter = get_interpreter(place, classifier)
+    spread = get_spread(place, interpreter)
+    facts = {"accuracy": everything.accuracy, "benign_spread": spread["spread"]}
+    groups: Any = population.groups(probing["batch_size"])
+    passes = dict(classifier.passes)
+    if probing["module"] is not None:
+        probe, about = get_probe(place, classifier)
+        facts |= about
+        groups = get_probed(place, interpreter, population, probe, parts["probe"])
+    with place.timed("measure"):
+        module = parts["measure"](
+            interpreter=interpreter,
+            reference=get_reference(place, classifier) if probing["module"] is None else None,
+            spread=spread["spread"],
+            blur=place.config["measure"]["blur"],
+            faithful=measuring["faithful_samples"],
+        )
+        samples, pictures = measure(place, module, groups)
+    if probing["level"] is not None:
+        facts["rate_test"] = float(samples["success"].mean())
+    cell = provenance.identity(config) | {
+        "n_samples": len(samples),
+        "n_sources": int(samples["source_id"].nunique()),
+        "artefacts": place.artefacts,
+        "facts": facts,
+        "seconds": {name: round(value, 3) for name, value in place.seconds.items()},
+        "counts": {name: classifier.passes[name] - passes[name] for name in passes},
+        **provenance.surroundings(config),
+    }
+    cell["artefacts"]["spec"] = artefact_key("cell", cell_spec(config))
+    records.write_record(folder, samples, pictures, cell)
+    return cell | {"summary": {"map_l1": samples.get("map_l1"), "success": samples.get("success")}}

@@ -1,0 +1,55 @@
+"""What can be wrong with a configuration, found before anything costly starts and without importing torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+
+def check(config: dict[str, Any]) -> None:
+    """Raises a ValueError or OSError with a sentence for the first mistake found."""
+    probe = config["probe"]
+    if config["split"] not in ("test", "calibration"):
+        raise ValueError(f"split is test or calibration, got {config['split']!r}")
+    if config["force"] not in (None, "cell", "artefact"):
+        raise ValueError(f"force is null, cell or artefact, got {config['force']!r}")
+    level = probe["level"]
+    if level is not None and not 0 < level < 1:
+        raise ValueError(f"probe.level is a misclassification rate between 0 and 1 (0.03, 0.30), got {level}")
+    if probe["batch_size"] < 1 or (probe["samples"] is not None and probe["samples"] < 1):
+        raise ValueError(
+            f"probe.batch_size and probe.samples must be at least 1, got {probe['batch_size']} and {probe['samples']}"
+        )
+    _check_attack(probe)
+    writable(Path(config["paths"]["results"]), "paths.results")
+    writable(Path(config["paths"]["store"]), "paths.store")
+
+
+def _check_attack(probe: dict[str, Any]) -> None:
+    epsilon, step_size, steps = (probe.get(name) for name in ("epsilon", "step_size", "steps"))
+    if epsilon is not None and not 0 <= epsilon <= 1:
+        raise ValueError(
+            f"probe.epsilon is the perturbation budget in [0, 1] (8/255 = 0.031), got {epsilon}"
+            + ("; divide pixel values by 255" if epsilon > 1 else "")
+        )
+    if step_size is not None and not step_size > 0:
+        raise ValueError(f"probe.step_size must be above 0 (1/255 = 0.0039 is usual), got {step_size}")
+    if steps is not None and steps < 0:
+        raise ValueError(f"probe.steps is a number of steps, 0 or more, got {steps}")
+    if (warmup := probe.get("warmup")) is not None and not 0 <= warmup <= steps:
+        raise ValueError(f"probe.warmup is a part of probe.steps ({steps}), got {warmup}")
+
+
+def writable(folder: Path, key: str) -> None:
+    """Makes the folder.
+
+    Raises:
+        OSError: it cannot be made or written to; the message names the configuration key.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{key}={folder} cannot be made ({error.strerror}): set it to a folder you may write to") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(f"{key}={folder} is not writable: set it to a folder you may write to")

@@ -1,0 +1,29 @@
+"""``python -m benchmark report``: tables, figures and verdicts from the records."""
+
+from __future__ import annotations
+
+import logging
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmark.report.build import build_report
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+def main(config: DictConfig) -> None:
+    """Writes the report of the records that match and prints where it is."""
+    resolved = OmegaConf.to_container(config, resolve=True)
+
+    def work() -> str:
+        path = build_report(
+            resolved["paths"]["results"],
+            resolved["paths"]["report"],
+            resolved["filter"],
+            resamples=resolved["resamples"],
+            seed=resolved["bootstrap_seed"],
+        )
+        log.info("report  %s", path)
+        return "done"
+
+    job(resolved, lambda settings: "report", work)

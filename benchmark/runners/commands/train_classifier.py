@@ -1,0 +1,28 @@
+"""``python -m benchmark train_classifier``: one classifier into the store."""
+
+from __future__ import annotations
+
+import logging
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+
+def main(config: DictConfig) -> None:
+    """Trains the configured classifier, or finds it in the store, and tells its accuracy."""
+    resolved = OmegaConf.to_container(config, resolve=True)
+
+    def work() -> str:
+        from benchmark.runners.classifier import get_classifier
+        from benchmark.runners.population import get_population
+        from benchmark.runners.workplace import Workplace
+
+        place = Workplace(resolved)
+        population = get_population(place, get_classifier(place), resolved["split"])
+        log.info("classifier %s: %s accuracy %.4f", place.artefacts["classifier"], resolved["split"], population.accuracy)
+        return "done" if "classifier" in place.made else "cached"
+
+    job(resolved, lambda settings: settings["classifier"]["label"], work)

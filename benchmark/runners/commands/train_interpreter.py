@@ -1,0 +1,29 @@
+"""``python -m benchmark train_interpreter``: one interpreter, and the classifier it explains, into the store."""
+
+from __future__ import annotations
+
+import logging
+
+from omegaconf import DictConfig, OmegaConf
+
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+
+def main(config: DictConfig) -> None:
+    """Trains the configured interpreter stage by stage, or finds it in the store."""
+    resolved = OmegaConf.to_container(config, resolve=True)
+
+    def work() -> str:
+        from benchmark.runners.classifier import get_classifier
+        from benchmark.runners.interpreter import get_interpreter
+        from benchmark.runners.workplace import Workplace
+
+        place = Workplace(resolved)
+        get_interpreter(place, get_classifier(place))
+        for name, key in place.artefacts.items():
+            log.info("%s %s", name, key)
+        return "done" if place.made else "cached"
+
+    job(resolved, lambda settings: settings["interpreter"]["name"], work)

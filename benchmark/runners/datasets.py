@@ -1,0 +1,23 @@
+"""The configured data set, loaded once a process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.utils import instantiate
+
+from benchmark.hashing import content_hash
+from benchmark.specs import data_spec
+from benchmark.types import Data
+
+_loaded: dict[str, Data] = {}
+
+
+def load_data(config: dict[str, Any]) -> Data:
+    """The data set of ``config["data"]``; the last one is kept, so that cells of a sweep share it."""
+    key = content_hash(data_spec(config))
+    if key not in _loaded:
+        _loaded.clear()
+        group = {name: value for name, value in config["data"].items() if name not in ("name", "fingerprint")}
+        _loaded[key] = instantiate(group)
+    return _loaded[key]

@@ -1,0 +1,55 @@
+"""One training under a Lightning Trainer, in the folder of the artefact that it makes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.utils import instantiate
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+
+from benchmark.runners.loggers import History, live_run
+
+
+def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
+    """The configured Trainer, with a progress bar where somebody is looking."""
+    options = {key: value for key, value in config["trainer"].items() if key != "threads"}
+    callbacks: list[Callback] = extra.pop("callbacks", [])
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        callbacks = [*callbacks, RichProgressBar(leave=False)]
+    bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
+    return instantiate(options, callbacks=callbacks, enable_progress_bar=bar, **extra)
+
+
+def fit(
+    config: dict[str, Any],
+    module: pl.LightningModule,
+    loader: Any,
+    folder: Path,
+    *,
+    job: dict[str, Any],
+    epochs: int = -1,
+    steps: int = -1,
+    validation: Any = None,
+) -> dict[str, float]:
+    """Trains ``module`` for so many epochs or steps and returns the last value of everything it logged.
+
+    A checkpoint is kept after every epoch, so that a run that was cut off goes on from there.
+    """
+    if epochs == 0 or steps == 0:
+        return {}
+    history = History(folder / "history.jsonl")
+    with live_run(config, job) as live:
+        trainer = make_trainer(
+            config,
+            max_epochs=epochs,
+            max_steps=steps,
+            default_root_dir=folder,
+            logger=[history, *live],
+            callbacks=[ModelCheckpoint(folder / "checkpoints", filename="last", save_on_train_epoch_end=True)],
+        )
+        last = folder / "checkpoints" / "last.ckpt"
+        trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+    return history.last

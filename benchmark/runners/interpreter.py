@@ -1,0 +1,102 @@
+"""The configured interpreter: its training stages, each an artefact on top of the one before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.utils import instantiate
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.data.batches import epoch_loader
+from benchmark.store import artefact_key
+from benchmark.runners.classifier import get_classifier
+from benchmark.runners.datasets import load_data
+from benchmark.runners.fit import fit
+from benchmark.runners.foreign import WEIGHTS, load_foreign
+from benchmark.runners.workplace import Workplace, seeded
+from benchmark.specs import classifier_spec, stage_specs
+from benchmark.tensors import freeze
+
+
+def build(place: Workplace, classifier: TimmClassifier) -> nn.Module:
+    """The interpreter with fresh weights, seeded."""
+    group = place.config["interpreter"]
+    parts: dict[str, Any] = {"classifier": classifier}
+    if group.get("encoder") is not None:
+        parts["encoder"] = get_classifier(place, group["encoder"], "encoder")
+    with seeded(group["seed"], "interpreter"):
+        interpreter = instantiate(group["network"], image_size=load_data(place.config).image_size, **parts)
+    return interpreter.to(place.device)
+
+
+def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | None = None) -> nn.Module:
+    """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
+    interpreter = build(place, classifier)
+    stages = place.config["interpreter"].get("stages", {})
+    before: Path | None = None
+    for name, spec in stage_specs(place.config):
+
+        def make(folder: Path, name: str = name, before: Path | None = before) -> dict[str, Any]:
+            if name == "checkpoint":
+                return _adopt(place, interpreter, folder)
+            return _train(place, interpreter, stages[name], name, before, folder)
+
+        before = place.artefact("interpreter", f"interpreter {name}", spec, make).path
+        if name == until:
+            break
+    if before is not None:
+        interpreter.masking.load_state_dict(load_file(before / WEIGHTS))
+    return freeze(interpreter)
+
+
+def get_reference(place: Workplace, classifier: TimmClassifier) -> nn.Module | None:
+    """RTS_0, the common starting point of interpreters that have one."""
+    stage = place.config["interpreter"].get("reference")
+    if stage is None or place.config["interpreter"].get("checkpoint") is not None:
+        return None
+    return get_interpreter(place, classifier, until=stage)
+
+
+def _train(
+    place: Workplace, interpreter: nn.Module, stage: dict[str, Any], name: str, before: Path | None, folder: Path
+) -> dict[str, Any]:
+    group = place.config["interpreter"]
+    if before is not None:
+        interpreter.masking.load_state_dict(load_file(before / WEIGHTS))
+    interpreter.masking.requires_grad_(True)
+    module = instantiate(stage["module"], interpreter=interpreter)
+    data = load_data(place.config)
+    metrics = fit(
+        place.config,
+        module,
+        epoch_loader(data.split("train"), stage["batch_size"], seed=group["seed"]),
+        folder,
+        steps=stage["steps"],
+        job={
+            "job_type": "train",
+            "name": f"{group['name']} {name} s{group['seed']}",
+            "id": folder.name.split(".")[0],
+            "tags": [place.config["data"]["name"], place.config["classifier"]["label"], group["name"], name],
+            "config": {key: place.config[key] for key in ("data", "classifier", "interpreter")},
+        },
+    )
+    _save(interpreter, folder)
+    interpreter.to(place.device)
+    return {key: float(value) for key, value in metrics.items()}
+
+
+def _adopt(place: Workplace, interpreter: nn.Module, folder: Path) -> dict[str, Any]:
+    """Somebody else's weights, taken as they are."""
+    checkpoint = place.config["interpreter"]["checkpoint"]
+    classifier = artefact_key("classifier", classifier_spec(place.config))
+    load_foreign(checkpoint, interpreter.masking, "interpreter.checkpoint", classifier=classifier)
+    _save(interpreter, folder)
+    return {"checkpoint": str(checkpoint)}
+
+
+def _save(interpreter: nn.Module, folder: Path) -> None:
+    weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
+    save_file(weights, folder / WEIGHTS)

@@ -1,0 +1,31 @@
+"""One job of a command: what comes of it is noted, and a mistake is told as a sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from benchmark.runners.summary import note_outcome
+
+log = logging.getLogger("underfire")
+
+
+def job(config: dict[str, Any], name: Callable[[dict[str, Any]], str], work: Callable[[], str]) -> None:
+    """Does ``work``, which returns done or cached.
+
+    What people can mend (ValueError, OSError, ArithmeticError) is told in a sentence and ends this job alone; any other
+    error of the libraries below is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
+    """
+    label = "the configured cell"
+    try:
+        label = name(config)
+        status = work()
+    except (ValueError, OSError, ArithmeticError) as error:
+        log.error("failed  %s: %s", label, error)
+        note_outcome(label, "failed", str(error))
+    except RuntimeError as error:
+        log.exception("failed  %s", label)
+        note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
+    else:
+        note_outcome(label, status)

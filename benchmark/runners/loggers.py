@@ -1,0 +1,68 @@
+"""Where a training's metrics go: a history file in the artefact, and a live W&B run beside it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+
+from benchmark.tracking import finish_run, start_run
+
+log = logging.getLogger("underfire")
+
+
+class History(Logger):
+    """Everything that a training logs, a JSON line each time."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path, self.last = path, {}
+
+    name = property(lambda self: "history")
+    version = property(lambda self: 0)
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The configuration stands beside the weights already."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        self.last.update(metrics)
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+
+class LiveRun(Logger):
+    """Lightning's metrics into an open W&B run; the first failure is told once and ends the sending."""
+
+    def __init__(self, run: Any) -> None:
+        super().__init__()
+        self.run, self.broken = run, False
+
+    name = property(lambda self: "wandb")
+    version = property(lambda self: 0)
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """The configuration was sent when the run began."""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        if self.broken:
+            return
+        try:
+            self.run.log({**metrics, "step": step})
+        except Exception as error:  # W&B raises many kinds; whatever it is, the training goes on and the user is told
+            self.broken = True
+            log.warning("W&B stopped taking metrics (%s); the training goes on, history.jsonl has them all", error)
+
+
+@contextmanager
+def live_run(config: dict[str, Any], job: dict[str, Any]) -> Iterator[list[Logger]]:
+    """Lightning loggers for one training: W&B's, or none."""
+    run = start_run(config, job)
+    try:
+        yield [] if run is None else [LiveRun(run)]
+    finally:
+        finish_run(run)

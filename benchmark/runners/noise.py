@@ -1,0 +1,51 @@
+"""The configured noise with its calibrated scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.probes.calibration import calibrate
+from benchmark.runners.population import get_population
+from benchmark.runners.workplace import Workplace
+from benchmark.specs import scale_spec
+from benchmark.types import Probe
+
+
+def get_probe(place: Workplace, classifier: TimmClassifier) -> tuple[Probe, dict[str, Any]]:
+    """The configured probe, and facts about it for the record (noise: the scale and its calibration rate)."""
+    probe = place.config["probe"]
+    if probe["level"] is None:
+        return instantiate(probe["module"]), {}
+    found = get_scale(place, classifier, probe["module"], probe["level"])
+    facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["count"]}
+    return instantiate(probe["module"], scale=found["scale"]), facts
+
+
+def get_scale(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+    """``scale``, ``rate``, ``count`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
+    spec = scale_spec(place.config, module, level)
+    name = f"noise {module['kind']} {level:g}"
+    return place.artefact("scale", name, spec, lambda folder: _calibrate(place, classifier, module, level)).metrics
+
+
+@torch.no_grad()
+def _calibrate(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+    population = get_population(place, classifier, "calibration")
+    batches = list(population.groups(100))
+
+    def rate_at(scale: float) -> float:
+        noise = instantiate(module, scale=scale)
+        wrong = 0
+        for batch in batches:
+            noisy = noise.perturb(batch["image"].to(place.device), batch["sample_id"].to(place.device))
+            noisy = (noisy * 255).round() / 255
+            changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
+            wrong += int(changed[batch["real"]].sum())
+        return wrong / len(population.rows)
+
+    return calibrate(rate_at, level, len(population.rows))._asdict()

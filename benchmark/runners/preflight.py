@@ -1,0 +1,38 @@
+"""Everything a cell needs, put together untrained: what does not fit fails here, before any training starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.utils import instantiate
+
+from benchmark.data.batches import check_labels
+from benchmark.runners import classifier, interpreter
+from benchmark.runners.datasets import load_data
+from benchmark.runners.workplace import Workplace
+from benchmark.tensors import freeze
+
+
+def preflight(place: Workplace) -> None:
+    """Builds the data set, the networks, the training modules and the probe of a cell.
+
+    Raises:
+        ValueError, OSError: the part's own sentence.
+    """
+    config = place.config
+    data = load_data(config)
+    for split in ("train", "calibration", config["split"]):
+        check_labels(data.split(split), data.num_classes)
+    network = freeze(classifier.build(config["classifier"], data.num_classes, pretrained=False)).to(place.device)
+    instantiate(config["classifier"]["training"]["module"], network=network)
+    explained = interpreter.build(place, network)
+    for stage in config["interpreter"].get("stages", {}).values():
+        instantiate(stage["module"], interpreter=explained)
+    _probe(config["probe"])
+
+
+def _probe(settings: dict[str, Any]) -> None:
+    if settings["module"] is None:
+        return
+    scale = {} if settings["level"] is None else {"scale": 0.0}
+    instantiate(settings["module"], **scale)

@@ -1,0 +1,100 @@
+"""Probed images: made once a group under ``Trainer.predict``, kept in the store, read by every interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from benchmark.runners.fit import make_trainer
+from benchmark.runners.population import Population, WithPrediction
+from benchmark.runners.workplace import Workplace
+from benchmark.specs import probed_spec
+from benchmark.tensors import from_bytes
+from benchmark.types import Batch, Probe
+
+
+class GroupWriter(Callback):
+    """Writes what every predict step returns, a file a group, atomically: a cut-off attack goes on where it was."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
+    ) -> None:
+        target = group_file(self.folder, int(batch["group"]))
+        partial = target.with_suffix(".partial")
+        save_file({name: value.cpu().contiguous() for name, value in outputs.items()}, partial)
+        partial.replace(target)
+
+
+class Unwritten:
+    """The groups that have no file yet."""
+
+    def __init__(self, groups: WithPrediction, folder: Path) -> None:
+        self.groups, self.folder = groups, folder
+        self.missing = [number for number in range(len(groups)) if not group_file(folder, number).exists()]
+
+    def __len__(self) -> int:
+        return len(self.missing)
+
+    def __iter__(self) -> Iterator[Batch]:
+        missing = set(self.missing)
+        for number, batch in enumerate(self.groups):
+            if number in missing:
+                yield batch
+
+
+class WithProbed:
+    """Fixed groups of a population, each batch with its ``probed`` images and ``goal``."""
+
+    def __init__(self, groups: WithPrediction, folder: Path) -> None:
+        self.groups, self.folder = groups, folder
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for number, batch in enumerate(self.groups):
+            saved = load_file(group_file(self.folder, number))
+            place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
+            rows = torch.tensor([place[sample] for sample in batch["sample_id"].tolist()])
+            yield {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
+
+
+def group_file(folder: Path, number: int) -> Path:
+    """Where the images of one group lie."""
+    return folder / f"group-{number:06d}.safetensors"
+
+
+def get_probed(
+    place: Workplace, interpreter: nn.Module, population: Population, probe: Probe, lit_probe: Any
+) -> WithProbed:
+    """The population's groups with their probed images, from the store or made now.
+
+    Args:
+        lit_probe: makes the LightningModule of (interpreter, probe).
+    """
+    settings = place.config["probe"]
+    if probe.reads_maps != settings["reads_maps"]:
+        raise ValueError(
+            f"probe.reads_maps is {settings['reads_maps']} in the configuration of probe={settings['name']}, but the "
+            f"probe {'reads' if probe.reads_maps else 'does not read'} maps: correct its yaml"
+        )
+    groups = population.groups(settings["batch_size"])
+
+    def make(folder: Path) -> dict[str, Any]:
+        missing = Unwritten(groups, folder)
+        if len(missing):
+            trainer = make_trainer(place.config, logger=False, callbacks=[GroupWriter(folder)])
+            trainer.predict(lit_probe(interpreter=interpreter, probe=probe), missing, return_predictions=False)
+            interpreter.to(place.device)
+        return {"samples": len(population.rows), "groups": len(groups)}
+
+    return WithProbed(groups, place.artefact("probed", "probed", probed_spec(place.config), make).path)

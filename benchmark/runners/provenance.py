@@ -1,0 +1,97 @@
+"""What a record says of itself: which cell it is, and what it was computed with."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import traceback
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from benchmark.store import artefact_key
+from benchmark.specs import cell_name, cell_spec
+
+_PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
+
+
+def identity(config: dict[str, Any]) -> dict[str, Any]:
+    """The fields by which records are chosen, and the whole configuration."""
+    probe = config["probe"]
+    return {
+        "cell": artefact_key("cell", cell_spec(config)),
+        "name": cell_name(config),
+        "data": config["data"]["name"],
+        "classifier": config["classifier"]["label"],
+        "interpreter": config["interpreter"]["name"],
+        "probe": probe["name"],
+        "level": probe["level"],
+        "steps_factor": probe["steps_factor"],
+        "seed": config["seed"],
+        "data_seed": config["data"]["seed"],
+        "split": config["split"],
+        "budget": config["budget"]["name"],
+        "experiment": config.get("experiment_name"),
+        "config": config,
+    }
+
+
+def surroundings(config: dict[str, Any]) -> dict[str, Any]:
+    """Versions, commit, device and threads."""
+    import torch
+
+    cuda = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
+    return {
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "commit": _commit(),
+        "device": torch.cuda.get_device_name() if cuda else f"CPU {_processor()}",
+        "threads": torch.get_num_threads(),
+    }
+
+
+def stage_of(error: BaseException) -> str:
+    """The part of the suite in which an error arose: the innermost of our own modules on its way."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if {"benchmark", "lightning_modules"} & set(Path(frame.filename).parts)]
+    return f"{Path(ours[-1].filename).stem}.{ours[-1].name}" if ours else "unknown"
+
+
+def one_line(record: dict[str, Any]) -> str:
+    """Success and map distance of a cell, for its line on the terminal."""
+    shown = [f"n {record['n_samples']}"]
+    for name, series in record["summary"].items():
+        if series is not None:
+            shown.append(f"{name} {series.mean():.3f}")
+    return "  ".join(shown)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    here = Path(__file__).resolve().parent
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

@@ -1,0 +1,51 @@
+"""The benign spread of an interpreter: how far its maps move when nothing that matters has changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import Tensor, nn
+
+from benchmark.measures import maps
+from benchmark.measures.spread import shifted_distance
+from benchmark.runners.noise import get_scale
+from benchmark.runners.population import get_population
+from benchmark.runners.workplace import Workplace
+from benchmark.specs import spread_spec
+
+# The noise of the spread: normal, at the 3 % level, drawn from the data seed.
+LEVEL = 0.03
+
+
+def get_spread(place: Workplace, interpreter: nn.Module) -> dict[str, Any]:
+    """``spread``, and the two 95th percentiles on calibration of which it is the larger (``noise``, ``shift``)."""
+    spec = spread_spec(place.config)
+    return place.artefact("spread", "spread", spec, lambda folder: _measure(place, interpreter, folder)).metrics
+
+
+def _measure(place: Workplace, interpreter: nn.Module, folder: Path) -> dict[str, Any]:
+    classifier, device = interpreter.classifier, place.device
+    module = {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": place.config["data"]["seed"]}
+    noise = instantiate(module, scale=get_scale(place, classifier, module, LEVEL)["scale"])
+    population = get_population(place, classifier, "calibration").first(place.config["measure"]["spread_samples"])
+    by_noise: list[Tensor] = []
+    by_shift: list[Tensor] = []
+    for batch in population.groups(100):
+        image, class_B, real = batch["image"].to(device), batch["prediction"].to(device), batch["real"].to(device)
+        benign = interpreter(image, class_B).detach()
+        noisy = noise.perturb(image, batch["sample_id"].to(device))
+        with torch.no_grad():
+            same = (classifier(noisy).argmax(1) == class_B) & real
+        by_noise.append(maps.l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
+        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, real].flatten().cpu())
+    noise_95 = torch.quantile(torch.cat(by_noise), 0.95)
+    shift_95 = torch.quantile(torch.cat(by_shift), 0.95)
+    return {
+        "spread": float(max(noise_95, shift_95)),
+        "noise": float(noise_95),
+        "shift": float(shift_95),
+        "samples": len(population.rows),
+    }

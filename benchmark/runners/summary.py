@@ -1,0 +1,72 @@
+"""What came of a command's cells: a file for each job, and one line at the end of a sweep."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+log = logging.getLogger("underfire")
+
+# Failed jobs of this process and of the sweeps that it has launched.
+_failures: list[str] = []
+
+
+def note_outcome(name: str, status: str, sentence: str = "") -> None:
+    """Leaves what came of this job (done | cached | failed) where the sweep's end finds it."""
+    if status == "failed":
+        _failures.append(name)
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outcome.json").write_text(json.dumps({"name": name, "status": status, "sentence": sentence}))
+
+
+def outcomes(folder: Path) -> list[dict[str, Any]]:
+    """What came of the jobs of a run or sweep folder."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("**/outcome.json"))]
+
+
+class SweepSummary(Callback):
+    """Hydra callback: forgets the outcomes of the sweep before, and tells the total at the end."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        _forget(Path(config.hydra.run.dir))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        self.start = time.perf_counter()
+        _forget(Path(config.hydra.sweep.dir))
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        found = outcomes(Path(config.hydra.sweep.dir))
+        count = Counter(outcome["status"] for outcome in found)
+        seconds = time.perf_counter() - self.start
+        log.info(
+            "%d cells: %d computed, %d cached, %d failed, in %.1f s",
+            len(found),
+            count["done"],
+            count["cached"],
+            count["failed"],
+            seconds,
+        )
+        for outcome in found:
+            if outcome["status"] == "failed":
+                _failures.append(outcome["name"])
+                log.info("failed  %s: %s", outcome["name"], outcome["sentence"])
+
+
+def _forget(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def any_failed() -> bool:
+    """Whether a job of this process, or of a sweep that it launched, failed."""
+    return bool(_failures)

@@ -1,0 +1,72 @@
+"""What one command works with: resolved configuration, store, clocks, device."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark.store import Artefact, Store
+
+log = logging.getLogger("underfire")
+
+# Artefacts already made anew by force=artefact in this process: cells of a sweep share them.
+_forced: set[str] = set()
+
+
+class Workplace:
+    """One cell's configuration as plain dictionaries, its store, and what it has spent so far."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.store = Store(config["paths"]["store"])
+        self.seconds: dict[str, float] = {}
+        self.made: list[str] = []
+        self.artefacts: dict[str, str] = {}
+        threads = config["trainer"]["threads"]
+        if threads is not None:
+            torch.set_num_threads(int(threads))
+
+    @property
+    def device(self) -> torch.device:
+        """Where models run: what trainer.accelerator asks for, a GPU under "auto" where there is one."""
+        accelerator = self.config["trainer"]["accelerator"]
+        if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+            raise ValueError("trainer.accelerator asks for a GPU and this machine has none: use trainer=auto or cpu")
+        return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+    def artefact(self, kind: str, name: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artefact:
+        """From the store, or made now; ``name`` is what the record calls it."""
+        if self.config["force"] == "artefact" and (key := self.store.key(kind, spec)) not in _forced:
+            _forced.add(key)
+            self.store.discard(kind, spec)
+        with self.timed(name):
+            artefact = self.store.get(kind, spec, make)
+        self.artefacts[name] = artefact.key
+        if artefact.made:
+            self.made.append(name)
+            log.info("made %s %s in %.1f s", name, artefact.key, self.seconds[name])
+        return artefact
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Adds the time spent inside to ``stage``."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+
+
+@contextmanager
+def seeded(seed: int, purpose: str) -> Iterator[None]:
+    """Initial weights drawn from (seed, purpose), the global generator left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:7], "big"))
+        yield

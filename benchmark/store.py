@@ -1,0 +1,141 @@
+"""The store of artefacts: addressed by content, made once, whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from benchmark.files import make_folder, write_atomic
+from benchmark.hashing import content_hash, sha256_file
+from benchmark.versions import FORMAT
+
+log = logging.getLogger("underfire")
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A finished artefact: its folder, hash and metrics, and whether this call made it."""
+
+    path: Path
+    key: str
+    metrics: dict[str, Any]
+    made: bool
+
+
+def artefact_key(kind: str, spec: dict[str, Any]) -> str:
+    """The hash of a spec of one kind, the kind's format version folded in."""
+    return content_hash({"kind": kind, "format": FORMAT[kind], "spec": spec})
+
+
+class Store:
+    """``root/<kind>/<key>/``: config.yaml (the spec), metrics.json, payload, and artefact.json, written last."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    def key(self, kind: str, spec: dict[str, Any]) -> str:
+        """The artefact's hash."""
+        return artefact_key(kind, spec)
+
+    def path(self, kind: str, key: str) -> Path:
+        """Where the artefact lies, or would."""
+        return self.root / kind / key
+
+    def peek(self, kind: str, spec: dict[str, Any]) -> str:
+        """``done``, ``missing`` or ``damaged``."""
+        folder = self.path(kind, self.key(kind, spec))
+        if not folder.exists():
+            return "missing"
+        return "damaged" if damage(folder) else "done"
+
+    def discard(self, kind: str, spec: dict[str, Any]) -> None:
+        """Forgets an artefact and what is half made of it."""
+        folder = self.path(kind, self.key(kind, spec))
+        for each in (folder, _partial(folder)):
+            if each.exists():
+                shutil.rmtree(each)
+
+    def get(self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artefact:
+        """The artefact of a spec, made by ``make(folder)`` if it is missing or damaged.
+
+        Whoever else asks for the same one meanwhile waits and then finds it. A ``make`` that raises leaves its partial
+        folder, where a later one may go on.
+
+        Raises:
+            OSError: the store is not writable, or the disk is full.
+        """
+        key = self.key(kind, spec)
+        folder = self.path(kind, key)
+        if folder.exists() and not damage(folder):
+            return _load(folder, key, made=False)
+        make_folder(folder.parent, "the store's folder")
+        with _waiting_lock(folder):
+            if folder.exists():
+                if not (fault := damage(folder)):
+                    return _load(folder, key, made=False)
+                log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
+                shutil.rmtree(folder)
+            partial = _partial(folder)
+            partial.mkdir(exist_ok=True)
+            start = time.perf_counter()
+            metrics = make(partial)
+            _finish(partial, kind, spec, metrics, time.perf_counter() - start)
+            os.replace(partial, folder)
+        return _load(folder, key, made=True)
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with an artefact's folder, or None: every file must be there with its checksum."""
+    try:
+        sums = json.loads((folder / "artefact.json").read_text())["checksums"]
+    except (OSError, ValueError, KeyError):
+        return "artefact.json is missing or unreadable"
+    for name, expected in sums.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if sha256_file(path) != expected:
+            return f"{name} has changed"
+    return None
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.partial")
+
+
+def _waiting_lock(folder: Path) -> FileLock:
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+        lock.release()
+    except Timeout:
+        log.info("waiting for %s, which another process is making", folder)
+    return lock
+
+
+def _finish(partial: Path, kind: str, spec: dict[str, Any], metrics: dict[str, Any], seconds: float) -> None:
+    shutil.rmtree(partial / "checkpoints", ignore_errors=True)
+    write_atomic(partial / "config.yaml", yaml.safe_dump(spec, sort_keys=True).encode())
+    write_atomic(partial / "metrics.json", json.dumps(metrics, indent=1, sort_keys=True).encode())
+    files = sorted(path for path in partial.rglob("*") if path.is_file() and path.suffix != ".partial")
+    about = {
+        "kind": kind,
+        "format": FORMAT[kind],
+        "seconds": round(seconds, 3),
+        "checksums": {path.relative_to(partial).as_posix(): sha256_file(path) for path in files},
+    }
+    write_atomic(partial / "artefact.json", json.dumps(about, indent=1).encode())
+
+
+def _load(folder: Path, key: str, made: bool) -> Artefact:
+    return Artefact(folder, key, json.loads((folder / "metrics.json").read_text()), made)

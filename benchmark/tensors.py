@@ -1,0 +1,31 @@
+"""Small operations on images, maps and modules that several layers need."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+def freeze(module: AnyModule) -> AnyModule:
+    """The module in eval mode with no parameter that asks for a gradient."""
+    return module.eval().requires_grad_(False)
+
+
+def at_image_size(map_Bhw: Tensor, size: tuple[int, int]) -> Tensor:
+    """Maps upsampled bilinearly (align_corners=False) to (B, H, W)."""
+    return F.interpolate(map_Bhw[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+
+
+def to_bytes(image_BCHW: Tensor) -> Tensor:
+    """Images in [0, 1] rounded to 8 bit, uint8."""
+    return (image_BCHW.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def from_bytes(image_BCHW: Tensor) -> Tensor:
+    """uint8 images as float32 multiples of 1/255 in [0, 1]."""
+    return image_BCHW.float() / 255

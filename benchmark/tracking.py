@@ -1,0 +1,59 @@
+"""Weights & Biases as a view: whatever goes wrong there is told and never costs a result."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("underfire")
+
+
+def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
+    """An open W&B run, or None where the logger is off or W&B cannot start (which is told, not raised).
+
+    Args:
+        job: ``job_type`` (train | cell), ``name``, ``id``, ``config`` and ``tags`` of the run.
+    """
+    settings = config["logger"]
+    if settings["mode"] == "disabled":
+        return None
+    try:
+        import wandb
+
+        folder = Path(config["paths"]["wandb"])
+        folder.mkdir(parents=True, exist_ok=True)
+        return wandb.init(
+            project=settings["project"],
+            entity=settings["entity"],
+            group=settings["group"] or config.get("experiment_name") or default_group(config),
+            job_type=job["job_type"],
+            name=job["name"],
+            id=job["id"],
+            tags=[*job["tags"], *settings["tags"]],
+            config=job["config"],
+            dir=folder,
+            mode=settings["mode"],
+            resume="allow" if settings["mode"] == "online" else None,
+            settings=wandb.Settings(
+                silent=True, console="off", disable_git=True, x_disable_stats=True, x_disable_meta=True
+            ),
+        )
+    except Exception as error:  # W&B raises many kinds; a view must not cost a result
+        log.warning("W&B did not start (%s); results are written all the same", error)
+        return None
+
+
+def finish_run(run: Any) -> None:
+    """Closes a run, so that the next job of a sweep does not log into it."""
+    if run is None:
+        return
+    try:
+        run.finish()
+    except Exception as error:  # W&B raises many kinds; the user is told
+        log.warning("W&B did not close its run (%s); the record is complete", error)
+
+
+def default_group(config: dict[str, Any]) -> str:
+    """Runs of one data set and classifier belong together where no experiment names them."""
+    return f"{config['data']['name']}-{config['classifier']['label']}"

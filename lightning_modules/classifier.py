@@ -1,0 +1,66 @@
+"""Training of a classifier."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchmetrics.classification import MulticlassAccuracy
+
+from benchmark import draws
+from benchmark.types import Batch
+from lightning_modules.training import Training
+
+
+class LitClassifier(Training):
+    """Cross-entropy under AdamW and a one-cycle schedule.
+
+    Args:
+        network: the classifier. augment: none | flip_crop (horizontal flip and a shift of up to an eighth of the side,
+            drawn per sample and epoch). label_smoothing: of the cross-entropy.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        lr: float,
+        weight_decay: float,
+        seed: int,
+        augment: str = "none",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(lr=lr, weight_decay=weight_decay, seed=seed, decoupled=True)
+        if augment not in ("none", "flip_crop"):
+            raise ValueError(f"training.augment is none or flip_crop, got {augment!r}")
+        self.network, self.augment, self.label_smoothing = network, augment, label_smoothing
+        self.accuracy = MulticlassAccuracy(network.num_classes, average="micro")
+
+    def trained(self) -> nn.Module:
+        return self.network
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        image = batch["image"]
+        if self.augment == "flip_crop":
+            image = flip_crop(image, self.keys(batch, "augment"))
+        loss = F.cross_entropy(self.network(image), batch["label"], label_smoothing=self.label_smoothing)
+        return self.checked(loss, {"cross_entropy": loss})
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        real = batch["real"]
+        self.accuracy.update(self.network(batch["image"])[real], batch["label"][real])
+        self.log("calibration/accuracy", self.accuracy, on_epoch=True, prog_bar=True)
+
+
+def flip_crop(image_BCHW: Tensor, key_B: Tensor) -> Tensor:
+    """Each image mirrored with probability one half and shifted by up to an eighth of its side, edges reflected."""
+    batch, _, height, width = image_BCHW.shape
+    reach = height // 8
+    choice = draws.uniform(key_B, 3)
+    flipped = torch.where((choice[:, 0] < 0.5)[:, None, None, None], image_BCHW.flip(-1), image_BCHW)
+    padded = F.pad(flipped, (reach,) * 4, mode="reflect")
+    top, left = ((choice[:, 1:] * (2 * reach + 1)).long()).unbind(1)
+    rows = top[:, None] + torch.arange(height, device=image_BCHW.device)
+    columns = left[:, None] + torch.arange(width, device=image_BCHW.device)
+    which = torch.arange(batch, device=image_BCHW.device)[:, None, None]
+    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,0 +1,100 @@
+"""The measures under ``Trainer.predict``: benign and probed maps of one interpreter, side by side."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from benchmark.measures import inputs, maps
+from benchmark.measures.faithfulness import deletion_and_insertion
+from benchmark.types import Batch, Interpreter
+
+
+class LitMeasure(pl.LightningModule):
+    """Batch in, one value per sample and column out.
+
+    Args:
+        interpreter: what is measured. reference: RTS_0, the common starting point, or None.
+        spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
+        faithful: how many samples, by their place, get deletion and insertion scores.
+    """
+
+    def __init__(
+        self,
+        *,
+        interpreter: Interpreter,
+        reference: Interpreter | None,
+        spread: float,
+        blur: float,
+        faithful: int,
+    ) -> None:
+        super().__init__()
+        self.interpreter, self.reference, self.spread = interpreter, reference, spread
+        self.blur, self.faithful = blur, faithful
+
+    @torch.enable_grad()
+    def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """Columns (B,) of the real samples of the group, and their maps."""
+        image, class_B = batch["image"], batch["prediction"]
+        seen = self.interpreter.explain(image, class_B)
+        benign = _checked(seen.map_Bhw.detach(), batch["sample_id"])
+        predicted_B, confidence_B = inputs.decision(seen.logits_BK.detach())
+        columns = {
+            "sample_id": batch["sample_id"],
+            "source_id": batch["source_id"],
+            "label": batch["label"],
+            "pred_benign": predicted_B,
+            "confidence_benign": confidence_B,
+            "benign_map": benign,
+        }
+        columns |= self._probed(batch, benign) if "probed" in batch else self._clean(batch, benign)
+        real = batch["real"]
+        return {name: value[real] for name, value in columns.items()}
+
+    def _probed(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
+        image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
+        with torch.no_grad():
+            logits_BK = self.interpreter.classifier(probed)
+        predicted_B, confidence_B = inputs.decision(logits_BK)
+        probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
+        changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
+        distances = maps.compare(benign, probed_map, tuple(image.shape[-2:]))
+        return {
+            "goal": batch["goal"],
+            "pred_probe": predicted_B,
+            "confidence_probe": confidence_B,
+            "success": inputs.success(class_B, predicted_B, batch["goal"]),
+            **inputs.perturbation(image, probed),
+            **distances,
+            "control_class_l1": maps.l1(benign, changed_class),
+            "looks_benign": distances["map_l1"] <= self.spread,
+            "probed_map": probed_map,
+        }
+
+    @torch.no_grad()
+    def _clean(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
+        image, class_B = batch["image"], batch["prediction"]
+        nothing = torch.full_like(benign[:, 0, 0], float("nan"))
+        columns = {
+            "object_iou": maps.object_iou(benign, batch["mask"]) if "mask" in batch else nothing,
+            "deletion": nothing,
+            "insertion": nothing,
+            "map_mean_benign": benign.flatten(1).mean(1),
+            "reference_l1": nothing if self.reference is None else maps.l1(benign, self.reference(image, class_B)),
+        }
+        if (scored := batch["place"] < self.faithful).any():
+            scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)
+            for name, value in zip(("deletion", "insertion"), scores, strict=True):
+                columns[name] = torch.where(scored, value, nothing)
+        return columns
+
+
+def _checked(map_Bhw: Tensor, id_B: Tensor) -> Tensor:
+    bad_B = ~torch.isfinite(map_Bhw).flatten(1).all(1)
+    if bad_B.any():
+        raise FloatingPointError(
+            f"the attribution maps of samples {id_B[bad_B].tolist()[:5]} hold NaN or infinity: the interpreter's "
+            "weights are unfit; retrain it (force=artefact)"
+        )
+    return map_Bhw

@@ -1,0 +1,30 @@
+"""The probes under ``Trainer.predict``: noise or an attack, one fixed group of samples at a time."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from benchmark.tensors import to_bytes
+from benchmark.types import Batch, Interpreter, Probe
+
+
+class LitProbe(pl.LightningModule):
+    """Batch in, probed images out, rounded once to 8 bit.
+
+    Args:
+        interpreter: with its classifier, what is probed. probe: noise or attack.
+    """
+
+    def __init__(self, *, interpreter: Interpreter, probe: Probe) -> None:
+        super().__init__()
+        self.interpreter, self.probe = interpreter, probe
+
+    @torch.enable_grad()
+    def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
+        """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8 and ``goal`` (B,) of the real samples of the group."""
+        real = batch["real"]
+        probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
+        image = to_bytes(probed.image_BCHW.detach())
+        return {"sample_id": batch["sample_id"][real], "image": image[real], "goal": probed.goal_B[real]}

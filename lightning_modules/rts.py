@@ -1,0 +1,111 @@
+"""Training of RTS: the selector, then the decoder (Dabkowski & Gal, NeurIPS 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from benchmark import draws
+from benchmark.interpreters.rts import RTS
+from benchmark.objectives.evidence import edit, noisy_and_alternative
+from benchmark.objectives.rts import MapWeights, map_objective
+from benchmark.tensors import at_image_size
+from benchmark.types import Batch
+from lightning_modules.training import Training
+
+
+class FakeClasses(Training):
+    """A training in which the selector is sometimes given a class that is not there.
+
+    Args:
+        interpreter: the network. p_fake: probability of a fake class, drawn uniformly from the other K - 1.
+    """
+
+    def __init__(self, *, interpreter: RTS, p_fake: float, lr: float, weight_decay: float, seed: int) -> None:
+        super().__init__(lr=lr, weight_decay=weight_decay, seed=seed)
+        if not 0 <= p_fake <= 1:
+            raise ValueError(f"training.p_fake is a probability, got {p_fake}")
+        self.interpreter, self.p_fake = interpreter, p_fake
+
+    def selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The class given to the selector (B,), and r (B,) bool: whether it is the true one."""
+        choice_B = draws.uniform(self.keys(batch, "fake or real"), 1)[:, 0]
+        real_B = choice_B >= self.p_fake
+        classes = self.interpreter.classifier.num_classes
+        offset_B = 1 + draws.integers(self.keys(batch, "fake class"), classes - 1, 1)[:, 0]
+        return torch.where(real_B, batch["label"], (batch["label"] + offset_B) % classes), real_B
+
+
+class LitSelector(FakeClasses):
+    """Phase 1: the selector alone, cross-entropy of its exists-logits with r."""
+
+    def trained(self) -> nn.Module:
+        return self.interpreter.masking
+
+    def parameters_to_train(self):
+        """The class embedding."""
+        return self.interpreter.masking.selector.parameters()
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        _, pyramid = self.interpreter.features(batch["image"])
+        class_B, real_B = self.selected(batch)
+        _, exists_B2 = self.interpreter.masking.selector(pyramid[-1], class_B, 0.0)
+        loss = torch.nn.functional.cross_entropy(exists_B2, real_B.long())
+        right = (exists_B2.argmax(1) == real_B).float().mean()
+        return self.checked(loss, {"selector": loss, "selector_accuracy": right})
+
+
+class LitRTS(FakeClasses):
+    """Phase 2: decoder and head under L_map, at confidence 0; the selector stays as it is.
+
+    Args:
+        weights: of L_map's terms; ``total_variation`` is meant at 224 pixels and is scaled by 224 / H.
+        blur: sigma in pixels of the blurred evidence.
+    """
+
+    def __init__(
+        self,
+        *,
+        interpreter: RTS,
+        weights: MapWeights,
+        blur: float,
+        p_fake: float,
+        lr: float,
+        weight_decay: float,
+        seed: int,
+    ) -> None:
+        super().__init__(interpreter=interpreter, p_fake=p_fake, lr=lr, weight_decay=weight_decay, seed=seed)
+        if blur <= 0:
+            raise ValueError(f"interpreter.blur is a sigma in pixels above 0, got {blur}")
+        self.weights, self.blur = weights, blur
+
+    def trained(self) -> nn.Module:
+        return self.interpreter.masking
+
+    def parameters_to_train(self):
+        """Decoder and head."""
+        masking = self.interpreter.masking
+        return [*masking.blocks.parameters(), *masking.head.parameters()]
+
+    def map_terms(self, batch: Batch, map_Bhw: Tensor, real_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """L_map of maps that were made for ``selected`` classes."""
+        image_BCHW = batch["image"]
+        height, width = image_BCHW.shape[-2:]
+        noisy, alternative = noisy_and_alternative(image_BCHW, self.keys(batch, "evidence"), self.blur)
+        map_BHW = at_image_size(map_Bhw, (height, width))
+        edited = torch.cat([edit(noisy, alternative, 1 - map_BHW), edit(noisy, alternative, map_BHW)])
+        destroyed, preserved = self.interpreter.classifier(edited).chunk(2)
+        weights = MapWeights(
+            area=self.weights.area,
+            total_variation=self.weights.total_variation * 224 / height,
+            preserve=self.weights.preserve,
+            border=self.weights.border,
+        )
+        return map_objective(destroyed, preserved, map_BHW, batch["label"], real_B, weights)
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        _, pyramid = self.interpreter.features(batch["image"])
+        class_B, real_B = self.selected(batch)
+        map_Bhw, _ = self.interpreter.masking(pyramid, class_B, 0.0)
+        loss, parts = self.map_terms(batch, map_Bhw, real_B)
+        return self.checked(loss, {**parts, "map_mean": map_Bhw.mean()})

@@ -1,0 +1,122 @@
+"""Training of RTS^A: Adversarial Interpretation Distillation, with the attack in the loop.
+
+L(x) = L_map(x) + lambda_aid L_aid(x) (+ lambda_anchor L_anchor(x)). Without an attack and with lambda_aid = 0 the same
+steps train the equal-budget RTS, x standing in for A(x).
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from benchmark.interpreters.rts import RTS
+from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
+from benchmark.objectives.rts import MapWeights
+from benchmark.probes.attack import GradientAttack
+from benchmark.probes.goals import goal_class
+from benchmark.types import Batch, Goal
+from lightning_modules.rts import LitRTS
+
+
+class LitRTSA(LitRTS):
+    """From RTS_0, M further decoder steps with AID.
+
+    Args:
+        attack: A, ADV2 on the current interpreter; None takes x itself (the equal-budget RTS).
+        lambda_aid: weight of the distillation term. kappa: its cap per sample, None for the paper's unbounded one.
+        lambda_anchor: weight of the distance of benign maps to RTS_0's; the anchor's maps cost one decoder pass more.
+        aid_on: all | successes, which inner attacks count.
+    """
+
+    def __init__(
+        self,
+        *,
+        interpreter: RTS,
+        weights: MapWeights,
+        blur: float,
+        p_fake: float,
+        lr: float,
+        weight_decay: float,
+        seed: int,
+        attack: GradientAttack | None = None,
+        lambda_aid: float = 0.0,
+        kappa: float | None = None,
+        lambda_anchor: float = 0.0,
+        aid_on: str = "all",
+    ) -> None:
+        super().__init__(
+            interpreter=interpreter,
+            weights=weights,
+            blur=blur,
+            p_fake=p_fake,
+            lr=lr,
+            weight_decay=weight_decay,
+            seed=seed,
+        )
+        _check(attack, lambda_aid, kappa, lambda_anchor, aid_on)
+        self.attack, self.lambda_aid, self.kappa = attack, lambda_aid, kappa
+        self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
+        self.anchor = copy.deepcopy(interpreter.masking).eval().requires_grad_(False) if lambda_anchor > 0 else None
+
+    def adversarial(self, batch: Batch, class_B: Tensor, target_B: Tensor) -> tuple[Tensor, Tensor]:
+        """A(x) (B, 3, H, W) on the interpreter as it is now, in eval mode, and which of them succeeded (B,)."""
+        if self.attack is None:
+            return batch["image"], torch.ones_like(class_B, dtype=torch.bool)
+        self.interpreter.eval().requires_grad_(False)
+        with torch.no_grad():
+            goal = Goal(target_B, self.interpreter(batch["image"], class_B))
+        outcome = self.attack(self.interpreter, batch["image"], goal, self.keys(batch, "inner attack"))
+        self.interpreter.train()
+        for parameter in self.parameters_to_train():
+            parameter.requires_grad_(True)
+        return outcome.image_BCHW, outcome.hit_B
+
+    def training_step(self, batch: Batch, index: int) -> Tensor:
+        interpreter, size = self.interpreter, len(batch["label"])
+        logits_BK, pyramid = interpreter.features(batch["image"])
+        class_B = logits_BK.argmax(1)
+        target_B = goal_class(class_B, interpreter.classifier.num_classes, self.keys(batch, "goal class"))
+        adversarial, hit_B = self.adversarial(batch, class_B, target_B)
+        pyramid_adversarial = pyramid if self.attack is None else interpreter.features(adversarial)[1]
+        selected_B, real_B = self.selected(batch)
+
+        # One decoder pass over all three parts: batch statistics cannot give the attack away in training only.
+        levels = zip(pyramid, pyramid_adversarial, strict=True)
+        stacked = [torch.cat([benign, benign, probed]) for benign, probed in levels]
+        confidence = logits_BK.new_zeros(3 * size, 1, 1)
+        confidence[size:] = interpreter.confidence
+        maps, _ = interpreter.masking(stacked, torch.cat([selected_B, class_B, target_B]), confidence)
+        selected_map, benign_map, adversarial_map = maps.split(size)
+
+        loss, parts = self.map_terms(batch, selected_map, real_B)
+        distance_B = map_distance(benign_map, adversarial_map)
+        counted_B = class_B == batch["label"]
+        parts["attack_success"] = hit_B[counted_B].float().mean() if counted_B.any() else hit_B.float().mean()
+        if self.aid_on == "successes":
+            counted_B = counted_B & hit_B
+        parts["distance"] = (distance_B * counted_B).sum() / counted_B.sum().clamp(min=1)
+        if self.lambda_aid > 0:
+            loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa)
+        if self.anchor is not None:
+            with torch.no_grad():
+                anchor_map, _ = self.anchor(pyramid, class_B, interpreter.confidence)
+            parts["anchor"] = anchor_loss(benign_map, anchor_map)
+            loss = loss + self.lambda_anchor * parts["anchor"]
+        return self.checked(loss, {**parts, "map_mean": benign_map.mean()})
+
+
+def _check(
+    attack: GradientAttack | None, lambda_aid: float, kappa: float | None, lambda_anchor: float, aid_on: str
+) -> None:
+    if lambda_aid < 0 or lambda_anchor < 0:
+        raise ValueError(
+            f"interpreter.lambda_aid and interpreter.lambda_anchor must be >= 0, got {lambda_aid} and {lambda_anchor}"
+        )
+    if kappa is not None and not 0 < kappa <= 1:
+        raise ValueError(f"interpreter.kappa caps a map distance: it lies in (0, 1] or is null, got {kappa}")
+    if aid_on not in ("all", "successes"):
+        raise ValueError(f"interpreter.aid_on is all or successes, got {aid_on!r}")
+    if lambda_aid > 0 and attack is None:
+        raise ValueError("interpreter.lambda_aid is above 0 but there is no inner attack: set interpreter.inner")

@@ -1,0 +1,64 @@
+"""What every training has in common: keyed draws, a one-cycle schedule, and a stop at the first NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from benchmark import draws
+from benchmark.types import Batch
+
+
+class Training(pl.LightningModule):
+    """Base of the trained modules.
+
+    Args:
+        lr: peak of the one-cycle schedule. weight_decay: of AdamW or Adam (``decoupled`` says which).
+        seed: of every draw made in training.
+    """
+
+    def __init__(self, *, lr: float, weight_decay: float, seed: int, decoupled: bool = False) -> None:
+        super().__init__()
+        if lr <= 0 or weight_decay < 0:
+            raise ValueError(f"training needs lr > 0 and weight_decay >= 0, got {lr} and {weight_decay}")
+        self.lr, self.weight_decay, self.seed, self.decoupled = lr, weight_decay, seed, decoupled
+
+    def trained(self) -> nn.Module:
+        """The module whose weights are the result."""
+        raise TypeError(f"{type(self).__name__} does not say what it trains")
+
+    def keys(self, batch: Batch, purpose: str) -> Tensor:
+        """A key per sample for this purpose in this epoch."""
+        return draws.keys(self.seed, purpose, batch["sample_id"], self.current_epoch)
+
+    def checked(self, loss: Tensor, parts: dict[str, Tensor]) -> Tensor:
+        """Logs the parts and hands the loss on, unless it is not finite.
+
+        Raises:
+            FloatingPointError: names the step and the parts.
+        """
+        if not torch.isfinite(loss):
+            values = ", ".join(f"{name} {float(value):.4g}" for name, value in parts.items())
+            raise FloatingPointError(
+                f"{type(self).__name__}: the loss is {float(loss)} at step {self.global_step} (epoch "
+                f"{self.current_epoch}; {values}); nothing of it is kept, the checkpoint of the epoch before is: "
+                "lower training.lr or the weights of the objective"
+            )
+        self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()})
+        self.log("train/loss", loss.detach(), prog_bar=True)
+        return loss
+
+    def parameters_to_train(self) -> Iterable[nn.Parameter]:
+        """The parameters that the optimiser moves."""
+        return self.trained().parameters()
+
+    def configure_optimizers(self):
+        """Adam or AdamW under a one-cycle schedule over all the steps."""
+        kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+        optimizer = kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,84 @@
+"""l_prd, l_int and L_aid against numpy, gradients against finite differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax
+
+from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
+from benchmark.objectives.joint import Joint, exists_loss, map_loss
+from benchmark.objectives.prediction import Prediction, prediction_loss
+from benchmark.types import Explanation, Goal
+
+
+@pytest.fixture
+def seen():
+    generator = torch.Generator().manual_seed(1)
+    explanation = Explanation(
+        torch.randn(4, 6, generator=generator, dtype=torch.float64),
+        torch.rand(4, 3, 5, generator=generator, dtype=torch.float64),
+        torch.randn(4, 2, generator=generator, dtype=torch.float64),
+    )
+    goal = Goal(torch.tensor([0, 5, 2, 3]), torch.rand(4, 3, 5, generator=generator, dtype=torch.float64))
+    return explanation, goal
+
+
+def test_prediction_is_cross_entropy_towards_the_target(seen):
+    explanation, goal = seen
+    expected = -log_softmax(explanation.logits_BK.numpy(), axis=1)[np.arange(4), goal.target_B.numpy()]
+    np.testing.assert_allclose(prediction_loss(explanation.logits_BK, goal.target_B), expected)
+    np.testing.assert_allclose(Prediction()(explanation, goal, 0.5), expected)
+
+
+@pytest.mark.parametrize(("progress", "factor"), [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)])
+def test_joint_ramps_the_map_loss_from_c_to_2c(seen, progress, factor):
+    explanation, goal = seen
+    squared = ((explanation.map_Bhw - goal.map_Bhw).numpy() ** 2).mean(axis=(1, 2))
+    present = -log_softmax(explanation.exists_B2.numpy(), axis=1)[:, 1]
+    plain = prediction_loss(explanation.logits_BK, goal.target_B).numpy()
+    np.testing.assert_allclose(map_loss(explanation.map_Bhw, goal.map_Bhw), squared)
+    np.testing.assert_allclose(exists_loss(explanation.exists_B2), present)
+    joint = Joint(weight=7.0, exists_weight=0.1)
+    np.testing.assert_allclose(joint(explanation, goal, progress), plain + 7 * factor * squared + 0.1 * present)
+
+
+def test_joint_without_a_goal_map_says_so(seen):
+    with pytest.raises(ValueError, match="goal map"):
+        Joint(weight=1.0)(seen[0], Goal(seen[1].target_B, None), 0.0)
+    with pytest.raises(ValueError, match=">= 0"):
+        Joint(weight=-1.0)
+
+
+def test_joint_gradcheck(seen):
+    explanation, goal = seen
+    joint = Joint(weight=3.0, exists_weight=0.2)
+
+    def loss(logits, attribution, exists):
+        return joint(Explanation(logits, attribution, exists), goal, 0.3)
+
+    parts = (explanation.logits_BK, explanation.map_Bhw, explanation.exists_B2)
+    assert torch.autograd.gradcheck(loss, tuple(part.clone().requires_grad_() for part in parts))
+
+
+def test_distillation_rewards_distance_of_the_counted_samples():
+    first = torch.tensor([[[0.0, 1.0]], [[0.5, 0.5]], [[1.0, 1.0]]])
+    second = torch.tensor([[[1.0, 1.0]], [[0.4, 0.6]], [[0.0, 0.0]]])
+    distance = map_distance(first, second)
+    torch.testing.assert_close(distance, torch.tensor([0.5, 0.1, 1.0]))
+    counted = torch.tensor([True, True, False])
+    assert distillation_loss(distance, counted, None).item() == pytest.approx(-0.3)
+    assert distillation_loss(distance, counted, 0.2).item() == pytest.approx(-0.15)
+    assert distillation_loss(distance, torch.zeros(3, dtype=torch.bool), None) == 0
+    assert anchor_loss(first, second).item() == pytest.approx(1.6 / 3)
+
+
+def test_the_reward_pulls_both_maps_apart_until_the_cap():
+    benign = torch.full((1, 1, 2), 0.5, requires_grad=True)
+    probed = torch.full((1, 1, 2), 0.6, requires_grad=True)
+    distillation_loss(map_distance(benign, probed), torch.tensor([True]), 0.2).backward()
+    assert (benign.grad > 0).all() and (probed.grad < 0).all()
+    capped = torch.full((1, 1, 2), 0.9, requires_grad=True)
+    distillation_loss(map_distance(benign.detach(), capped), torch.tensor([True]), 0.2).backward()
+    assert (capped.grad == 0).all()

@@ -1,0 +1,139 @@
+"""Figures: which samples they show, that nothing overlaps, and that equal content gives equal bytes."""
+
+from __future__ import annotations
+
+import itertools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from benchmark.report import figure15, figure16, summary
+from benchmark.report.figures import write_figures
+from benchmark.report.groups import group_records
+from benchmark.report.panels import kept, successes
+from benchmark.report.style import save, styled
+from benchmark.report.verdicts import judge
+from tests.report.planted import World, record, sweep
+
+
+@pytest.fixture(scope="module")
+def group():
+    (found,) = group_records(sweep(World(n=300), pictures=True))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
+
+
+def words(figure) -> list[str]:
+    return [text.get_text() for text in figure.texts]
+
+
+def in_view(axis, place: float) -> bool:
+    low, high = sorted(axis.get_view_interval())
+    return low <= place <= high
+
+
+def assert_apart(figure) -> None:
+    """No two texts of the figure overlap, and none leaves the page."""
+    figure.canvas.draw()
+    axles = [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]
+    unseen = {tick.label1 for axis in axles for tick in axis.get_major_ticks() if not in_view(axis, tick.get_loc())}
+    texts = [t for t in figure.findobj(plt.Text) if t.get_text().strip() and t.get_visible() and t not in unseen]
+    boxes = [text.get_window_extent() for text in texts]
+    width, height = figure.canvas.get_width_height()
+    for text, box in zip(texts, boxes, strict=True):
+        inside = box.x0 >= -0.5 and box.y0 >= -0.5 and box.x1 <= width + 0.5 and box.y1 <= height + 0.5
+        assert inside, f"{text.get_text()!r} leaves the page"
+    for (one, a), (other, b) in itertools.combinations(zip(texts, boxes, strict=True), 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 1 or b.y1 <= a.y0 + 1
+        assert apart, f"{one.get_text()!r} overlaps {other.get_text()!r}"
+
+
+def test_first_successes_by_sample_id_are_shown():
+    cells = [kept(record(World(n=300), name, "adv2", pictures=True)) for name in ("rts", "rtsa")]
+    table = record(World(n=300), "rts", "adv2").samples
+    expected = sorted(table.loc[table["success"], "sample_id"])[:3]
+    assert successes(cells, 3) == expected
+    shuffled = [dict(sorted(cell.items(), key=lambda item: -item[0])) for cell in cells]
+    assert successes(shuffled, 3) == expected
+
+
+def test_pictures_belong_to_their_sample():
+    one = record(World(n=300), "rts", "adv2", pictures=True)
+    shown = kept(one)
+    order = np.random.default_rng(0).permutation(len(one.images["sample_id"]))
+    one.images = {name: values[order] for name, values in one.images.items()}
+    for sample, mixed in kept(one).items():
+        assert (mixed.benign == shown[sample].benign).all()
+        assert mixed.row.name == sample
+
+
+def test_figure_15_says_what_happened(group):
+    with styled():
+        figure = figure15.draw(group)
+        assert_apart(figure)
+    text = words(figure)
+    for _, level in (("normal", 0.3), ("uniform", 0.3)):
+        cell = kept(group.find("rtsa", "normal", level))
+        first = successes([cell], 1)[0]
+        assert f"L1 {cell[first].row.map_l1:.3f}" in text
+        assert f"class {cell[first].row.pred_benign:g} → {cell[first].row.pred_probe:g}" in text
+    assert {"RTS map", "RTSA map", "RTSA anchored map", "normal 30 %", "uniform 30 %"} <= set(text)
+
+
+def test_figure_15_names_blocks_without_a_sample():
+    world = World(n=300)
+    records = sweep(world, pictures=True)
+    for one in records:
+        if one.cell["level"] == 0.03:
+            one.samples["success"] = False
+    (found,) = group_records(records)
+    with styled():
+        figure = figure15.draw(found)
+        assert_apart(figure)
+    assert "no kept sample is misclassified under normal 3 %, uniform 3 %" in words(figure)
+
+
+def test_figure_16_shows_every_interpreter(group):
+    with styled():
+        figure = figure16.draw(group)
+        assert_apart(figure)
+    text = words(figure)
+    assert {"RTS", "RTSA", "RTSA anchored", "benign", "PGD", "ADV²"} <= set(text)
+    assert text.count("PGD") == figure16.SAMPLES
+
+
+def test_summaries_do_not_overlap(group):
+    with styled():
+        for figure in (summary.forest(judge(group, resamples=50).rows), summary.bars(group, resamples=50)):
+            assert_apart(figure)
+
+
+@pytest.mark.parametrize("interpreters", [("rts",), ("rts", "rtsa")])
+def test_fewer_interpreters(interpreters):
+    (found,) = group_records(sweep(World(n=300), interpreters, pictures=True))
+    with styled():
+        for figure in (figure15.draw(found), figure16.draw(found), summary.bars(found, resamples=50)):
+            assert_apart(figure)
+
+
+def test_nothing_to_draw(tmp_path):
+    (found,) = group_records(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
+    assert write_figures(tmp_path, found, judge(found, resamples=10).rows, resamples=10) == []
+
+
+def test_files_are_deterministic(group, tmp_path):
+    for name in ("one", "two"):
+        with styled():
+            save(figure16.draw(group, 1), tmp_path / name, "figure")
+    for suffix in ("png", "pdf"):
+        one, two = ((tmp_path / name / f"figure.{suffix}").read_bytes() for name in ("one", "two"))
+        assert one == two
+    assert b"CreationDate" not in (tmp_path / "one" / "figure.pdf").read_bytes()
+    assert imread(tmp_path / "one" / "figure.png").shape[1] >= 1400
