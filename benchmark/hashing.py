@@ -33,7 +33,9 @@ def _canonical(value: Any, where: str) -> Any:
         return [_canonical(item, f"{where}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict):
         return {"map": [[str(key), _canonical(value[key], f"{where}.{key}")] for key in sorted(value, key=str)]}
-    raise TypeError(f"{where} is a {type(value).__name__}: a spec holds None, bool, int, float, str, list and dict only")
+    raise TypeError(
+        f"{where} is a {type(value).__name__}: a spec holds None, bool, int, float, str, list and dict only"
+    )
 
 
 def sha256_file(path: Path) -> str:

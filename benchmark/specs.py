@@ -76,7 +76,10 @@ def interpreter_spec(config: Spec) -> Spec:
     stages = stage_specs(config)
     if stages:
         return {"last_stage": artefact_key("interpreter", stages[-1][1]), "network": config["interpreter"]["network"]}
-    return {"classifier": artefact_key("classifier", classifier_spec(config)), "network": config["interpreter"]["network"]}
+    return {
+        "classifier": artefact_key("classifier", classifier_spec(config)),
+        "network": config["interpreter"]["network"],
+    }
 
 
 def predictions_spec(config: Spec) -> Spec:
@@ -134,4 +137,6 @@ def cell_name(config: Spec) -> str:
     level = "" if probe["level"] is None else f"_{probe['level']:g}"
     factor = "" if probe["steps_factor"] == 1 else f"_x{probe['steps_factor']}"
     parts = [config["data"]["name"], config["classifier"]["label"], config["interpreter"]["name"]]
-    return "-".join([*parts, f"{probe['name']}{level}{factor}", f"s{config['seed']}", artefact_key("cell", cell_spec(config))[:8]])
+    return "-".join(
+        [*parts, f"{probe['name']}{level}{factor}", f"s{config['seed']}", artefact_key("cell", cell_spec(config))[:8]]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
@@ -16,9 +17,9 @@ def freeze(module: AnyModule) -> AnyModule:
     return module.eval().requires_grad_(False)
 
 
-def at_image_size(map_Bhw: Tensor, size: tuple[int, int]) -> Tensor:
+def at_image_size(map_Bhw: Tensor, size: Sequence[int]) -> Tensor:
     """Maps upsampled bilinearly (align_corners=False) to (B, H, W)."""
-    return F.interpolate(map_Bhw[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
+    return F.interpolate(map_Bhw[:, None], size=tuple(size), mode="bilinear", align_corners=False)[:, 0]
 
 
 def to_bytes(image_BCHW: Tensor) -> Tensor:

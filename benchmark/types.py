@@ -1,14 +1,14 @@
 """The vocabulary that every part of the suite shares.
 
-Shape suffixes, used in names throughout: ``B`` samples of a batch, ``N`` samples of a set, ``C`` channels, ``H W`` image
-rows and columns, ``h w`` attribution map rows and columns, ``K`` classes. ``image_BCHW`` is always RGB in [0, 1];
+Shape suffixes, used in names throughout: ``B`` samples of a batch, ``N`` samples of a set, ``C`` channels, ``H W``
+image rows and columns, ``h w`` attribution map rows and columns, ``K`` classes. ``image_BCHW`` is always RGB in [0, 1];
 ``map_Bhw`` is always in [0, 1] with 1 = important.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -22,6 +22,14 @@ class Batch(TypedDict, total=False):
     sample_id: Tensor  # (B,) int64, unique in the data set over all its splits
     source_id: Tensor  # (B,) int64, what the sample was made from (scan, photograph)
     mask: Tensor  # (B, H, W) bool, the object; only where the set has masks
+    # in fixed groups:
+    real: Tensor  # (B,) bool, not a repeat that fills the group up
+    group: Tensor  # (), number of the group
+    place: Tensor  # (B,) int64, number of the sample in the population
+    prediction: Tensor  # (B,) int64, the benign prediction
+    # in probed groups:
+    probed: Tensor  # (B, 3, H, W) float32, multiples of 1/255
+    goal: Tensor  # (B,) int64, the goal class; -1 where there is none
 
 
 @runtime_checkable
@@ -100,6 +108,11 @@ class Interpreter(Protocol):
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of one image, with as few passes of the trunk as the method allows."""
         ...
+
+
+# An nn.Module that is also a Classifier or an Interpreter: Python's types have no intersection to say so with.
+ClassifierModule = Any
+InterpreterModule = Any
 
 
 class Perturbation(Protocol):

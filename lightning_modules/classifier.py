@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
 from benchmark import draws
-from benchmark.types import Batch
+from benchmark.types import Batch, ClassifierModule
 from lightning_modules.training import Training
 
 
@@ -23,7 +23,7 @@ class LitClassifier(Training):
     def __init__(
         self,
         *,
-        network: nn.Module,
+        network: ClassifierModule,
         lr: float,
         weight_decay: float,
         seed: int,

@@ -59,7 +59,7 @@ class LitMeasure(pl.LightningModule):
         predicted_B, confidence_B = inputs.decision(logits_BK)
         probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
         changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
-        distances = maps.compare(benign, probed_map, tuple(image.shape[-2:]))
+        distances = maps.compare(benign, probed_map, image.shape[-2:])
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,

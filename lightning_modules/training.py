@@ -41,9 +41,9 @@ class Training(pl.LightningModule):
             FloatingPointError: names the step and the parts.
         """
         if not torch.isfinite(loss):
-            values = ", ".join(f"{name} {float(value):.4g}" for name, value in parts.items())
+            values = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in parts.items())
             raise FloatingPointError(
-                f"{type(self).__name__}: the loss is {float(loss)} at step {self.global_step} (epoch "
+                f"{type(self).__name__}: the loss is {float(loss.detach())} at step {self.global_step} (epoch "
                 f"{self.current_epoch}; {values}); nothing of it is kept, the checkpoint of the epoch before is: "
                 "lower training.lr or the weights of the objective"
             )

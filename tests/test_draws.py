@@ -44,7 +44,9 @@ def test_seed_purpose_and_epoch_each_change_the_draw(other):
 
 
 @pytest.mark.parametrize(
-    ("draw", "distribution"), [(draws.uniform, stats.uniform()), (draws.normal, stats.norm())], ids=["uniform", "normal"]
+    ("draw", "distribution"),
+    [(draws.uniform, stats.uniform()), (draws.normal, stats.norm())],
+    ids=["uniform", "normal"],
 )
 def test_distribution(draw, distribution):
     values = draw(draws.keys(0, "test", torch.arange(500)), 401).double().numpy()

@@ -23,6 +23,10 @@ class TimmClassifier(nn.Module):
         options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
     """
 
+    net: Any
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         *,
@@ -70,7 +74,7 @@ class TimmClassifier(nn.Module):
         self.eval()
         image = torch.zeros(1, 3, image_size, image_size, device=self.mean.device)
         try:
-            return [tuple(level.shape[1:]) for level in self.trunk(image).pyramid]
+            return [(level.shape[1], level.shape[2], level.shape[3]) for level in self.trunk(image).pyramid]
         finally:
             self.train(was_training)
 

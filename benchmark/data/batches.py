@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,11 +61,11 @@ class EpochSampler(Sampler[list[int]]):
             yield order[index * self.batch_size : (index + 1) * self.batch_size]
 
 
-def _as_it_is(batch: Batch) -> Batch:
+def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def epoch_loader(image_set: ImageSet, batch_size: int, *, seed: int, num_workers: int = 0) -> DataLoader:
+def epoch_loader(image_set: Any, batch_size: int, *, seed: int, num_workers: int = 0) -> DataLoader:
     """A loader of shuffled batches, each fetched from the set at once."""
     sampler = EpochSampler(len(image_set), batch_size, seed)
     return DataLoader(image_set, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=num_workers)

@@ -18,7 +18,7 @@ _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 
 
 def ground(key_B: Tensor, size: int) -> Tensor:
-    """Smooth 1/f ground (B, 3, size, size) in [0, 1]: one field of light and a weaker one per colour, on a base colour."""
+    """Smooth 1/f ground (B, 3, size, size) in [0, 1]: a field of light, a weaker one per colour, a base colour."""
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = torch.sqrt(rows**2 + columns**2)
     amplitude = frequency.clamp(min=1 / size) ** -1.9
@@ -34,7 +34,7 @@ def ground(key_B: Tensor, size: int) -> Tensor:
 
 
 def place(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: Tensor) -> Tensor:
-    """Each glyph on a canvas (B, size, size): ``extent`` its side and ``centre`` (x, y), in pixels; ``angle`` radians."""
+    """Each glyph on a canvas (B, size, size): ``extent`` (side) and ``centre`` (x, y) in pixels, ``angle`` in radians."""
     scale = size / extent
     offset = 2 * centre / size - 1
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale

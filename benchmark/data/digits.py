@@ -26,7 +26,8 @@ log = logging.getLogger("underfire")
 
 TEST_SHARE, CALIBRATION_SHARE, CALIBRATION_LEAST = 0.25, 0.10, 5
 FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
-_CHUNK = 500
+# Composites are made this many at a time, always whole groups, so that the batch's size cannot touch a sample's last bit.
+_CHUNK = 128
 
 
 class Digits:
@@ -36,19 +37,26 @@ class Digits:
         root: folder of the cache. seed: of the split of scans and of every composite.
         train, calibration, test: numbers of composites; the first n are the same whatever the number.
     Raises:
-        ValueError: a canvas below 32 pixels, or a split without a composite.
+        ValueError: a canvas below 32 pixels, or a split without a number of composites.
     """
 
     num_classes = 10
 
     def __init__(
-        self, *, root: str, seed: int, image_size: int = 48, train: int = 8000, calibration: int = 2500, test: int = 4000
+        self,
+        *,
+        root: str,
+        seed: int,
+        image_size: int = 48,
+        train: int = 8000,
+        calibration: int = 2500,
+        test: int = 4000,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
         if image_size < 32:
             raise ValueError(f"data.image_size must be at least 32 pixels for a digit to be legible, got {image_size}")
-        if min(self.counts.values()) < 1:
-            raise ValueError(f"every split needs at least one composite, got {self.counts}")
+        if any(count is None or count < 1 for count in self.counts.values()):
+            raise ValueError(f"every split of the digits needs a number of composites, at least 1, got {self.counts}")
         self.root, self.seed, self.image_size = Path(root), seed, image_size
         self.class_names = [str(digit) for digit in range(10)]
         self._splits: dict[str, ArraySet] = {}
@@ -85,7 +93,9 @@ class Digits:
                 return load_file(path)
             except SafetensorError as error:
                 log.warning("the cache %s is damaged (%s) and is made again", path, error)
-        arrays = make(load_digits().images, load_digits().target, self.scans(name), name, count, self.seed, self.image_size)
+        arrays = make(
+            load_digits().images, load_digits().target, self.scans(name), name, count, self.seed, self.image_size
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         save_file(arrays, partial)
@@ -99,19 +109,19 @@ def make(
     """``count`` composites of the scans ``own``: image uint8, label, sample_id, source_id and mask."""
     glyphs = torch.from_numpy(np.stack([_glyph(scans[index]) for index in own]))
     parts: dict[str, list[torch.Tensor]] = {"image": [], "mask": [], "row": []}
-    sample_id = FIRST_ID[name] + torch.arange(count)
-    for key_B in draws.keys(seed, "composite", sample_id).split(_CHUNK):
+    whole = -(-count // _CHUNK) * _CHUNK
+    for key_B in draws.keys(seed, "composite", FIRST_ID[name] + torch.arange(whole)).split(_CHUNK):
         rows = draws.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
         image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
         parts["image"].append((image * 255).round().to(torch.uint8))
         parts["mask"].append(mask)
         parts["row"].append(rows[:, 0])
-    source_id = torch.from_numpy(own)[torch.cat(parts["row"])]
+    source_id = torch.from_numpy(own)[torch.cat(parts["row"])[:count]]
     return {
-        "image": torch.cat(parts["image"]),
-        "mask": torch.cat(parts["mask"]),
+        "image": torch.cat(parts["image"])[:count],
+        "mask": torch.cat(parts["mask"])[:count],
         "label": torch.from_numpy(target)[source_id],
-        "sample_id": sample_id,
+        "sample_id": FIRST_ID[name] + torch.arange(count),
         "source_id": source_id,
     }
 

@@ -5,6 +5,8 @@ Dabkowski & Gal, "Real Time Image Saliency for Black Box Classifiers", NeurIPS 2
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -43,9 +45,7 @@ class Bottleneck(nn.Module):
             nn.Conv2d(middle, channels_out, 1, bias=False),
             nn.BatchNorm2d(channels_out),
         )
-        self.shortcut = nn.Sequential(
-            nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out)
-        )
+        self.shortcut = nn.Sequential(nn.Conv2d(channels_in, channels_out, 1, bias=False), nn.BatchNorm2d(channels_out))
 
     def forward(self, features: Tensor) -> Tensor:
         return F.relu(self.residual(features) + self.shortcut(features))
@@ -68,7 +68,7 @@ class DecoderBlock(nn.Module):
         return self.merge(torch.cat([_fit(self.up(coarse), skip.shape[-2:]), skip], dim=1))
 
 
-def _fit(features: Tensor, size: tuple[int, int]) -> Tensor:
+def _fit(features: Tensor, size: Sequence[int]) -> Tensor:
     """Crop to ``size``; a pyramid that rounds down leaves one row or column too few, which is repeated."""
     rows, columns = size[0] - features.shape[-2], size[1] - features.shape[-1]
     if rows > 0 or columns > 0:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.masking_network import MaskingNetwork
 from benchmark.tensors import freeze
-from benchmark.types import Classifier, Explanation
+from benchmark.types import ClassifierModule, Explanation
 
 
 class RTS(nn.Module):
@@ -27,13 +27,15 @@ class RTS(nn.Module):
     """
 
     differentiable = True
+    classifier: ClassifierModule
+    encoder: ClassifierModule
 
     def __init__(
         self,
         *,
-        classifier: Classifier,
+        classifier: ClassifierModule,
         image_size: int,
-        encoder: Classifier | None = None,
+        encoder: ClassifierModule | None = None,
         blocks: int = 3,
         width: int | None = None,
         confidence: float = 0.0,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy.stats import rankdata
@@ -46,10 +48,11 @@ def topq_iou(map_Bhw: Tensor, other_Bhw: Tensor, share: float = 0.2) -> Tensor:
     return overlap(top_region(map_Bhw, share), top_region(other_Bhw, share))
 
 
-def ssim(map_Bhw: Tensor, other_Bhw: Tensor, size: tuple[int, int]) -> Tensor:
+def ssim(map_Bhw: Tensor, other_Bhw: Tensor, size: Sequence[int]) -> Tensor:
     """Structural similarity of the maps upsampled to the image, data range 1, (B,)."""
-    maps = (at_image_size(each, size)[:, None] for each in (map_Bhw, other_Bhw))
-    value = structural_similarity_index_measure(*maps, data_range=1.0, reduction="none")
+    first, second = (at_image_size(each, size)[:, None] for each in (map_Bhw, other_Bhw))
+    value = structural_similarity_index_measure(first, second, data_range=1.0, reduction="none")
+    assert isinstance(value, Tensor)
     return value.reshape(len(map_Bhw))
 
 
@@ -81,7 +84,7 @@ def object_iou(map_Bhw: Tensor, mask_BHW: Tensor) -> Tensor:
     return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= 0.5, mask_BHW)
 
 
-def compare(benign_Bhw: Tensor, probed_Bhw: Tensor, size: tuple[int, int]) -> dict[str, Tensor]:
+def compare(benign_Bhw: Tensor, probed_Bhw: Tensor, size: Sequence[int]) -> dict[str, Tensor]:
     """Every distance between benign and probed maps under its column name."""
     return {
         "map_l1": l1(benign_Bhw, probed_Bhw),

@@ -37,9 +37,7 @@ class GradientAttack:
         ValueError: negative steps, or phases that do not add up to ``steps``.
     """
 
-    def __init__(
-        self, *, perturbation: Perturbation, phases: list[Phase], steps: int, steps_factor: int = 1
-    ) -> None:
+    def __init__(self, *, perturbation: Perturbation, phases: list[Phase], steps: int, steps_factor: int = 1) -> None:
         if steps < 0 or steps_factor < 1:
             raise ValueError(f"an attack takes steps >= 0 and steps_factor >= 1, got {steps} and {steps_factor}")
         fixed = sum(phase.steps for phase in phases if phase.steps is not None)

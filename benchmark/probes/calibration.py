@@ -9,11 +9,11 @@ LARGEST_SCALE = 4.0
 
 
 class CalibratedScale(NamedTuple):
-    """The scale found, the rate it causes among ``count`` samples, and the tolerance it was held to."""
+    """The scale found, the rate it causes among ``samples``, and the tolerance it was held to."""
 
     scale: float
     rate: float
-    count: int
+    samples: int
     tolerance: float
 
 

@@ -92,7 +92,7 @@ def map_scale(figure: Figure, place: tuple[float, float, float, float]) -> Color
     axes = figure.add_axes(place)
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), MAP_COLOURS)
     bar = figure.colorbar(scale, cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
     axes.tick_params(length=2, pad=1.5, labelsize=6.5)
     return bar
 

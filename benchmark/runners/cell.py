@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import records
-from benchmark.store import artefact_key
 from benchmark.runners import provenance
 from benchmark.runners.check import check
 from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
+from benchmark.store import artefact_key
 
 log = logging.getLogger("underfire")
 
 
 def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
-    """Computes the cell that ``config`` describes, unless its record is there and whole; returns the record's folder and
-    what came of it (done | cached).
+    """Computes the cell that ``config`` describes, unless its record is there and whole.
+
+    Returns the record's folder and what came of it: done or cached.
 
     Raises:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
@@ -43,9 +44,8 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
 
 def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     # torch and Lightning are imported here, so that a cached cell never pays for them.
-    from hydra.utils import instantiate
-
     from benchmark.runners.classifier import get_classifier
+    from benchmark.runners.instantiation import instantiate
     from benchmark.runners.interpreter import get_interpreter, get_reference
     from benchmark.runners.measure import measure
     from benchmark.runners.noise import get_probe

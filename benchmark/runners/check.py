@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
+
+from benchmark.files import make_folder
 
 
 def check(config: dict[str, Any]) -> None:
@@ -22,8 +23,8 @@ def check(config: dict[str, Any]) -> None:
             f"probe.batch_size and probe.samples must be at least 1, got {probe['batch_size']} and {probe['samples']}"
         )
     _check_attack(probe)
-    writable(Path(config["paths"]["results"]), "paths.results")
-    writable(Path(config["paths"]["store"]), "paths.store")
+    make_folder(Path(config["paths"]["results"]), "paths.results")
+    make_folder(Path(config["paths"]["store"]), "paths.store")
 
 
 def _check_attack(probe: dict[str, Any]) -> None:
@@ -39,17 +40,3 @@ def _check_attack(probe: dict[str, Any]) -> None:
         raise ValueError(f"probe.steps is a number of steps, 0 or more, got {steps}")
     if (warmup := probe.get("warmup")) is not None and not 0 <= warmup <= steps:
         raise ValueError(f"probe.warmup is a part of probe.steps ({steps}), got {warmup}")
-
-
-def writable(folder: Path, key: str) -> None:
-    """Makes the folder.
-
-    Raises:
-        OSError: it cannot be made or written to; the message names the configuration key.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{key}={folder} cannot be made ({error.strerror}): set it to a folder you may write to") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OSError(f"{key}={folder} is not writable: set it to a folder you may write to")

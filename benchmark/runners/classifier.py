@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
@@ -13,6 +12,7 @@ from benchmark.data.batches import FixedGroups, epoch_loader
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
 from benchmark.runners.foreign import WEIGHTS, load_foreign
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace, seeded
 from benchmark.specs import classifier_spec
 from benchmark.tensors import freeze
@@ -73,5 +73,3 @@ def _save(network: TimmClassifier, folder: Path) -> dict[str, Any]:
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
     save_file(weights, folder / WEIGHTS)
     return {"parameters": sum(parameter.numel() for parameter in network.parameters())}
-
-

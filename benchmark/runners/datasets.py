@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra.utils import instantiate
-
 from benchmark.hashing import content_hash
+from benchmark.runners.instantiation import instantiate
 from benchmark.specs import data_spec
 from benchmark.types import Data
 

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from hydra.utils import instantiate
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
 
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
 
 
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar where somebody is looking."""
+    _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
     callbacks: list[Callback] = extra.pop("callbacks", [])
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks = [*callbacks, RichProgressBar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     return instantiate(options, callbacks=callbacks, enable_progress_bar=bar, **extra)
+
+
+def _quiet() -> None:
+    """Lightning's advertisements and its remarks on what is meant: frozen trunks, short epochs, no worker processes."""
+    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for remark in (
+        ".*module.* in eval mode at the start of training.*",
+        ".*is smaller than the logging interval.*",
+        ".*does not have many workers.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message=remark)
 
 
 def fit(

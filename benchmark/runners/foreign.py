@@ -70,7 +70,7 @@ def _fit(state: dict[str, Tensor], module: nn.Module, file: Path, key: str) -> N
     if missing or unknown:
         raise ValueError(
             f"{key}={file} belongs to another network: {len(missing)} of its {len(own)} tensors are missing (such as "
-            f"{missing[:2]}), {len(unknown)} are not ours (such as {unknown[:2]}); choose the architecture it was made for"
+            f"{missing[:2]}), {len(unknown)} are not ours (such as {unknown[:2]}); choose its architecture"
         )
     for name, value in state.items():
         if value.shape != own[name].shape:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import instantiate
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
-from benchmark.store import artefact_key
 from benchmark.runners.classifier import get_classifier
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
 from benchmark.runners.foreign import WEIGHTS, load_foreign
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace, seeded
 from benchmark.specs import classifier_spec, stage_specs
+from benchmark.store import artefact_key
 from benchmark.tensors import freeze
+from benchmark.types import InterpreterModule
 
 
-def build(place: Workplace, classifier: TimmClassifier) -> nn.Module:
+def build(place: Workplace, classifier: TimmClassifier) -> InterpreterModule:
     """The interpreter with fresh weights, seeded."""
     group = place.config["interpreter"]
     parts: dict[str, Any] = {"classifier": classifier}
@@ -32,7 +32,7 @@ def build(place: Workplace, classifier: TimmClassifier) -> nn.Module:
     return interpreter.to(place.device)
 
 
-def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | None = None) -> nn.Module:
+def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
     interpreter = build(place, classifier)
     stages = place.config["interpreter"].get("stages", {})
@@ -52,7 +52,7 @@ def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | N
     return freeze(interpreter)
 
 
-def get_reference(place: Workplace, classifier: TimmClassifier) -> nn.Module | None:
+def get_reference(place: Workplace, classifier: TimmClassifier) -> InterpreterModule | None:
     """RTS_0, the common starting point of interpreters that have one."""
     stage = place.config["interpreter"].get("reference")
     if stage is None or place.config["interpreter"].get("checkpoint") is not None:
@@ -61,7 +61,12 @@ def get_reference(place: Workplace, classifier: TimmClassifier) -> nn.Module | N
 
 
 def _train(
-    place: Workplace, interpreter: nn.Module, stage: dict[str, Any], name: str, before: Path | None, folder: Path
+    place: Workplace,
+    interpreter: InterpreterModule,
+    stage: dict[str, Any],
+    name: str,
+    before: Path | None,
+    folder: Path,
 ) -> dict[str, Any]:
     group = place.config["interpreter"]
     if before is not None:
@@ -88,7 +93,7 @@ def _train(
     return {key: float(value) for key, value in metrics.items()}
 
 
-def _adopt(place: Workplace, interpreter: nn.Module, folder: Path) -> dict[str, Any]:
+def _adopt(place: Workplace, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
     """Somebody else's weights, taken as they are."""
     checkpoint = place.config["interpreter"]["checkpoint"]
     classifier = artefact_key("classifier", classifier_spec(place.config))
@@ -97,6 +102,6 @@ def _adopt(place: Workplace, interpreter: nn.Module, folder: Path) -> dict[str, 
     return {"checkpoint": str(checkpoint)}
 
 
-def _save(interpreter: nn.Module, folder: Path) -> None:
+def _save(interpreter: InterpreterModule, folder: Path) -> None:
     weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
     save_file(weights, folder / WEIGHTS)

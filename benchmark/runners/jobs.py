@@ -6,9 +6,25 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue
+
 from benchmark.runners.summary import note_outcome
 
 log = logging.getLogger("underfire")
+
+
+def as_dict(config: DictConfig) -> dict[str, Any]:
+    """The configuration with every interpolation resolved, as plain dictionaries and lists.
+
+    Raises:
+        ValueError: a mandatory value (???) is missing; the message names it.
+    """
+    try:
+        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        key = error.full_key
+        raise ValueError(f"{key} has no value: set it on the command line ({key}=...)") from None
 
 
 def job(config: dict[str, Any], name: Callable[[dict[str, Any]], str], work: Callable[[], str]) -> None:

@@ -21,7 +21,8 @@ class History(Logger):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.path, self.last = path, {}
+        self.path = path
+        self.last: dict[str, float] = {}
 
     name = property(lambda self: "history")
     version = property(lambda self: 0)

@@ -22,8 +22,8 @@ def measure(place: Workplace, module: Any, groups: Any) -> tuple[pd.DataFrame, d
     columns: dict[str, list[Tensor]] = {}
     kept: dict[str, list[Tensor]] = {name: [] for name in ("sample_id", "benign", "probed", *_MAPS)}
     trainer = make_trainer(place.config, logger=False)
-    outputs = trainer.predict(module, groups)
-    for output, batch in zip(outputs or [], groups if keep else [], strict=False):
+    outputs: list[Any] = trainer.predict(module, groups) or []
+    for output, batch in zip(outputs, groups if keep else [], strict=False):
         room = keep - sum(len(part) for part in kept["sample_id"])
         if room <= 0:
             break
@@ -35,7 +35,7 @@ def measure(place: Workplace, module: Any, groups: Any) -> tuple[pd.DataFrame, d
         for name in _MAPS:
             if name in output:
                 kept[name].append(output[name].cpu()[:room].half())
-    for output in outputs or []:
+    for output in outputs:
         for name, value in output.items():
             if name not in _MAPS:
                 columns.setdefault(name, []).append(value.cpu())
@@ -47,6 +47,6 @@ def _pictures(kept: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     if not kept:
         return {}
     ids = {"sample_id": kept["sample_id"]}
-    images = {name: kept[name] for name in ("benign", "probed") if name in kept}
+    images: dict[str, np.ndarray] = {name: kept[name] for name in ("benign", "probed") if name in kept}
     maps = {name.removesuffix("_map"): kept[name] for name in _MAPS if name in kept}
     return {"images": {**ids, **images}, "maps": {**ids, **maps}}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.probes.calibration import calibrate
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import scale_spec
@@ -22,12 +21,12 @@ def get_probe(place: Workplace, classifier: TimmClassifier) -> tuple[Probe, dict
     if probe["level"] is None:
         return instantiate(probe["module"]), {}
     found = get_scale(place, classifier, probe["module"], probe["level"])
-    facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["count"]}
+    facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["samples"]}
     return instantiate(probe["module"], scale=found["scale"]), facts
 
 
 def get_scale(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
-    """``scale``, ``rate``, ``count`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
+    """``scale``, ``rate``, ``samples`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
     spec = scale_spec(place.config, module, level)
     name = f"noise {module['kind']} {level:g}"
     return place.artefact("scale", name, spec, lambda folder: _calibrate(place, classifier, module, level)).metrics

@@ -41,7 +41,7 @@ class Population:
 
 
 class WithPrediction:
-    """Fixed groups of a population, each batch with the benign ``prediction``, its ``group`` and each sample's ``place``."""
+    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``place``."""
 
     def __init__(self, population: Population, batch_size: int) -> None:
         self.groups = FixedGroups(population.images, population.rows, batch_size)

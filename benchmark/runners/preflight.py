@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydra.utils import instantiate
-
 from benchmark.data.batches import check_labels
 from benchmark.runners import classifier, interpreter
 from benchmark.runners.datasets import load_data
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace
 from benchmark.tensors import freeze
 

@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from benchmark.runners.fit import make_trainer
 from benchmark.runners.population import Population, WithPrediction
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import probed_spec
 from benchmark.tensors import from_bytes
-from benchmark.types import Batch, Probe
+from benchmark.types import Batch, InterpreterModule, Probe
 
 
 class GroupWriter(Callback):
@@ -74,7 +73,7 @@ def group_file(folder: Path, number: int) -> Path:
 
 
 def get_probed(
-    place: Workplace, interpreter: nn.Module, population: Population, probe: Probe, lit_probe: Any
+    place: Workplace, interpreter: InterpreterModule, population: Population, probe: Probe, lit_probe: Any
 ) -> WithProbed:
     """The population's groups with their probed images, from the store or made now.
 

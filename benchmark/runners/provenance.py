@@ -9,8 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmark.store import artefact_key
 from benchmark.specs import cell_name, cell_spec
+from benchmark.store import artefact_key
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 

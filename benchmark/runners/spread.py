@@ -6,27 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.measures import maps
 from benchmark.measures.spread import shifted_distance
+from benchmark.runners.instantiation import instantiate
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import spread_spec
+from benchmark.types import InterpreterModule
 
 # The noise of the spread: normal, at the 3 % level, drawn from the data seed.
 LEVEL = 0.03
 
 
-def get_spread(place: Workplace, interpreter: nn.Module) -> dict[str, Any]:
+def get_spread(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
     """``spread``, and the two 95th percentiles on calibration of which it is the larger (``noise``, ``shift``)."""
     spec = spread_spec(place.config)
     return place.artefact("spread", "spread", spec, lambda folder: _measure(place, interpreter, folder)).metrics
 
 
-def _measure(place: Workplace, interpreter: nn.Module, folder: Path) -> dict[str, Any]:
+def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
     classifier, device = interpreter.classifier, place.device
     module = {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": place.config["data"]["seed"]}
     noise = instantiate(module, scale=get_scale(place, classifier, module, LEVEL)["scale"])

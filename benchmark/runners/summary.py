@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shutil
 import time
 from collections import Counter
@@ -11,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress_bar import ProgressBar
 
 log = logging.getLogger("underfire")
 
@@ -42,7 +46,16 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.start = time.perf_counter()
+        self.total, self.finished = cells_of(config), 0
         _forget(Path(config.hydra.sweep.dir))
+
+    def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
+        total = getattr(self, "total", None)
+        if total:
+            self.finished += 1
+            Console(stderr=True).print(
+                ProgressBar(total, self.finished, width=40), f" {self.finished} of {total} cells", sep="", end="\n"
+            )
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         found = outcomes(Path(config.hydra.sweep.dir))
@@ -60,6 +73,15 @@ class SweepSummary(Callback):
             if outcome["status"] == "failed":
                 _failures.append(outcome["name"])
                 log.info("failed  %s: %s", outcome["name"], outcome["sentence"])
+
+
+def cells_of(config: DictConfig) -> int:
+    """How many jobs a sweep has: the product of its choices, on the command line and in the experiment."""
+    overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
+    named = {override.key_or_group for override in overrides}
+    params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items() if key not in named]
+    overrides += OverridesParser.create().parse_overrides(params)
+    return math.prod(len(list(each.sweep_iterator())) for each in overrides if each.is_sweep_override())
 
 
 def _forget(folder: Path) -> None:

@@ -111,7 +111,9 @@ def test_adv2_without_map_weight_walks_like_pgd(interpreter, batch, steps):
     assert torch.equal(walked.image_BCHW, expected.image_BCHW)
 
 
-@pytest.mark.parametrize("attack", [pgd(), adv2(5.0), adv2(5.0, random_start=True)], ids=["pgd", "adv2", "random start"])
+@pytest.mark.parametrize(
+    "attack", [pgd(), adv2(5.0), adv2(5.0, random_start=True)], ids=["pgd", "adv2", "random start"]
+)
 def test_contract(interpreter, batch, attack):
     image, ids = batch
     before = interpreter.classifier.weight.clone()

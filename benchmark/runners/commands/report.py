@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from benchmark.report.build import build_report
-from benchmark.runners.jobs import job
+from benchmark.runners.jobs import as_dict, job
 
 log = logging.getLogger("underfire")
 
+
 def main(config: DictConfig) -> None:
     """Writes the report of the records that match and prints where it is."""
-    resolved = OmegaConf.to_container(config, resolve=True)
+    resolved = as_dict(config)
 
     def work() -> str:
         path = build_report(

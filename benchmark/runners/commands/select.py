@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from benchmark.report.selection import build_selection
-from benchmark.runners.jobs import job
+from benchmark.runners.jobs import as_dict, job
 
 log = logging.getLogger("underfire")
 
+
 def main(config: DictConfig) -> None:
     """Writes selection.md and selection.csv and prints where they are."""
-    resolved = OmegaConf.to_container(config, resolve=True)
+    resolved = as_dict(config)
 
     def work() -> str:
         filters = {name: value for name, value in resolved["filter"].items() if value is not None}

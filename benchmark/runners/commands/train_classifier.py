@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from benchmark.runners.jobs import job
+from benchmark.runners.jobs import as_dict, job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
     """Trains the configured classifier, or finds it in the store, and tells its accuracy."""
-    resolved = OmegaConf.to_container(config, resolve=True)
+    resolved = as_dict(config)
 
     def work() -> str:
         from benchmark.runners.classifier import get_classifier
@@ -22,7 +22,9 @@ def main(config: DictConfig) -> None:
 
         place = Workplace(resolved)
         population = get_population(place, get_classifier(place), resolved["split"])
-        log.info("classifier %s: %s accuracy %.4f", place.artefacts["classifier"], resolved["split"], population.accuracy)
+        log.info(
+            "classifier %s: %s accuracy %.4f", place.artefacts["classifier"], resolved["split"], population.accuracy
+        )
         return "done" if "classifier" in place.made else "cached"
 
     job(resolved, lambda settings: settings["classifier"]["label"], work)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
-from benchmark.runners.jobs import job
+from benchmark.runners.jobs import as_dict, job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
     """Trains the configured interpreter stage by stage, or finds it in the store."""
-    resolved = OmegaConf.to_container(config, resolve=True)
+    resolved = as_dict(config)
 
     def work() -> str:
         from benchmark.runners.classifier import get_classifier

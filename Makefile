@@ -1,0 +1,63 @@
+# make help lists everything. Nothing has to be installed but Python >= 3.11 and make.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench report sweep-noise sweep-attack test test-all lint types format check clean clean-all
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## make .venv with the pinned versions
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "underfire needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) -V`: try make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
+	@echo "setting up $(VENV): some minutes and about 6 GB the first time"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || \
+		{ echo "the installation failed (see above): check the network and the free disk, then run make again"; exit 1; }
+	@touch $(READY)
+
+bench: $(READY) ## the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
+	@$(BIN)/python -m benchmark run experiment=observation_8; status=$$?; \
+		$(BIN)/python -m benchmark report || status=1; exit $$status
+
+report: $(READY) ## tables, figures and verdicts from the records
+	@$(BIN)/python -m benchmark report
+
+sweep-noise: $(READY) ## an example: two noise types at two levels, two interpreters
+	$(BIN)/python -m benchmark run -m interpreter=rts,rtsa probe=normal,uniform probe.level=0.03,0.3
+
+sweep-attack: $(READY) ## an example: ADV2 at three budgets
+	$(BIN)/python -m benchmark run -m interpreter=rts,rtsa_anchored probe=adv2 probe.epsilon=0.0078,0.0157,0.0314
+
+test: $(READY) ## the tests (a few minutes)
+	@$(BIN)/python -m pytest
+
+test-all: $(READY) ## the tests with the slow ones
+	@$(BIN)/python -m pytest -m 'not gpu'
+
+lint: $(READY) ## ruff: style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy
+	@$(BIN)/mypy
+
+format: $(READY) ## put the code into its format
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: lint types test ## everything that a commit has to pass
+
+clean: ## remove caches and build litter
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache outputs
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+clean-all: clean ## remove also .venv, store, results and report
+	rm -rf $(VENV) store results report

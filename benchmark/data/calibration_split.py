@@ -1,0 +1,63 @@
+"""Drawn order, sample ids and calibration samples of sets that come with train and test only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from benchmark import draws
+
+FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
+CALIBRATION_LEAST = 5
+
+
+def check_knobs(seed: int, calibration_share: float, counts: Mapping[str, int | None]) -> None:
+    """Raises a ValueError for a negative seed, a share outside (0, 1) or a count below 1."""
+    if seed < 0:
+        raise ValueError(f"data.seed must not be negative, got {seed}")
+    if not 0 < calibration_share < 1:
+        raise ValueError(f"data.calibration_share must lie between 0 and 1, got {calibration_share}")
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise ValueError(f"data.{name} must be at least 1 image, or null for all, got {count}")
+
+
+def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:
+    """Rows in a drawn order of which every beginning has the classes in the set's own proportions.
+
+    A sample that is drawn as number r (from 0) of the n of its class stands at r / n, ties in drawn order: so every class
+    comes once before any comes twice. Sample ids follow this order, because the suite attacks, keeps and shows the first
+    n by id, and files of a folder come class by class.
+    """
+    drawn = torch.argsort(draws.keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
+    rank = _rank_in_class(label_N[drawn])
+    return drawn[np.argsort(rank / np.bincount(label_N)[label_N[drawn]], kind="stable")]
+
+
+def calibrates(label_N: np.ndarray, share: float, class_names: list[str]) -> np.ndarray:
+    """Which rows of train, given in drawn order, calibrate, (N,) bool: of every class the first ``share``, at least 5.
+
+    Raises:
+        ValueError: a class that would have nothing left to train on.
+    """
+    size_K = np.bincount(label_N, minlength=len(class_names))
+    taken_K = np.maximum(CALIBRATION_LEAST, np.round(share * size_K)).astype(np.int64)
+    small = np.flatnonzero(taken_K >= size_K)
+    if len(small):
+        size, taken = size_K[small[0]], taken_K[small[0]]
+        raise ValueError(
+            f"class {class_names[small[0]]!r} has {size} training images, of which {taken} would be taken for calibration "
+            "and none be left: add images or a calibration split, or lower data.calibration_share"
+        )
+    return _rank_in_class(label_N) < taken_K[label_N]
+
+
+def _rank_in_class(label_N: np.ndarray) -> np.ndarray:
+    """How many rows of the same class stand before each row, (N,) int64."""
+    rank = np.empty(len(label_N), np.int64)
+    for label in np.unique(label_N):
+        own = np.flatnonzero(label_N == label)
+        rank[own] = np.arange(len(own))
+    return rank

@@ -1,0 +1,184 @@
+"""Any folder of images, one folder a class, with optional object masks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from benchmark.data.arrays import ArraySet
+from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
+from benchmark.data.folder_index import SPLITS, existing, listing
+from benchmark.data.picture import check_header, read_image, read_mask
+from benchmark.tensors import from_bytes
+from benchmark.types import Batch
+
+# Sets of at most this many decoded bytes are read once into memory.
+MEMORY = 2 * 2**30
+_THREADS = min(8, os.cpu_count() or 1)
+
+
+class ImageFolder:
+    """``root/{train,test}/CLASS/IMAGE``, and optionally ``root/calibration/CLASS/IMAGE`` and
+    ``root/masks/SPLIT/CLASS/STEM.png`` (a mask for every image of the split or for none; not zero = object).
+
+    Without a calibration folder, ``calibration_share`` of every class of train, at least 5, is taken out of train.
+    Sample ids count the images of a folder in a drawn order of which every beginning has the classes in their
+    proportions, because the suite attacks, keeps and shows "the first n by id": train from 0 (also those that calibrate),
+    a calibration folder from 1e9, test from 2e9. Each image is its own source.
+
+    Args:
+        seed: of the order and the calibration split. image_size: side of the square that images are cropped and resized to.
+        train, calibration, test: how many images are used, the first n of the drawn order; None for all.
+    Raises:
+        ValueError, FileNotFoundError: names what is wrong with the folder; broken files show up in :meth:`split`.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        seed: int,
+        image_size: int,
+        calibration_share: float = 0.1,
+        train: int | None = None,
+        calibration: int | None = None,
+        test: int | None = None,
+    ) -> None:
+        self.counts = {"train": train, "calibration": calibration, "test": test}
+        check_knobs(seed, calibration_share, self.counts)
+        if image_size < 16:
+            raise ValueError(f"data.image_size must be at least 16 pixels, got {image_size}")
+        self.root, self.seed, self.image_size = existing(root), seed, image_size
+        self.class_names, found = listing(self.root)
+        self.num_classes = len(self.class_names)
+        self._rows = {name: self._numbered(name, files) for name, files in found.items()}
+        if "calibration" not in found:
+            self._take_calibration(calibration_share)
+        for name, count in self.counts.items():
+            self._rows[name] = self._rows[name].only(np.arange(len(self._rows[name]))[:count])
+        self._splits: dict[str, ArraySet | FolderSet] = {}
+
+    def _numbered(self, name: str, files: list[tuple[Path, int]]) -> FolderSet:
+        label_N = np.array([label for _, label in files])
+        order = drawn_order(label_N, self.seed, name)
+        paths = [files[row][0] for row in order]
+        masks = self._masks(name, paths)
+        return FolderSet(
+            self.class_names, self.image_size, paths, masks, label_N[order], FIRST_ID[name] + np.arange(len(files))
+        )
+
+    def _masks(self, name: str, paths: list[Path]) -> list[Path] | None:
+        folder = self.root / "masks" / name
+        if not folder.is_dir():
+            return None
+        masks = [folder / path.parent.name / f"{path.stem}.png" for path in paths]
+        missing = [index for index, mask in enumerate(masks) if not mask.is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"{folder} has masks, but {len(missing)} of {len(paths)} images have none, for example "
+                f"{paths[missing[0]]} (expected {masks[missing[0]]}): add the masks or remove the folder"
+            )
+        return masks
+
+    def _take_calibration(self, share: float) -> None:
+        everything = self._rows["train"]
+        chosen = calibrates(everything.label_N, share, self.class_names)
+        self._rows["calibration"] = everything.only(np.flatnonzero(chosen))
+        self._rows["train"] = everything.only(np.flatnonzero(~chosen))
+
+    def split(self, name: str) -> ArraySet | FolderSet:
+        """``train``, ``calibration`` or ``test``: in memory up to 2 GB, else read batch by batch with the same results.
+
+        Raises:
+            ValueError: a file that is not an image, has a mode that 8 bits cannot show, or is broken; names it.
+        """
+        if name not in SPLITS:
+            raise ValueError(f"split is train, calibration or test, got {name!r}")
+        if name not in self._splits:
+            rows = self._rows[name]
+            self._splits[name] = rows.in_memory() if rows.size_in_memory <= MEMORY else rows.checked()
+        return self._splits[name]
+
+
+class FolderSet(Dataset):
+    """Images on disk, decoded as they are asked for."""
+
+    def __init__(
+        self,
+        class_names: list[str],
+        image_size: int,
+        files: list[Path],
+        masks: list[Path] | None,
+        label_N: np.ndarray,
+        sample_id_N: np.ndarray,
+    ) -> None:
+        self.class_names, self.image_size, self.files, self.masks = class_names, image_size, files, masks
+        self.has_masks = masks is not None
+        self.label_N, self.sample_id_N, self.source_id_N = label_N, sample_id_N, sample_id_N
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def size_in_memory(self) -> int:
+        """Bytes of the decoded images and masks."""
+        return len(self) * self.image_size**2 * (4 if self.has_masks else 3)
+
+    def only(self, rows: np.ndarray) -> FolderSet:
+        """The set of some rows."""
+        files = [self.files[row] for row in rows]
+        masks = None if self.masks is None else [self.masks[row] for row in rows]
+        return FolderSet(self.class_names, self.image_size, files, masks, self.label_N[rows], self.sample_id_N[rows])
+
+    def checked(self) -> FolderSet:
+        """Itself, once every header has been looked at."""
+        _in_threads(lambda row: check_header(self.files[row], self.masks[row] if self.masks else None), len(self))
+        return self
+
+    def in_memory(self) -> ArraySet:
+        """Everything decoded."""
+        return ArraySet(self.class_names, self._read(range(len(self))))
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        batch = self._read(indices)
+        batch["image"] = from_bytes(batch["image"])
+        return batch  # type: ignore[return-value]
+
+    def _read(self, rows: range | list[int]) -> dict[str, Tensor]:
+        size = self.image_size
+        image = np.empty((len(rows), 3, size, size), np.uint8)
+        mask = np.empty((len(rows), size, size), bool) if self.has_masks else None
+
+        def fill(place: int) -> None:
+            row = rows[place]
+            image[place] = read_image(self.files[row], size).transpose(2, 0, 1)
+            if mask is not None and self.masks is not None:
+                mask[place] = read_mask(self.masks[row], self.files[row], size)
+
+        _in_threads(fill, len(rows))
+        chosen = np.asarray(rows)
+        arrays = {"image": image, "label": self.label_N[chosen], "sample_id": self.sample_id_N[chosen]}
+        arrays["source_id"] = self.source_id_N[chosen]
+        if mask is not None:
+            arrays["mask"] = mask
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _in_threads(work: Callable[[int], None], count: int) -> None:
+    """``work(0..count-1)`` on a few threads; the first failure, in order, is raised and ends the rest."""
+    stride = max(1, min(64, count // (4 * _THREADS)))
+
+    def several(start: int) -> None:
+        for place in range(start, min(start + stride, count)):
+            work(place)
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(several, range(0, count, stride)):
+            pass

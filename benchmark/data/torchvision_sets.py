@@ -1,0 +1,126 @@
+"""Small data sets that torchvision knows how to fetch and read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torchvision import datasets
+
+from benchmark.data.arrays import ArraySet
+from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
+
+# How the class of torchvision wants to be asked for a split; all of these hold 8-bit images in memory.
+_ASKED = {
+    "CIFAR10": lambda split: {"train": split == "train"},
+    "CIFAR100": lambda split: {"train": split == "train"},
+    "STL10": lambda split: {"split": split},
+    "SVHN": lambda split: {"split": split},
+}
+
+
+class TorchvisionSet:
+    """CIFAR10, CIFAR100, STL10 or SVHN, in memory.
+
+    ``calibration_share`` of every class of train, at least 5, is taken out of train. Sample ids count the images in a
+    drawn order of which every beginning has the classes in their proportions: train from 0 (also those that calibrate),
+    test from 2e9. Each image is its own source.
+
+    Args:
+        dataset: name of the torchvision class. root: folder that it reads from and downloads to.
+        seed: of the order and the calibration split. download: whether a missing archive may be fetched.
+        train, calibration, test: how many images are used, the first n of the drawn order; None for all.
+    Raises:
+        ValueError: an unknown data set or knob. OSError: it is not there and cannot be fetched; says where to put it.
+    """
+
+    def __init__(
+        self,
+        *,
+        dataset: str,
+        root: str,
+        seed: int,
+        calibration_share: float = 0.1,
+        download: bool = True,
+        train: int | None = None,
+        calibration: int | None = None,
+        test: int | None = None,
+    ) -> None:
+        counts = {"train": train, "calibration": calibration, "test": test}
+        check_knobs(seed, calibration_share, counts)
+        if dataset not in _ASKED:
+            raise ValueError(
+                f"data.dataset is one of {', '.join(_ASKED)}, got {dataset!r}: for others use data=image_folder"
+            )
+        folder = Path(root).expanduser()
+        found = {split: _fetched(dataset, folder, download, split) for split in ("train", "test")}
+        self.class_names = _class_names(found["train"])
+        self.num_classes, self.image_size = len(self.class_names), _pixels(found["train"]).shape[-1]
+        order = {split: drawn_order(_labels(source), seed, split) for split, source in found.items()}
+        chosen = calibrates(_labels(found["train"])[order["train"]], calibration_share, self.class_names)
+        places = {
+            "train": np.flatnonzero(~chosen),
+            "calibration": np.flatnonzero(chosen),
+            "test": np.arange(len(order["test"])),
+        }
+        self._splits = {}
+        for name, place in places.items():
+            origin = "test" if name == "test" else "train"
+            kept = place[: counts[name]]
+            self._splits[name] = _array_set(
+                self.class_names, found[origin], order[origin][kept], FIRST_ID[origin] + kept
+            )
+
+    def split(self, name: str) -> ArraySet:
+        """``train``, ``calibration`` or ``test``."""
+        if name not in self._splits:
+            raise ValueError(f"split is train, calibration or test, got {name!r}")
+        return self._splits[name]
+
+
+def _fetched(dataset: str, root: Path, download: bool, split: str) -> Any:
+    kind = getattr(datasets, dataset)
+    try:
+        return kind(root, download=download, **_ASKED[dataset](split))
+    except (OSError, RuntimeError) as error:
+        address, file = _archive(kind, split)
+        tried = f"fetching {address} failed" if download else "data.download is false"
+        raise OSError(
+            f"{dataset} is not whole in {root.resolve()} and {tried} ({error}): put {file} there by hand"
+            f"{' (torchvision unpacks it with data.download=true)' if file.endswith('.gz') else ''}, "
+            "or use data=image_folder data.root=FOLDER"
+        ) from None
+
+
+def _archive(kind: Any, split: str) -> tuple[str, str]:
+    """Address and file name of what torchvision fetches."""
+    if hasattr(kind, "split_list"):
+        return kind.split_list[split][0], kind.split_list[split][1]
+    return kind.url, kind.filename
+
+
+def _pixels(source: Any) -> np.ndarray:
+    """(N, 3, H, W) uint8; the CIFAR classes keep the channels last."""
+    return source.data.transpose(0, 3, 1, 2) if source.data.shape[-1] == 3 else source.data
+
+
+def _labels(source: Any) -> np.ndarray:
+    return np.asarray(source.targets if hasattr(source, "targets") else source.labels, dtype=np.int64)
+
+
+def _class_names(source: Any) -> list[str]:
+    """As torchvision has them; the digits of SVHN have none."""
+    return list(source.classes) if hasattr(source, "classes") else [str(digit) for digit in range(10)]
+
+
+def _array_set(class_names: list[str], source: Any, rows: np.ndarray, sample_id_N: np.ndarray) -> ArraySet:
+    sample_id = torch.from_numpy(sample_id_N)
+    arrays = {
+        "image": torch.from_numpy(np.ascontiguousarray(_pixels(source)[rows])),
+        "label": torch.from_numpy(_labels(source)[rows]),
+        "sample_id": sample_id,
+        "source_id": sample_id,
+    }
+    return ArraySet(class_names, arrays)

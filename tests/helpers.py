@@ -1,0 +1,39 @@
+"""What several tests need: composed configurations and the command line in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+
+from benchmark.__main__ import conf_folder
+from benchmark.runners.jobs import as_dict
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def configured(root: Path, *overrides: str, command: str = "run") -> dict[str, Any]:
+    """The resolved configuration of a smoke cell whose files all lie below ``root``."""
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        fixed = [f"paths.root={root}"]
+        if command == "run":
+            fixed += ["budget=smoke", "logger=none", "trainer=cpu"]
+        return as_dict(compose(command, overrides=[*fixed, *overrides]))
+
+
+def underfire(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m benchmark`` with everything below ``root``, one thread, and no W&B server in reach."""
+    environment = {**os.environ, "UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+    return subprocess.run(
+        [sys.executable, "-m", "benchmark", *arguments],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )

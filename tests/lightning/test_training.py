@@ -1,0 +1,172 @@
+"""The LightningModules: what they train, what they leave alone, and the objective that they hand over."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+
+from benchmark import draws
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.interpreters.rts import RTS
+from benchmark.objectives.joint import Joint
+from benchmark.objectives.rts import MapWeights
+from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.linf_ball import LinfBall
+from lightning_modules.classifier import flip_crop
+from lightning_modules.rts import LitRTS, LitSelector
+from lightning_modules.rtsa import LitRTSA
+
+RECIPE = {"p_fake": 0.3, "lr": 1e-3, "weight_decay": 1e-4, "seed": 0}
+
+
+@pytest.fixture
+def interpreter():
+    torch.manual_seed(0)
+    classifier = TimmClassifier(name="resnet10t", num_classes=5, options={"channels": (8, 12, 16, 24), "stem_width": 8})
+    return RTS(classifier=classifier, image_size=48, blocks=3, width=4)
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    image = (torch.rand(6, 3, 48, 48, generator=generator) * 255).round() / 255
+    return {"image": image, "label": torch.tensor([0, 1, 2, 3, 4, 0]), "sample_id": torch.arange(6)}
+
+
+def inner(steps: int = 2) -> GradientAttack:
+    ball = LinfBall(epsilon=8 / 255, step_size=4 / 255, random_start=True)
+    return GradientAttack(perturbation=ball, phases=[Phase(Joint(weight=10.0))], steps=steps)
+
+
+def rtsa(interpreter, **options) -> LitRTSA:
+    return LitRTSA(interpreter=interpreter, weights=MapWeights(), blur=2.0, **{**RECIPE, **options})
+
+
+def recorded(module, batch, monkeypatch):
+    """Loss and parts of one training step."""
+    seen = {}
+    monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
+    monkeypatch.setattr(module, "log_dict", lambda values: seen.update(values))
+    loss = module.training_step(batch, 0)
+    return loss, {name.removeprefix("train/"): value for name, value in seen.items()}
+
+
+@pytest.mark.parametrize("kind", ["selector", "decoder", "aid"])
+def test_a_step_moves_only_what_it_trains(interpreter, batch, kind, monkeypatch):
+    interpreter.masking.requires_grad_(True)
+    interpreter.train()
+    module = {
+        "selector": lambda: LitSelector(interpreter=interpreter, **RECIPE),
+        "decoder": lambda: LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, **RECIPE),
+        "aid": lambda: rtsa(interpreter, attack=inner(), lambda_aid=5.0, kappa=0.3, lambda_anchor=5.0),
+    }[kind]()
+    before = copy.deepcopy(interpreter.state_dict())
+    loss, _ = recorded(module, batch, monkeypatch)
+    loss.backward()
+    optimizer = torch.optim.SGD(module.parameters_to_train(), lr=0.1)
+    optimizer.step()
+    after = interpreter.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name]) and "running" not in name}
+    moved = {name for name in moved if "num_batches" not in name}
+    assert moved
+    part = "masking.selector." if kind == "selector" else ("masking.blocks.", "masking.head.")
+    assert all(name.startswith(part) for name in moved)
+    assert interpreter.masking.training, "the inner attack leaves training mode as it found it"
+
+
+def test_fakes_come_at_their_rate_and_are_never_the_label(interpreter):
+    module = LitSelector(interpreter=interpreter, **RECIPE)
+    many = {"label": torch.arange(4000) % 5, "sample_id": torch.arange(4000)}
+    chosen, real = module.selected(many)
+    assert abs((~real).float().mean() - 0.3) < 0.03
+    assert torch.equal(chosen[real], many["label"][real]) and (chosen[~real] != many["label"][~real]).all()
+    offsets = torch.bincount((chosen[~real] - many["label"][~real]) % 5, minlength=5)
+    assert offsets[0] == 0 and offsets[1:].min() > 0.2 * offsets.sum() * 0.8
+
+
+def test_equal_budget_differs_from_aid_in_the_attack_alone(interpreter, batch, monkeypatch):
+    """With lambda_aid = 0 and no attack the loss is L_map of the same three-part decoder pass."""
+    interpreter.train()
+    loss, parts = recorded(rtsa(interpreter), batch, monkeypatch)
+    weights = MapWeights()
+    total = parts["destroy"] + weights.area * parts["area"] + weights.preserve * parts["preserve"]
+    total = total + weights.total_variation * 224 / 48 * parts["total_variation"]
+    torch.testing.assert_close(loss.detach(), total)
+
+
+def test_the_paper_s_objective_subtracts_the_distance_and_ours_caps_it(interpreter, batch, monkeypatch):
+    interpreter.train()
+    state = copy.deepcopy(interpreter.state_dict())
+    batch["label"] = interpreter.classifier(batch["image"]).argmax(1)  # every sample counts
+    results = {}
+    for name, options in {
+        "none": {"attack": inner()},
+        "paper": {"attack": inner(), "lambda_aid": 5.0},
+        "capped": {"attack": inner(), "lambda_aid": 5.0, "kappa": 1e-9},
+    }.items():
+        interpreter.load_state_dict(state)
+        interpreter.train()
+        results[name] = recorded(rtsa(interpreter, **options), batch, monkeypatch)
+    distance = results["paper"][1]["distance"]
+    assert distance > 1e-4
+    torch.testing.assert_close(results["none"][0] - results["paper"][0], 5 * distance, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(results["none"][0], results["capped"][0], rtol=1e-5, atol=1e-5)
+
+
+def test_misclassified_samples_are_left_out_of_the_reward(interpreter, batch, monkeypatch):
+    interpreter.train()
+    batch["label"] = (interpreter.classifier(batch["image"]).argmax(1) + 1) % 5
+    _, parts = recorded(rtsa(interpreter, attack=inner(), lambda_aid=5.0), batch, monkeypatch)
+    assert parts["distance"] == 0
+
+
+def test_the_anchor_is_the_start_and_stays_there(interpreter, batch, monkeypatch):
+    module = rtsa(interpreter, attack=inner(), lambda_aid=1.0, lambda_anchor=2.0)
+    interpreter.eval()
+    logits, pyramid = interpreter.features(batch["image"])
+    anchored, _ = module.anchor(pyramid, logits.argmax(1), interpreter.confidence)
+    torch.testing.assert_close(anchored, interpreter(batch["image"], logits.argmax(1)))
+    assert not any(parameter.requires_grad for parameter in module.anchor.parameters())
+    assert not any(parameter is own for parameter in module.parameters_to_train() for own in module.anchor.parameters())
+
+
+def test_a_nan_stops_the_training_with_the_step_and_the_parts(interpreter, batch, monkeypatch):
+    interpreter.train()
+    torch.nn.init.constant_(interpreter.masking.head.weight, float("nan"))
+    with pytest.raises(FloatingPointError, match=r"LitRTS: the loss is nan at step 0 .*destroy nan"):
+        recorded(LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, **RECIPE), batch, monkeypatch)
+
+
+def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
+    image = torch.rand(40, 3, 16, 16)
+    keys = draws.keys(0, "augment", torch.arange(40))
+    moved = flip_crop(image, keys)
+    found = 0
+    for row in range(40):
+        candidates = [image[row], image[row].flip(-1)]
+        shifts = [(dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)]
+        found += any(
+            torch.equal(moved[row][:, 2:-2, 2:-2], candidate[:, 2 + dy : 14 + dy, 2 + dx : 14 + dx])
+            for candidate in candidates
+            for dy, dx in shifts
+        )
+        assert torch.equal(flip_crop(image[row : row + 1], keys[row : row + 1])[0], moved[row])
+    assert found == 40
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"lambda_aid": -1.0}, "lambda_aid"),
+        ({"lambda_aid": 1.0}, "no inner attack"),
+        ({"attack": inner(), "kappa": 0.0}, "kappa"),
+        ({"attack": inner(), "aid_on": "some"}, "aid_on"),
+        ({"lr": 0.0}, "lr > 0"),
+        ({"p_fake": 1.5}, "probability"),
+    ],
+)
+def test_settings_that_cannot_train_are_refused(interpreter, options, words):
+    with pytest.raises(ValueError, match=words):
+        rtsa(interpreter, **options)

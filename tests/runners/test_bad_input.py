@@ -1,0 +1,160 @@
+"""A mistake gets a sentence before any training starts, and loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchmark import files
+from benchmark.runners.cell import run_cell
+from benchmark.runners.foreign import load_foreign
+from tests.helpers import configured, underfire
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["classifier=timm", "classifier.name=resnet81"], r"near ones: .*resnet"),
+        (
+            ["classifier=timm", "classifier.name=vit_tiny_patch16_224", "+classifier.options.img_size=48"],
+            "distinct res",
+        ),
+        (["probe.epsilon=-0.1"], r"probe\.epsilon"),
+        (["probe.epsilon=8"], "divide pixel values by 255"),
+        (["probe.step_size=0"], r"probe\.step_size"),
+        (["probe.steps=-1"], r"probe\.steps"),
+        (["probe.warmup=99"], r"probe\.warmup"),
+        (["probe.weight=-1"], "weights must be >= 0"),
+        (["probe.samples=0"], r"probe\.samples"),
+        (["probe=normal", "probe.level=0"], r"probe\.level"),
+        (["probe=normal", "probe.level=1.5"], r"probe\.level"),
+        (["interpreter=rtsa", "interpreter.lambda_aid=-1"], "lambda_aid"),
+        (["interpreter=rtsa", "interpreter.kappa=0"], "kappa"),
+        (["interpreter.blocks=9"], "distinct resolutions"),
+        (["interpreter.blur=0"], "blur"),
+        (["data.image_size=8"], "at least 32"),
+        (["split=train"], "test or calibration"),
+        (["force=everything"], "cell or artefact"),
+        (["trainer.accelerator=gpu"], "no.* GPU|GPU and this machine has none"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_bad_settings_are_told_before_any_training(tmp_path, overrides, words):
+    if "trainer.accelerator=gpu" in overrides and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    config = configured(tmp_path, *overrides)
+    with pytest.raises((ValueError, OSError), match=words):
+        run_cell(config)
+    assert not list((tmp_path / "store").glob("classifier/*")), "nothing was trained"
+
+
+def test_a_results_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    config = configured(tmp_path, f"paths.results={tmp_path}/file/results")
+    with pytest.raises(OSError, match=r"paths\.results .* cannot be made"):
+        run_cell(config)
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
+    with pytest.raises(OSError, match="at least 200 MB are needed"):
+        run_cell(configured(tmp_path))
+
+
+def test_a_failed_cell_leaves_a_record_with_its_reason(tmp_path):
+    from benchmark.records import read_records
+
+    with pytest.raises(ValueError, match="distinct resolutions"):
+        run_cell(configured(tmp_path, "interpreter.blocks=9"))
+    (record,) = read_records(tmp_path / "results")
+    assert record.cell["status"] == "failed"
+    assert record.cell["reason"]["error"] == "ValueError"
+    assert "distinct resolutions" in record.cell["reason"]["hint"]
+
+
+def test_unknown_options_and_keys_are_answered_by_name(tmp_path):
+    unknown_option = underfire(tmp_path, "run", "interpreter=rtz")
+    assert unknown_option.returncode == 1
+    assert "rtz" in unknown_option.stderr
+    assert "rtsa" in unknown_option.stderr, "the options there are"
+    unknown_key = underfire(tmp_path, "run", "probe.epsilom=0.1")
+    assert unknown_key.returncode == 1
+    assert "epsilom" in unknown_key.stderr
+    unknown_command = underfire(tmp_path, "rum")
+    assert unknown_command.returncode == 2
+    assert "run" in unknown_command.stderr
+
+
+class TestCheckpoints:
+    """Weights that do not belong are refused by name."""
+
+    @pytest.fixture
+    def module(self):
+        return torch.nn.Linear(3, 2)
+
+    def test_missing(self, tmp_path, module):
+        with pytest.raises(FileNotFoundError, match="is not there"):
+            load_foreign(tmp_path / "none.pt", module, "classifier.checkpoint")
+
+    def test_damaged(self, tmp_path, module):
+        path = tmp_path / "weights.safetensors"
+        save_file(module.state_dict(), path)
+        path.write_bytes(path.read_bytes()[:-4])
+        with pytest.raises(ValueError, match="damaged"):
+            load_foreign(path, module, "classifier.checkpoint")
+
+    def test_a_pickle_is_never_run(self, tmp_path, module):
+        torch.save(module, tmp_path / "whole.pt")
+        with pytest.raises(ValueError, match="more than tensors"):
+            load_foreign(tmp_path / "whole.pt", module, "classifier.checkpoint")
+
+    def test_another_network(self, tmp_path, module):
+        save_file({"other": torch.zeros(1)}, tmp_path / "w.safetensors")
+        with pytest.raises(ValueError, match="another network: 2 of its 2 tensors are missing"):
+            load_foreign(tmp_path / "w.safetensors", module, "classifier.checkpoint")
+
+    def test_another_class_count(self, tmp_path, module):
+        torch.save(torch.nn.Linear(3, 7).state_dict(), tmp_path / "w.pt")
+        with pytest.raises(ValueError, match="another number of classes"):
+            load_foreign(tmp_path / "w.pt", module, "classifier.checkpoint")
+
+    def test_another_classifier(self, tmp_path, module):
+        save_file(module.state_dict(), tmp_path / "weights.safetensors")
+        (tmp_path / "config.yaml").write_text("classifier: aaaa\n")
+        load_foreign(tmp_path, module, "interpreter.checkpoint", classifier="aaaa")
+        with pytest.raises(ValueError, match="trained for another classifier"):
+            load_foreign(tmp_path, module, "interpreter.checkpoint", classifier="bbbb")
+
+    def test_the_right_one_is_taken(self, tmp_path, module):
+        torch.save({"state_dict": {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}}, tmp_path / "w.ckpt")
+        load_foreign(tmp_path / "w.ckpt", module, "classifier.checkpoint")
+        assert (module.weight == 1).all()
+
+
+def test_a_trained_interpreter_serves_as_a_checkpoint_for_its_classifier_alone(tmp_path):
+    folder, _ = run_cell(configured(tmp_path, "probe=clean"))
+    (finish,) = (path for path in (tmp_path / "store" / "interpreter").glob("*/") if "LitRTSA" in _stage(path))
+    again, status = run_cell(configured(tmp_path, "probe=clean", f"interpreter.checkpoint={finish}"))
+    assert status == "done"
+    assert again != folder
+    with pytest.raises(ValueError, match="trained for another classifier"):
+        run_cell(configured(tmp_path, "probe=clean", f"interpreter.checkpoint={finish}", "classifier.seed=1"))
+
+
+def _stage(path) -> str:
+    config = path / "config.yaml"
+    return config.read_text() if config.exists() else ""
+
+
+def test_nan_in_training_keeps_what_was_finished(tmp_path):
+    config = configured(tmp_path, "probe=clean", "interpreter.stages.start.module.lr=1e30")
+    with pytest.raises(FloatingPointError, match=r"LitRTS: the loss is .* at step \d"):
+        run_cell(config)
+    assert len(list((tmp_path / "store" / "classifier").glob("*/artefact.json"))) == 1
+    run_cell(configured(tmp_path, "probe=clean"))
+    shutil.rmtree(tmp_path / "results")

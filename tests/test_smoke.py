@@ -1,0 +1,114 @@
+"""The whole suite at its smallest: every cell of Observation 8, twice, to the byte."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from benchmark.records import read_records
+from tests.helpers import underfire
+
+COLUMNS = {
+    *("sample_id", "source_id", "label", "goal", "pred_benign", "pred_probe", "confidence_benign", "confidence_probe"),
+    *("success", "linf", "l2_norm", "map_l1", "map_l2", "map_iou", "map_ssim", "map_spearman"),
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A finished smoke sweep with its report."""
+    folder = tmp_path_factory.mktemp("smoke")
+    ran = underfire(folder, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
+    assert ran.returncode == 0, ran.stderr
+    assert "27 cells: 27 computed, 0 cached, 0 failed" in ran.stderr
+    return folder
+
+
+def test_every_cell_has_its_record_and_its_columns(root):
+    records = read_records(root / "results")
+    assert len(records) == 27
+    assert {record.cell["status"] for record in records} == {"done"}
+    for record in records:
+        if record.cell["probe"] != "clean":
+            assert COLUMNS <= set(record.samples.columns)
+        assert record.cell["n_samples"] == len(record.samples) > 0
+        assert record.cell["versions"]["torch"]
+        assert record.cell["counts"]["forward"] > 0
+
+
+def test_probes_stay_in_their_budget_and_are_shared(root):
+    records = read_records(root / "results")
+    by_probe = {}
+    for record in records:
+        cell = record.cell
+        by_probe.setdefault((cell["probe"], cell["level"], cell["steps_factor"]), []).append(record)
+    for (probe, _, _), group in by_probe.items():
+        assert len(group) == 3
+        ids = [record.samples["sample_id"].tolist() for record in group]
+        assert ids[0] == ids[1] == ids[2]
+        if probe in ("pgd", "adv2", "sign"):
+            assert all(record.samples["linf"].max() <= 8 / 255 + 1e-6 for record in group)
+        if probe in ("pgd", "adv2"):
+            assert group[0].samples["goal"].tolist() == group[1].samples["goal"].tolist()
+        if probe not in ("clean", "adv2", "adv2_x10"):
+            assert len({record.cell["artefacts"]["probed"] for record in group}) == 1, "made once, read by all"
+
+
+def test_a_second_run_computes_nothing(root):
+    before = {path: path.stat().st_mtime_ns for path in (root / "results").glob("*/cell.json")}
+    ran = underfire(root, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
+    assert ran.returncode == 0, ran.stderr
+    assert "27 cells: 0 computed, 27 cached, 0 failed" in ran.stderr
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_same_seed_elsewhere_gives_the_same_bytes(root, tmp_path):
+    ran = underfire(tmp_path, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
+    assert ran.returncode == 0, ran.stderr
+    ours = {path.parent.name: path for path in (root / "results").glob("*/samples.parquet")}
+    theirs = {path.parent.name: path for path in (tmp_path / "results").glob("*/samples.parquet")}
+    assert ours.keys() == theirs.keys()
+    for name, path in ours.items():
+        assert path.read_bytes() == theirs[name].read_bytes(), name
+        for kind in ("images", "maps"):
+            other = theirs[name].with_name(f"{kind}.safetensors")
+            assert path.with_name(f"{kind}.safetensors").read_bytes() == other.read_bytes()
+
+
+def test_the_report_of_a_smoke_run_gives_no_verdict(root):
+    ran = underfire(root, "report", "budget=smoke", "resamples=200")
+    assert ran.returncode == 0, ran.stderr
+    verdicts = json.loads((root / "report" / "verdicts.json").read_text())
+    assert verdicts
+    wanted = {"claim", "objective", "probe", "level", "metric", "difference", "low", "high", "n", "verdict"}
+    assert all(wanted <= row.keys() for row in verdicts)
+    assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured"}
+    assert list((root / "report" / "figures").glob("figure16*.png"))
+    assert not pd.read_parquet(root / "report" / "results.parquet").empty
+
+
+def test_without_asking_smoke_runs_stay_out_of_the_report(root):
+    ran = underfire(root, "report")
+    assert ran.returncode == 1
+    assert "smoke" in ran.stderr
+
+
+def test_a_cell_is_one_offline_run_that_can_be_read_back(root):
+    ran = underfire(root, "run", "budget=smoke", "trainer=cpu", "probe=adv2", "interpreter=rtsa", "force=cell")
+    assert ran.returncode == 0, ran.stderr
+    (record,) = read_records(root / "results", interpreter="rtsa", probe="adv2", steps_factor=1)
+    (file,) = (root / "wandb").glob(f"offline-run-*/run-{record.cell['cell']}.wandb")
+    inspect = [sys.executable, "-m", "wandb", "leet", "inspect", "--summary", "--json", str(file)]
+    shown = json.loads(subprocess.run(inspect, capture_output=True, text=True, check=True).stdout)
+    samples = record.samples
+    metrics = shown["summary"]
+    assert metrics["map_l1/mean"] == pytest.approx(samples["map_l1"].mean())
+    assert metrics["success_rate"] == pytest.approx(samples["success"].mean())
+    assert shown["config"]["interpreter"] == "rtsa"
+    assert shown["config"]["artefacts"] == record.cell["artefacts"]
+    assert shown["config"]["config"]["probe"]["epsilon"] == pytest.approx(8 / 255)
+    assert list(file.parent.glob("files/media/images/samples*.png")), "the panel of images"
