@@ -27,9 +27,9 @@ def check_knobs(seed: int, calibration_share: float, counts: Mapping[str, int | 
 def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:
     """Rows in a drawn order of which every beginning has the classes in the set's own proportions.
 
-    A sample that is drawn as number r (from 0) of the n of its class stands at r / n, ties in drawn order: so every class
-    comes once before any comes twice. Sample ids follow this order, because the suite attacks, keeps and shows the first
-    n by id, and files of a folder come class by class.
+    A sample that is drawn as number r (from 0) of the n of its class stands at r / n, ties in drawn order: every class
+    comes once before any comes twice. Sample ids follow this order, because the suite attacks, keeps and shows the
+    first n by id, and files of a folder come class by class.
     """
     drawn = torch.argsort(draws.keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
     rank = _rank_in_class(label_N[drawn])
@@ -48,8 +48,8 @@ def calibrates(label_N: np.ndarray, share: float, class_names: list[str]) -> np.
     if len(small):
         size, taken = size_K[small[0]], taken_K[small[0]]
         raise ValueError(
-            f"class {class_names[small[0]]!r} has {size} training images, of which {taken} would be taken for calibration "
-            "and none be left: add images or a calibration split, or lower data.calibration_share"
+            f"class {class_names[small[0]]!r} has {size} training images, of which {taken} would be taken for "
+            "calibration and none be left: add images or a calibration split, or lower data.calibration_share"
         )
     return _rank_in_class(label_N) < taken_K[label_N]
 

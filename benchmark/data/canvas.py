@@ -34,7 +34,7 @@ def ground(key_B: Tensor, size: int) -> Tensor:
 
 
 def place(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: Tensor) -> Tensor:
-    """Each glyph on a canvas (B, size, size): ``extent`` (side) and ``centre`` (x, y) in pixels, ``angle`` in radians."""
+    """Each glyph on a canvas (B, size, size): ``extent`` (side), ``centre`` (x, y) in pixels, ``angle`` in radians."""
     scale = size / extent
     offset = 2 * centre / size - 1
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale

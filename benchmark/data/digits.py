@@ -26,7 +26,7 @@ log = logging.getLogger("underfire")
 
 TEST_SHARE, CALIBRATION_SHARE, CALIBRATION_LEAST = 0.25, 0.10, 5
 FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
-# Composites are made this many at a time, always whole groups, so that the batch's size cannot touch a sample's last bit.
+# Composites are made in whole groups of this many, so that the batch's size cannot touch a sample's last bit.
 _CHUNK = 128
 
 

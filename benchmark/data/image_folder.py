@@ -30,11 +30,12 @@ class ImageFolder:
 
     Without a calibration folder, ``calibration_share`` of every class of train, at least 5, is taken out of train.
     Sample ids count the images of a folder in a drawn order of which every beginning has the classes in their
-    proportions, because the suite attacks, keeps and shows "the first n by id": train from 0 (also those that calibrate),
-    a calibration folder from 1e9, test from 2e9. Each image is its own source.
+    proportions, because the suite attacks, keeps and shows "the first n by id": train from 0 (also those that
+    calibrate), a calibration folder from 1e9, test from 2e9. Each image is its own source.
 
     Args:
-        seed: of the order and the calibration split. image_size: side of the square that images are cropped and resized to.
+        seed: of the order and the calibration split.
+        image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n of the drawn order; None for all.
     Raises:
         ValueError, FileNotFoundError: names what is wrong with the folder; broken files show up in :meth:`split`.

@@ -26,9 +26,9 @@ def check_header(file: Path, mask: Path | None) -> None:
 
 
 def read_image(file: Path, size: int) -> np.ndarray:
-    """The largest centred square, resized (bicubic with antialiasing) to (size, size, 3) uint8 RGB, transparency on white.
+    """The largest centred square, resized (bicubic with antialiasing) to (size, size, 3) uint8 RGB.
 
-    The first frame of an animation; the orientation that a camera noted is not applied.
+    Transparency is laid on white. The first frame of an animation; the orientation that a camera noted is not applied.
 
     Raises:
         ValueError: as :func:`check_header`, or broken pixel data; names the file.

@@ -39,4 +39,4 @@ def small(root: Path, **options) -> Path:
 
 def folder(root: Path, **knobs) -> ImageFolder:
     """The data set of a planted folder."""
-    return ImageFolder(**{"root": str(root), "seed": 0, "image_size": 16, **knobs})
+    return ImageFolder(root=str(root), **{"seed": 0, "image_size": 16, **knobs})

@@ -1,0 +1,35 @@
+"""The wheel holds every package and every group of options; the pins name no place."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from tests.helpers import PROJECT
+
+
+def test_every_package_and_every_group_is_listed():
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    listed = set(project["tool"]["setuptools"]["packages"])
+    code = {path.parent for name in ("benchmark", "lightning_modules") for path in (PROJECT / name).rglob("*.py")}
+    expected = {".".join(path.relative_to(PROJECT).parts) for path in code}
+    groups = {path.parent for path in (PROJECT / "conf").rglob("*.yaml")}
+    expected |= {".".join(("benchmark", *path.relative_to(PROJECT).parts)) for path in groups}
+    assert listed == expected
+
+
+def test_pins_cover_the_dependencies_and_name_no_place():
+    pins = (PROJECT / "constraints.txt").read_text()
+    names = {match.lower().replace("_", "-") for match in re.findall(r"^([\w.-]+)==", pins, re.M)}
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert {re.split(r"[<>=\[]", name)[0].lower() for name in wanted} <= names
+    assert not re.search(r"://|--|\+cpu", pins)
+
+
+def test_the_makefile_tells_of_every_target():
+    text = (PROJECT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", text, re.M))
+    told = set(re.findall(r"^([a-z-]+):.*## ", text, re.M))
+    assert targets == told
+    assert {"help", "bench", "test", "test-all", "check", "report", "sweep-noise", "sweep-attack", "clean"} <= told
