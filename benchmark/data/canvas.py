@@ -51,7 +51,7 @@ def place(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: T
 
 def ink(value: Tensor) -> Tensor:
     """Opacity of a stroke from the scan's grey value: a soft threshold."""
-    opacity = ((value - 0.17) / 0.3).clamp(0, 1)
+    opacity = ((value - 0.08) / 0.3).clamp(0, 1)
     return opacity * opacity * (3 - 2 * opacity)
 
 
