@@ -27,16 +27,17 @@ def as_dict(config: DictConfig) -> dict[str, Any]:
         raise ValueError(f"{key} has no value: set it on the command line ({key}=...)") from None
 
 
-def job(config: dict[str, Any], name: Callable[[dict[str, Any]], str], work: Callable[[], str]) -> None:
-    """Does ``work``, which returns done or cached.
+def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callable[[dict[str, Any]], str]) -> None:
+    """Does ``work`` with the resolved configuration; it returns done or cached.
 
     What people can mend (ValueError, OSError, ArithmeticError) is told in a sentence and ends this job alone; any other
     error of the libraries below is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
     """
     label = "the configured cell"
     try:
-        label = name(config)
-        status = work()
+        resolved = as_dict(config)
+        label = name(resolved)
+        status = work(resolved)
     except (ValueError, OSError, ArithmeticError) as error:
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))

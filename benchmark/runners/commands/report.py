@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from omegaconf import DictConfig
 
 from benchmark.report.build import build_report
-from benchmark.runners.jobs import as_dict, job
+from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
     """Writes the report of the records that match and prints where it is."""
-    resolved = as_dict(config)
 
-    def work() -> str:
+    def work(resolved: dict[str, Any]) -> str:
         path = build_report(
             resolved["paths"]["results"],
             resolved["paths"]["report"],
@@ -27,4 +27,4 @@ def main(config: DictConfig) -> None:
         log.info("report  %s", path)
         return "done"
 
-    job(resolved, lambda settings: "report", work)
+    job(config, lambda settings: "report", work)

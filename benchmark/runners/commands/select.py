@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.report.attack_selection import build_attack_selection
 from benchmark.report.selection import build_selection
-from benchmark.runners.jobs import as_dict, job
+from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Writes selection.md and selection.csv and prints where they are."""
-    resolved = as_dict(config)
+    """Writes the table of candidates with the choice marked, and prints where it is."""
 
-    def work() -> str:
+    def work(resolved: dict[str, Any]) -> str:
+        results, report = resolved["paths"]["results"], resolved["paths"]["report"]
         filters = {name: value for name, value in resolved["filter"].items() if value is not None}
-        path = build_selection(resolved["paths"]["results"], resolved["paths"]["report"], resolved["keys"], filters)
+        if resolved["choose"] == "aid":
+            path = build_selection(results, report, resolved["keys"], filters)
+        elif resolved["choose"] == "attack":
+            path = build_attack_selection(results, report, filters)
+        else:
+            raise ValueError(f"choose is aid or attack, got {resolved['choose']!r}")
         log.info("selection  %s", path)
         return "done"
 
-    job(resolved, lambda settings: "select", work)
+    job(config, lambda settings: "select", work)

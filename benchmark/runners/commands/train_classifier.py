@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.jobs import as_dict, job
+from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
     """Trains the configured classifier, or finds it in the store, and tells its accuracy."""
-    resolved = as_dict(config)
 
-    def work() -> str:
+    def work(resolved: dict[str, Any]) -> str:
         from benchmark.runners.classifier import get_classifier
         from benchmark.runners.population import get_population
         from benchmark.runners.workplace import Workplace
@@ -27,4 +27,4 @@ def main(config: DictConfig) -> None:
         )
         return "done" if "classifier" in place.made else "cached"
 
-    job(resolved, lambda settings: settings["classifier"]["label"], work)
+    job(config, lambda settings: settings["classifier"]["label"], work)

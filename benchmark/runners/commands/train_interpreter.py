@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.jobs import as_dict, job
+from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
     """Trains the configured interpreter stage by stage, or finds it in the store."""
-    resolved = as_dict(config)
 
-    def work() -> str:
+    def work(resolved: dict[str, Any]) -> str:
         from benchmark.runners.classifier import get_classifier
         from benchmark.runners.interpreter import get_interpreter
         from benchmark.runners.workplace import Workplace
@@ -26,4 +26,4 @@ def main(config: DictConfig) -> None:
             log.info("%s %s", name, key)
         return "done" if place.made else "cached"
 
-    job(resolved, lambda settings: settings["interpreter"]["name"], work)
+    job(config, lambda settings: settings["interpreter"]["name"], work)

@@ -1,0 +1,88 @@
+"""Which weight c of the map loss each interpreter is attacked with, judged on the calibration split alone.
+
+The rule: the smallest map L1 over all attacked samples, among settings whose success is within 0.05 of the best.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmark.records import Record, read_records
+from benchmark.report.intervals import RESAMPLES, mean
+from benchmark.report.table import Cell, Table, markdown, write_csv
+
+SLACK = 0.05
+RULE = f"the smallest map L1 over all samples, among settings whose success is within {SLACK} of the best"
+
+
+def chosen(records: list[Record]) -> Record:
+    """The setting of one interpreter by the rule; without the selector's exists-logit in the loss, for one attack."""
+    plain = [record for record in records if not record.cell["config"]["probe"]["exists_weight"]]
+    best = max(record.samples["success"].mean() for record in plain)
+    fit = [record for record in plain if record.samples["success"].mean() >= best - SLACK]
+    return min(fit, key=lambda record: record.samples["map_l1"].mean())
+
+
+def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
+    """One row an interpreter, weight and exists_weight."""
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.cell["interpreter"]].append(record)
+    rows: list[list[Cell]] = []
+    for interpreter, group in sorted(groups.items()):
+        pick = chosen(group)
+        for record in sorted(group, key=_setting):
+            samples = record.samples
+            source = samples["source_id"].to_numpy()
+            weight, exists = _setting(record)
+            rows.append(
+                [
+                    interpreter,
+                    str(weight),
+                    str(exists),
+                    mean(samples["success"].to_numpy(float), source, resamples=resamples, seed=seed),
+                    mean(samples["map_l1"].to_numpy(float), source, resamples=resamples, seed=seed),
+                    "chosen" if record is pick else "",
+                ]
+            )
+    caption = f"Chosen: {RULE}. 95 % bootstrap intervals over sources, n as samples / sources."
+    columns = ["interpreter", "c", "exists_weight", "ADV2 success", "ADV2 map L1", ""]
+    return Table("attack_selection", caption, columns, rows)
+
+
+def _setting(record: Record) -> tuple[float, float]:
+    probe = record.cell["config"]["probe"]
+    return probe["weight"], probe["exists_weight"]
+
+
+def build_attack_selection(
+    results_root: Path | str,
+    report_root: Path | str,
+    filters: Mapping[str, Any] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> Path:
+    """Writes attack_selection.md and .csv from the calibration records; returns the former.
+
+    Raises:
+        ValueError: there are no finished ADV2 cells on the calibration split.
+    """
+    wanted = {name: value for name, value in (filters or {}).items() if value is not None}
+    wanted |= {"split": "calibration", "probe": "adv2", "status": "done"}
+    records = read_records(Path(results_root), **wanted)
+    if not records:
+        raise ValueError(
+            f"No selection to make: looked in {results_root} for finished ADV2 cells with split=calibration; compute "
+            "some first, with `python -m benchmark run experiment=attack_selection`."
+        )
+    out = Path(report_root)
+    out.mkdir(parents=True, exist_ok=True)
+    table = attack_table(records, resamples=resamples, seed=seed)
+    write_csv(out / "attack_selection.csv", table)
+    path = out / "attack_selection.md"
+    path.write_text(markdown(table), encoding="utf-8")
+    return path
