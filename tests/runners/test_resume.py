@@ -1,0 +1,87 @@
+"""What was cut off goes on where it was, and ends with the same bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.data.batches import FixedGroups, epoch_loader
+from benchmark.records import read_record
+from benchmark.runners.cell import run_cell
+from benchmark.runners.datasets import load_data
+from benchmark.runners.fit import fit
+from benchmark.runners.workplace import seeded
+from lightning_modules.classifier import LitClassifier
+from tests.helpers import configured
+
+
+class Interrupted(LitClassifier):
+    """Raises once, in the second epoch."""
+
+    broken = False
+
+    def training_step(self, batch, index):
+        if self.current_epoch == 1 and index == 1 and not Interrupted.broken:
+            Interrupted.broken = True
+            raise InterruptedError("the machine went away")
+        return super().training_step(batch, index)
+
+
+def train(config, folder, kind):
+    data = load_data(config).split("train")
+    folder.mkdir(exist_ok=True)
+    with seeded(0, "classifier"):
+        network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 8, 8), "drop_rate": 0.3})
+    module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
+    job = {"job_type": "train", "name": "t", "id": "t", "tags": [], "config": {}}
+    validation = FixedGroups(data, range(64), 64)
+    fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=3, validation=validation, job=job)
+    return network.state_dict()
+
+
+def test_a_training_resumes_at_its_epoch_and_ends_the_same(tmp_path):
+    config = configured(tmp_path)
+    whole = train(config, tmp_path / "whole", LitClassifier)
+    with pytest.raises(InterruptedError):
+        train(config, tmp_path / "cut", Interrupted)
+    resumed = train(config, tmp_path / "cut", Interrupted)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    root = tmp_path_factory.mktemp("resume")
+    options = ("probe=adv2", "budget.batch_size=4")
+    folder, _ = run_cell(configured(root, *options))
+    return root, options, read_record(folder)
+
+
+def test_an_attack_resumes_at_its_group(finished, monkeypatch):
+    root, options, record = finished
+    probed = root / "store" / "probed" / record.cell["artefacts"]["probed"]
+    groups = sorted(probed.glob("group-*.safetensors"))
+    assert len(groups) > 1
+    before = {path.name: path.read_bytes() for path in groups}
+    (probed / "artefact.json").unlink()
+    probed.rename(probed.with_name(f"{probed.name}.partial"))
+    cut = probed.with_name(f"{probed.name}.partial") / groups[1].name
+    cut.unlink()
+    kept = cut.with_name(groups[0].name).stat().st_mtime_ns
+    folder, status = run_cell({**configured(root, *options), "force": "cell"})
+    assert status == "done"
+    assert {path.name: path.read_bytes() for path in probed.glob("group-*.safetensors")} == before
+    assert (probed / groups[0].name).stat().st_mtime_ns == kept, "what was there was not made again"
+    assert read_record(folder).samples.equals(record.samples)
+
+
+def test_batch_size_changes_nothing_beyond_float_summation(finished):
+    root, _, _ = finished
+    ours, theirs = (
+        read_record(run_cell(configured(root, "probe=normal_30", f"budget.batch_size={size}"))[0]).samples
+        for size in (4, 7)
+    )
+    assert ours["sample_id"].equals(theirs["sample_id"])
+    np.testing.assert_allclose(ours["map_l1"], theirs["map_l1"], atol=1e-5)
+    np.testing.assert_allclose(ours["confidence_probe"], theirs["confidence_probe"], atol=1e-5)
