@@ -51,9 +51,9 @@ class Training(pl.LightningModule):
         self.log("train/loss", loss.detach(), prog_bar=True)
         return loss
 
-    def on_train_epoch_start(self) -> None:
-        """What layers draw themselves (dropout) depends on seed and epoch, also after a resume."""
-        torch.manual_seed(int(draws.keys(self.seed, "layers", torch.tensor([0]), self.current_epoch)))
+    def on_train_batch_start(self, batch: Batch, index: int) -> None:
+        """What layers draw themselves (dropout) depends on seed and step, also after a resume."""
+        torch.manual_seed(int(draws.keys(self.seed, "layers", torch.tensor([self.global_step]))))
 
     def parameters_to_train(self) -> Iterable[nn.Parameter]:
         """The parameters that the optimiser moves."""

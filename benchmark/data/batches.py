@@ -48,6 +48,11 @@ class EpochSampler(Sampler[list[int]]):
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, min(batch_size, count), seed, 0
 
+    @property
+    def sampler(self) -> EpochSampler:
+        """Lightning sets the epoch of a batch sampler's ``sampler``: here they are one."""
+        return self
+
     def set_epoch(self, epoch: int) -> None:
         """The epoch whose order comes next."""
         self.epoch = epoch

@@ -40,6 +40,13 @@ def _quiet() -> None:
         warnings.filterwarnings("ignore", message=remark)
 
 
+def _checkpoints(folder: Path) -> ModelCheckpoint:
+    """One checkpoint, of the last epoch, always under the same name."""
+    return ModelCheckpoint(
+        folder / "checkpoints", filename="last", save_on_train_epoch_end=True, enable_version_counter=False
+    )
+
+
 def fit(
     config: dict[str, Any],
     module: pl.LightningModule,
@@ -65,7 +72,7 @@ def fit(
             max_steps=steps,
             default_root_dir=folder,
             logger=[history, *live],
-            callbacks=[ModelCheckpoint(folder / "checkpoints", filename="last", save_on_train_epoch_end=True)],
+            callbacks=[_checkpoints(folder)],
         )
         last = folder / "checkpoints" / "last.ckpt"
         trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
