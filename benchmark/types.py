@@ -7,6 +7,7 @@ image rows and columns, ``h w`` attribution map rows and columns, ``K`` classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
 
@@ -116,13 +117,19 @@ InterpreterModule = Any
 
 
 class Perturbation(Protocol):
-    """What an attack may do to an image: parameters, their effect, and one descent step."""
+    """What an attack may do to an image: a parameter, its effect, its price, and how it descends."""
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor: ...
 
     def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor: ...
 
-    def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor: ...
+    def penalty(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor | None:
+        """What is added to every sample's loss (B,); None for nothing."""
+        ...
+
+    def descent(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        """(parameter, gradient, image) to the next parameter; asked for once an attack, so that it may remember."""
+        ...
 
 
 class Objective(Protocol):

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from benchmark.tensors import at_image_size
+from benchmark.tensors import at_image_size, top_region
 
 
 def l1(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
@@ -33,14 +33,6 @@ def overlap(region_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
 def iou(map_Bhw: Tensor, other_Bhw: Tensor, threshold: float = 0.5) -> Tensor:
     """Overlap of the maps binarised at ``threshold`` (a pixel at the threshold counts)."""
     return overlap(map_Bhw >= threshold, other_Bhw >= threshold)
-
-
-def top_region(map_Bhw: Tensor, share: float) -> Tensor:
-    """The round(share h w) pixels of the highest values, (B, h, w) bool; ties go to the lower index."""
-    flat = map_Bhw.flatten(1)
-    count = min(max(round(share * flat.shape[1]), 0), flat.shape[1])
-    order = torch.argsort(flat, dim=1, descending=True, stable=True)[:, :count]
-    return torch.zeros_like(flat, dtype=torch.bool).scatter(1, order, True).view_as(map_Bhw)
 
 
 def topq_iou(map_Bhw: Tensor, other_Bhw: Tensor, share: float = 0.2) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmark import draws
 from benchmark.objectives.joint import map_loss
-from benchmark.probes.goals import benign_goal, goal_class
+from benchmark.probes.goals import KINDS, benign_goal, donor_goal, goal_class, shape_goal
 from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation, Probed
 
 
@@ -62,16 +62,20 @@ class GradientAttack:
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
         parameter = self.perturbation.start(image_BCHW, key_B)
         kept = _Kept(image_BCHW, goal)
+        descend = self.perturbation.descent()
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
                 adversarial = self.perturbation.apply(parameter, image_BCHW)
                 seen = _see(interpreter, adversarial, goal.target_B, objective.needs_map)
                 loss_B = objective(seen, goal, step / max(steps - 1, 1))
+                penalty_B = self.perturbation.penalty(parameter, image_BCHW)
+                if penalty_B is not None:
+                    loss_B = loss_B + penalty_B
                 (gradient,) = torch.autograd.grad(loss_B.sum(), parameter)
                 if number > 0:
                     kept.offer(adversarial, seen)
-                parameter = self.perturbation.step(parameter.detach(), gradient, image_BCHW)
+                parameter = descend(parameter.detach(), gradient, image_BCHW)
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
             kept.close(adversarial, _see(interpreter, adversarial, goal.target_B, self.needs_map))
@@ -118,18 +122,41 @@ class _Kept:
 
 
 class TargetedAttack:
-    """An attack with its goals: a class drawn once per sample from the seed, and the map it hides behind.
+    """An attack with its goals, drawn once per sample from the seed.
 
     Args:
-        attack: the loop. seed: of goal classes and random starts.
+        attack: the loop. seed: of goal classes, goal maps and random starts.
+        goal: benign (another class behind the benign map), shape (behind a drawn rectangle or disc), other_image
+            (behind the map of another image of the goal class); keep, keep_shape and keep_other_image leave the
+            prediction and change the map: away from the benign one, to a shape, to that of another image of the class.
     """
 
-    def __init__(self, *, attack: GradientAttack, seed: int) -> None:
-        self.attack, self.seed = attack, seed
+    def __init__(self, *, attack: GradientAttack, seed: int, goal: str = "benign") -> None:
+        if goal not in KINDS:
+            raise ValueError(f"probe.goal is one of {', '.join(KINDS)}, got {goal!r}")
+        self.attack, self.seed, self.goal = attack, seed, goal
         self.reads_maps = attack.needs_map
+        self.needs_donors = self.reads_maps and goal.endswith("other_image")
+        self.donors_KDCHW: Tensor | None = None
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
-        goal_B = goal_class(class_B, interpreter.classifier.num_classes, draws.keys(self.seed, "goal class", id_B))
-        map_Bhw = benign_goal(interpreter, image_BCHW, class_B) if self.reads_maps else None
-        key_B = draws.keys(self.seed, "attack start", id_B)
-        return Probed(self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw), key_B).image_BCHW, goal_B)
+        goal_B = class_B
+        if not self.goal.startswith("keep"):
+            key_B = draws.keys(self.seed, "goal class", id_B)
+            goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
+        map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.reads_maps else None
+        start_B = draws.keys(self.seed, "attack start", id_B)
+        return Probed(self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw), start_B).image_BCHW, goal_B)
+
+    def _goal_map(
+        self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
+    ) -> Tensor:
+        benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
+        key_B = draws.keys(self.seed, "goal map", id_B)
+        if self.goal.endswith("shape"):
+            return shape_goal(key_B, (benign_Bhw.shape[1], benign_Bhw.shape[2]))
+        if self.goal.endswith("other_image"):
+            if self.donors_KDCHW is None:
+                raise ValueError("goal=other_image needs images of every class to take maps from, and was given none")
+            return donor_goal(interpreter, self.donors_KDCHW.to(image_BCHW.device), goal_B, key_B)
+        return benign_Bhw

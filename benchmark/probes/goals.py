@@ -8,6 +8,8 @@ from torch import Tensor
 from benchmark import draws
 from benchmark.types import Interpreter
 
+KINDS = ("benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape")
+
 
 def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:
     """t, uniform over the K - 1 classes other than ``class_B``, drawn from a key per sample; (B,) int64."""
@@ -21,3 +23,25 @@ def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:
 def benign_goal(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
     """m_t = g(x; c): the attack hides behind the benign map."""
     return interpreter(image_BCHW, class_B)
+
+
+def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
+    """m_t = a rectangle or a disc, by halves, of a drawn place and size (a quarter to a half of the map's sides)."""
+    rows, columns = size
+    choice = draws.uniform(key_B, 5)
+    height, width = (side * (0.25 + 0.25 * choice[:, 1 + axis]) for axis, side in enumerate(size))
+    top, left = (rows - height) * choice[:, 3], (columns - width) * choice[:, 4]
+    row = (torch.arange(rows, device=key_B.device) + 0.5)[None, :, None]
+    column = (torch.arange(columns, device=key_B.device) + 0.5)[None, None, :]
+    centre_row, centre_column = (top + height / 2)[:, None, None], (left + width / 2)[:, None, None]
+    across = (row - centre_row).abs() / (height / 2)[:, None, None]
+    along = (column - centre_column).abs() / (width / 2)[:, None, None]
+    disc = (across.square() + along.square()).sqrt()
+    return (torch.where((choice[:, 0] < 0.5)[:, None, None], torch.maximum(across, along), disc) <= 1).float()
+
+
+@torch.no_grad()
+def donor_goal(interpreter: Interpreter, donors_KDCHW: Tensor, target_B: Tensor, key_B: Tensor) -> Tensor:
+    """m_t = g(z; t) of another image z that is classified as t, drawn among each class's donors."""
+    which_B = draws.integers(key_B, donors_KDCHW.shape[1], 1)[:, 0]
+    return interpreter(donors_KDCHW[target_B, which_B].contiguous(), target_B)

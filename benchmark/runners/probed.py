@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import load_file, save_file
 
 from benchmark.runners.fit import make_trainer
-from benchmark.runners.population import Population, WithPrediction
+from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import probed_spec
 from benchmark.tensors import from_bytes
-from benchmark.types import Batch, InterpreterModule, Probe
+from benchmark.types import Batch, ClassifierModule, InterpreterModule
 
 
 class GroupWriter(Callback):
@@ -73,7 +74,7 @@ def group_file(folder: Path, number: int) -> Path:
 
 
 def get_probed(
-    place: Workplace, interpreter: InterpreterModule, population: Population, probe: Probe, lit_probe: Any
+    place: Workplace, interpreter: InterpreterModule, population: Population, probe: Any, lit_probe: Any
 ) -> WithProbed:
     """The population's groups with their probed images, from the store or made now.
 
@@ -90,6 +91,8 @@ def get_probed(
 
     def make(folder: Path) -> dict[str, Any]:
         missing = Unwritten(groups, folder)
+        if getattr(probe, "needs_donors", False):
+            probe.donors_KDCHW = donors(place, interpreter.classifier)
         if len(missing):
             trainer = make_trainer(place.config, logger=False, callbacks=[GroupWriter(folder)])
             trainer.predict(lit_probe(interpreter=interpreter, probe=probe), missing, return_predictions=False)
@@ -97,3 +100,20 @@ def get_probed(
         return {"samples": len(population.rows), "groups": len(groups)}
 
     return WithProbed(groups, place.artefact("probed", "probed", probed_spec(place.config), make).path)
+
+
+def donors(place: Workplace, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
+    """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
+
+    Raises:
+        ValueError: a class without one.
+    """
+    population = get_population(place, classifier, "calibration")
+    label = population.images.label_N[population.rows]
+    chosen = []
+    for index, name in enumerate(population.images.class_names):
+        own = population.rows[label == index][:count]
+        if not len(own):
+            raise ValueError(f"no calibration image of class {name!r} is classified right: goal=other_image has no map")
+        chosen.append(population.images.__getitems__(np.resize(own, count).tolist())["image"])
+    return torch.stack(chosen)

@@ -10,6 +10,7 @@ import torch
 from scipy import ndimage, stats
 
 from benchmark.measures import inputs, maps
+from benchmark.tensors import top_region
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_iou_by_hand():
 
 def test_top_share_takes_ties_by_index():
     flat = torch.tensor([[[0.3, 0.3, 0.3], [0.9, 0.3, 0.1]]])
-    assert maps.top_region(flat, 0.5).flatten().tolist() == [True, True, False, True, False, False]
+    assert top_region(flat, 0.5).flatten().tolist() == [True, True, False, True, False, False]
     assert maps.topq_iou(flat, flat.flip(2), 0.5).item() == pytest.approx(2 / 4)
 
 

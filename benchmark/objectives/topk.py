@@ -1,0 +1,38 @@
+"""Change the map and keep the prediction: the top-k attack (Ghorbani, Abid & Zou, AAAI 2019)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from benchmark.objectives.prediction import prediction_loss
+from benchmark.tensors import top_region
+from benchmark.types import Explanation, Goal
+
+
+def top_mass(map_Bhw: Tensor, benign_Bhw: Tensor, share: float) -> Tensor:
+    """The mean of the map over the benign map's top ``share`` of pixels, (B,) in [0, 1]: what the attack takes away."""
+    region = top_region(benign_Bhw, share)
+    return (map_Bhw * region).flatten(1).sum(1) / region.flatten(1).sum(1).clamp(min=1)
+
+
+class TopK:
+    """l_prd(f(x'), c) + weight * top_mass: the goal is the present class, its map the benign one.
+
+    Args:
+        share: of the pixels that count as the top, in (0, 1]. weight: of the mass, beside the prediction loss.
+    """
+
+    needs_map = True
+
+    def __init__(self, *, share: float, weight: float) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"probe.share is a share of the map's pixels in (0, 1], got {share}")
+        if weight < 0:
+            raise ValueError(f"probe.weight must be >= 0, got {weight}")
+        self.share, self.weight = share, weight
+
+    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
+        if goal.map_Bhw is None:
+            raise ValueError("the top-k objective needs the benign map as its goal: set goal=keep")
+        mass_B = top_mass(seen.map_Bhw, goal.map_Bhw, self.share)
+        return prediction_loss(seen.logits_BK, goal.target_B) + self.weight * mass_B

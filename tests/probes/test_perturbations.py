@@ -1,0 +1,173 @@
+"""Perturbations beside the ball, goals of every kind, and their objectives."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+
+from benchmark import draws
+from benchmark.objectives.joint import Joint
+from benchmark.objectives.prediction import Prediction
+from benchmark.objectives.smoothness import flow_roughness
+from benchmark.objectives.topk import TopK, top_mass
+from benchmark.probes.attack import GradientAttack, Phase, TargetedAttack
+from benchmark.probes.descent import Adam
+from benchmark.probes.flow_field import FlowField
+from benchmark.probes.goals import shape_goal
+from benchmark.probes.linf_ball import LinfBall, edge_weight
+from benchmark.types import Goal
+from tests.probes.test_attack import ALPHA, EPSILON, GreenChannel, Linear
+
+IDS = torch.arange(6)
+
+
+@pytest.fixture
+def image():
+    smooth = torch.rand(6, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    return (smooth * 255).round() / 255
+
+
+def test_roughness_equals_a_loop():
+    flow = torch.randn(2, 2, 4, 5, dtype=torch.float64)
+    expected = []
+    for field in flow:
+        total = 0.0
+        for i in range(4):
+            for j in range(5):
+                for di, dj in ((1, 0), (0, 1)):
+                    if i + di < 4 and j + dj < 5:
+                        total += math.sqrt(((field[:, i + di, j + dj] - field[:, i, j]) ** 2).sum() + 1e-12)
+        expected.append(total)
+    np.testing.assert_allclose(flow_roughness(flow), expected)
+
+
+def test_adam_equals_torch():
+    generator = torch.Generator().manual_seed(0)
+    ours, theirs = torch.ones(3, 4), torch.ones(3, 4, requires_grad=True)
+    optimizer, adam = torch.optim.Adam([theirs], lr=0.1), Adam(lr=0.1)
+    for _ in range(5):
+        gradient = torch.randn(3, 4, generator=generator)
+        theirs.grad = gradient.clone()
+        optimizer.step()
+        ours = adam(ours, gradient, ours)
+    torch.testing.assert_close(ours, theirs.detach())
+
+
+def test_no_flow_is_the_identity_and_a_whole_pixel_is_a_shift(image):
+    field = FlowField()
+    flow = field.start(image, IDS)
+    torch.testing.assert_close(field.apply(flow, image), image, rtol=0, atol=1e-6)
+    flow[:, 0] = 1.0  # every pixel takes the value of its right neighbour
+    expected = torch.cat([image[..., 1:], image[..., -1:]], dim=-1)
+    torch.testing.assert_close(field.apply(flow, image), expected, rtol=0, atol=1e-6)
+
+
+def test_half_a_pixel_equals_scipy(image):
+    field = FlowField()
+    flow = field.start(image, IDS)
+    flow[:, 1] = 0.5
+    moved = field.apply(flow, image)[0, 0].numpy()
+    expected = ndimage.shift(image[0, 0].numpy(), (-0.5, 0), order=1, mode="nearest")
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_a_spatial_attack_moves_pixels_and_invents_none(image):
+    interpreter = GreenChannel(Linear())
+    logits = interpreter.classifier(image)
+    goal = Goal(logits.topk(2, dim=1).indices[:, 1], interpreter(image, logits.argmax(1)))
+    attack = GradientAttack(perturbation=FlowField(lr=0.1, smoothness=1e-3), phases=[Phase(Prediction())], steps=30)
+    outcome = attack(interpreter, image, goal, IDS)
+    assert outcome.hit_B.float().mean() > 0.5
+    low, high = image.amin((2, 3), keepdim=True), image.amax((2, 3), keepdim=True)
+    assert (outcome.image_BCHW >= low - 1e-6).all()
+    assert (outcome.image_BCHW <= high + 1e-6).all()
+
+
+def test_samples_of_a_spatial_attack_are_independent(image):
+    interpreter = GreenChannel(Linear())
+    attack = GradientAttack(
+        perturbation=FlowField(lr=0.1), phases=[Phase(Prediction(), 5), Phase(Joint(weight=2.0))], steps=10
+    )
+    targeted = TargetedAttack(attack=attack, seed=0)
+    prediction = interpreter.classifier(image).argmax(1)
+    together = targeted(interpreter, image, prediction, IDS).image_BCHW
+    alone = targeted(interpreter, image[2:3], prediction[2:3], IDS[2:3]).image_BCHW
+    torch.testing.assert_close(together[2:3], alone, rtol=0, atol=1e-5)
+
+
+def test_edges_equal_scipy_and_a_flat_image_has_none():
+    picture = np.random.default_rng(0).random((3, 9, 9))
+    grey = picture.mean(0)
+    magnitude = np.hypot(ndimage.sobel(grey, 0, mode="nearest"), ndimage.sobel(grey, 1, mode="nearest"))
+    weight = edge_weight(torch.tensor(picture)[None].float())[0, 0]
+    np.testing.assert_allclose(weight, magnitude / magnitude.max(), atol=1e-5)
+    assert (edge_weight(torch.full((1, 3, 5, 5), 0.3)) == 0).all()
+
+
+def test_an_edge_weighted_step_leaves_flat_ground_alone():
+    picture = torch.full((1, 3, 8, 8), 0.5)
+    picture[..., 4:] = 0.9
+    ball = LinfBall(epsilon=EPSILON, step_size=ALPHA, edges=True)
+    moved = ball.descent()(picture, torch.ones_like(picture), picture)
+    assert torch.equal(moved[..., :3], picture[..., :3])
+    assert (moved[..., 3:5] < picture[..., 3:5]).all()
+
+
+def test_shapes_are_drawn_per_sample_and_are_rectangles_or_discs():
+    keys = draws.keys(0, "goal map", torch.arange(300))
+    shapes = shape_goal(keys, (24, 24))
+    assert set(shapes.unique().tolist()) == {0.0, 1.0}
+    area = shapes.mean((1, 2))
+    assert area.min() > 0.02
+    assert area.max() < 0.3
+    boxes = [np.argwhere(shape.numpy()) for shape in shapes]
+    filled = np.array([len(box) / np.prod(np.ptp(box, axis=0) + 1) for box in boxes])
+    assert 0.35 < (filled == 1).mean() < 0.65, "rectangles fill their box, discs do not"
+    assert torch.equal(shape_goal(keys[7:8], (24, 24))[0], shapes[7])
+
+
+def test_goals_that_keep_the_prediction_and_change_the_map(image):
+    interpreter = GreenChannel(Linear())
+    prediction = interpreter.classifier(image).argmax(1)
+    ball = LinfBall(epsilon=0.2, step_size=0.02)
+    attack = GradientAttack(perturbation=ball, phases=[Phase(TopK(share=0.25, weight=50.0))], steps=20)
+    probed = TargetedAttack(attack=attack, seed=0, goal="keep")(interpreter, image, prediction, IDS)
+    assert torch.equal(probed.goal_B, prediction)
+    before = top_mass(interpreter(image, prediction), interpreter(image, prediction), 0.25)
+    after = top_mass(interpreter(probed.image_BCHW, prediction), interpreter(image, prediction), 0.25)
+    assert (after < before - 0.1).all(), "the planted answer: darken the top pixels of the green channel"
+    assert (interpreter.classifier(probed.image_BCHW).argmax(1) == prediction).float().mean() > 0.8
+
+
+def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
+    interpreter = GreenChannel(Linear())
+    donors = torch.stack([torch.full((2, 3, 4, 4), 0.1 * (index + 1)) for index in range(3)])
+    ball = LinfBall(epsilon=1.0, step_size=0.02)
+    attack = GradientAttack(perturbation=ball, phases=[Phase(Joint(weight=1e5))], steps=60)
+    targeted = TargetedAttack(attack=attack, seed=0, goal="other_image")
+    prediction = interpreter.classifier(image).argmax(1)
+    with pytest.raises(ValueError, match="images of every class"):
+        targeted(interpreter, image, prediction, IDS)
+    targeted.donors_KDCHW = donors
+    probed = targeted(interpreter, image, prediction, IDS)
+    wanted = (0.1 * (probed.goal_B + 1)).view(-1, 1, 1).expand(-1, 4, 4)
+    assert (probed.image_BCHW[:, 1] - wanted).abs().max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: FlowField(lr=0.0), "step size"),
+        (lambda: FlowField(smoothness=-1.0), "smoothness"),
+        (lambda: TopK(share=0.0, weight=1.0), "share"),
+        (lambda: TopK(share=0.5, weight=-1.0), "weight"),
+        (lambda: TargetedAttack(attack=None, seed=0, goal="hide"), "goal is one of"),
+    ],
+)
+def test_settings_that_cannot_attack_are_refused(build, words):
+    with pytest.raises(ValueError, match=words):
+        build()
