@@ -28,7 +28,7 @@ SUPPLIED |= {"blur", "faithful", "callbacks", "logger", "enable_progress_bar"}
 
 
 # Told of by the line above, or by their group.
-FAMILIAR = {"name", "label", "calibration", "test", "selector_lr", "decoder_batch", "decoder_lr", "finish_lr"}
+FAMILIAR = {"name", "label", "calibration", "test"}
 
 
 def composed(command: str, *overrides: str) -> dict[str, Any]:
