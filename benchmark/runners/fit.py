@@ -15,13 +15,20 @@ from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
 
 
+class Bar(RichProgressBar):
+    """Lightning's bar without its version number."""
+
+    def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
+
+
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar where somebody is looking."""
     _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
     callbacks: list[Callback] = extra.pop("callbacks", [])
     if sys.stderr.isatty() and sys.stdout.isatty():
-        callbacks = [*callbacks, RichProgressBar(leave=False)]
+        callbacks = [*callbacks, Bar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     return instantiate(options, callbacks=callbacks, enable_progress_bar=bar, **extra)
 
@@ -64,6 +71,8 @@ def fit(
     """
     if epochs == 0 or steps == 0:
         return {}
+    if steps > 0:
+        epochs = -(-steps // len(loader))
     history = History(folder / "history.jsonl")
     with live_run(config, job) as live:
         trainer = make_trainer(
