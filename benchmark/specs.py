@@ -110,8 +110,14 @@ def probed_spec(config: Spec) -> Spec:
         "level": probe["level"],
     }
     if probe["reads_maps"]:
-        spec["interpreter"] = interpreter_spec(config)
+        spec["interpreter"] = interpreter_spec(attacked(config))
     return spec
+
+
+def attacked(config: Spec) -> Spec:
+    """The configuration of the interpreter that a probe attacks: ``probe.source``, or the measured one."""
+    source = config["probe"].get("source")
+    return config if source is None else {**config, "interpreter": source}
 
 
 def cell_spec(config: Spec) -> Spec:
@@ -126,6 +132,8 @@ def cell_spec(config: Spec) -> Spec:
         "measure": config["measure"],
         "budget": config["budget"]["name"],
     }
+    if probe.get("source") is not None:
+        spec["source"] = probe["source"]["name"]
     if probe["module"] is not None:
         spec["probed"] = artefact_key("probed", probed_spec(config))
     return spec
@@ -136,7 +144,13 @@ def cell_name(config: Spec) -> str:
     probe = config["probe"]
     level = "" if probe["level"] is None else f"_{probe['level']:g}"
     factor = "" if probe["steps_factor"] == 1 else f"_x{probe['steps_factor']}"
+    source = "" if probe.get("source") is None else f"_from_{probe['source']['name']}"
     parts = [config["data"]["name"], config["classifier"]["label"], config["interpreter"]["name"]]
     return "-".join(
-        [*parts, f"{probe['name']}{level}{factor}", f"s{config['seed']}", artefact_key("cell", cell_spec(config))[:8]]
+        [
+            *parts,
+            f"{probe['name']}{level}{factor}{source}",
+            f"s{config['seed']}",
+            artefact_key("cell", cell_spec(config))[:8],
+        ]
     )

@@ -15,6 +15,7 @@ from benchmark.report.page import Section, how_to_read, page
 from benchmark.report.table import write_table
 from benchmark.report.tables import Tabulator
 from benchmark.report.tidy import tidy
+from benchmark.report.transfer import source_of, write_transfer
 from benchmark.report.verdicts import judge, write_verdicts
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
@@ -42,9 +43,10 @@ def build_report(
     root, out = Path(results_root), Path(report_root)
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
     records, left_out = chosen_records(root, wanted)
-    groups = group_records(records)
     failed = [record for record in records if record.cell.get("status") != "done"]
-    if not groups:
+    transferred = [record for record in records if source_of(record) and record not in failed]
+    groups = group_records([record for record in records if not source_of(record)])
+    if not groups and not transferred:
         raise ValueError(_nothing_found(root, wanted))
     out.mkdir(parents=True, exist_ok=True)
     sections = [
@@ -55,7 +57,9 @@ def build_report(
     done = [record for record in records if record.cell.get("status") == "done"]
     tidy(done, resamples=resamples, seed=seed).to_parquet(out / "results.parquet", index=False)
     path = out / "report.md"
-    path.write_text(page(sections, failed, [how_to_read(seed, resamples), *left_out]), encoding="utf-8")
+    text = page(sections, failed, [how_to_read(seed, resamples), *left_out])
+    moved = write_transfer(out, transferred, resamples=resamples, seed=seed)
+    path.write_text("\n".join([text.rstrip("\n"), "", *moved]) if moved else text, encoding="utf-8")
     return path
 
 

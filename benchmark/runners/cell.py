@@ -70,7 +70,9 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     if probing["module"] is not None:
         probe, about = get_probe(place, classifier)
         facts |= about
-        groups = get_probed(place, interpreter, population, probe, parts["probe"])
+        source = probing.get("source")
+        deceived = interpreter if source is None else get_interpreter(place.explained_by(source), classifier)
+        groups = get_probed(place, deceived, population, probe, parts["probe"])
     with place.timed("measure"):
         module = parts["measure"](
             interpreter=interpreter,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
 import time
@@ -32,6 +33,12 @@ class Workplace:
         threads = config["trainer"]["threads"]
         if threads is not None:
             torch.set_num_threads(int(threads))
+
+    def explained_by(self, interpreter: dict[str, Any]) -> Workplace:
+        """The same place with another interpreter; what is spent and made there counts here."""
+        other = copy.copy(self)
+        other.config = {**self.config, "interpreter": interpreter}
+        return other
 
     @property
     def device(self) -> torch.device:
