@@ -12,12 +12,15 @@ COMMANDS = {
     "run": "compute one cell of the benchmark, or with -m a sweep of them",
     "report": "read the records and write tables, figures and verdicts",
     "select": "choose settings by a fixed rule, from calibration records",
+    "verify": "check artefacts and records, and classify saved images again",
+    "gc": "list, or delete, artefacts that no record needs",
+    "sync": "send records to Weights & Biases after the fact",
     "train_classifier": "train a classifier into the store",
     "train_interpreter": "train an interpreter (and the classifier it explains) into the store",
 }
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
-READERS = ("report", "select")
+READERS = ("report", "select", "sync")
 FILTERS = (
     "data",
     "classifier",

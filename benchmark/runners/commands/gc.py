@@ -1,0 +1,36 @@
+"""``python -m benchmark gc``: artefacts that no record needs."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from benchmark.records import read_records
+from benchmark.runners.integrity import unused
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+
+def main(config: DictConfig) -> None:
+    """Lists them with their size, or deletes them when told to."""
+
+    def work(resolved: dict[str, Any]) -> str:
+        records = read_records(resolved["paths"]["results"], status="done")
+        found = unused(Path(resolved["paths"]["store"]), records)
+        total = 0
+        for path in found:
+            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            total += size
+            log.info("%8.1f MB  %s", size / 1e6, path)
+            if resolved["delete"]:
+                shutil.rmtree(path)
+        what = "deleted" if resolved["delete"] else "that no record needs (delete=true deletes them)"
+        log.info("%d artefacts, %.1f MB, %s", len(found), total / 1e6, what)
+        return "done"
+
+    job(config, lambda settings: "gc", work)

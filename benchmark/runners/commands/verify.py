@@ -1,0 +1,32 @@
+"""``python -m benchmark verify``: is everything that is kept still what was made?"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from benchmark.runners.integrity import artefacts, check_files, classify_again
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+
+def main(config: DictConfig) -> None:
+    """Names everything that is damaged or does not repeat; exit status 1 if there is any."""
+
+    def work(resolved: dict[str, Any]) -> str:
+        store, results = Path(resolved["paths"]["store"]), Path(resolved["paths"]["results"])
+        records, faults = check_files(store, results)
+        for record in records:
+            # The classifier is looked for in the store that is checked, wherever the record was made.
+            record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
+            faults += classify_again(record, resolved["samples"])
+        log.info("checked %d artefacts and %d records", len(artefacts(store)), len(records))
+        if faults:
+            raise ValueError("\n  ".join([f"{len(faults)} faults:", *faults]))
+        return "done"
+
+    job(config, lambda settings: "verify", work)

@@ -1,0 +1,66 @@
+"""Is what is kept still what was made? Checksums, and saved images classified again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmark.records import Record, read_record
+from benchmark.store import damage
+
+
+def artefacts(store: Path) -> list[Path]:
+    """The finished artefacts of a store: every folder with an artefact.json, and every one that has lost it."""
+    kinds = [path for path in store.glob("*/") if path.name != "data"]
+    return sorted(path for kind in kinds for path in kind.glob("*/") if not path.name.endswith(".partial"))
+
+
+def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
+    """Every finished record that is whole, and a sentence for every artefact and record that is not."""
+    faults = [f"artefact {path}: {fault}" for path in artefacts(store) if (fault := damage(path))]
+    whole: list[Record] = []
+    for path in sorted(results.glob("*/cell.json")):
+        try:
+            record = read_record(path.parent)
+        except ValueError as error:
+            faults.append(str(error))
+        else:
+            whole += [record] if record.cell["status"] == "done" else []
+    return whole, faults
+
+
+def unused(store: Path, records: list[Record]) -> list[Path]:
+    """Artefacts that no record names. What a named one was built on is named by the same record."""
+    needed = {key for record in records for key in record.cell["artefacts"].values()}
+    return [path for path in artefacts(store) if path.name not in needed]
+
+
+def classify_again(record: Record, samples: int) -> list[str]:
+    """The saved images of a record through a freshly loaded classifier: sentences on predictions that differ."""
+    import torch
+
+    from benchmark.runners.classifier import get_classifier
+    from benchmark.runners.workplace import Workplace
+    from benchmark.tensors import from_bytes
+
+    images = record.images
+    if not images or not samples:
+        return []
+    config: dict[str, Any] = {**record.cell["config"], "force": None}
+    classifier = get_classifier(Workplace(config))
+    device = next(classifier.parameters()).device
+    rows = record.samples.set_index("sample_id").loc[images["sample_id"][:samples]]
+    faults = []
+    for kind, column in (("benign", "pred_benign"), ("probed", "pred_probe")):
+        if kind not in images:
+            continue
+        image = from_bytes(torch.from_numpy(images[kind][:samples])).to(device)
+        with torch.no_grad():
+            predicted = classifier(image).argmax(1).cpu().numpy()
+        wrong = rows.index[predicted != rows[column].to_numpy()].tolist()
+        if wrong:
+            faults.append(
+                f"record {record.folder.name}: the {kind} images of samples {wrong[:5]} are classified otherwise than "
+                f"recorded ({len(wrong)} of {len(rows)}): another classifier, device or version"
+            )
+    return faults

@@ -1,0 +1,90 @@
+"""Verify, gc and sync: what is kept is checked, counted and sent, and never lost."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from benchmark.hashing import sha256_file
+from benchmark.records import read_record, read_records
+from benchmark.runners.cell import run_cell
+from benchmark.runners.integrity import check_files, classify_again, unused
+from tests.helpers import configured, underfire
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A store and results with two cells."""
+    root = tmp_path_factory.mktemp("kept")
+    for probe in ("normal_30", "adv2"):
+        run_cell(configured(root, f"probe={probe}"))
+    return root
+
+
+@pytest.fixture
+def root(made, tmp_path):
+    shutil.copytree(made, tmp_path / "kept")
+    return tmp_path / "kept"
+
+
+def test_what_is_whole_has_no_fault(root):
+    records, faults = check_files(root / "store", root / "results")
+    assert faults == []
+    assert len(records) == 2
+    assert not unused(root / "store", records)
+    ran = underfire(root, "verify")
+    assert ran.returncode == 0, ran.stderr
+    assert "2 records" in ran.stderr
+
+
+def test_damage_is_named(root):
+    (weights, *_) = (root / "store" / "classifier").glob("*/weights.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    (samples, *_) = (root / "results").glob("*/samples.parquet")
+    samples.unlink()
+    records, faults = check_files(root / "store", root / "results")
+    assert len(records) == 1
+    assert len(faults) == 2
+    assert any("weights.safetensors has changed" in fault for fault in faults)
+    assert any("samples.parquet" in fault for fault in faults)
+
+
+def test_a_forged_image_is_found_by_the_classifier(root, caplog):
+    """Checksums in order, but the picture is not the one that was measured."""
+    (record,) = read_records(root / "results", probe="normal")
+    path = record.folder / "images.safetensors"
+    images = load_file(path)
+    images["benign"] = np.ascontiguousarray(images["benign"][::-1])
+    save_file(images, path)
+    cell = record.folder / "cell.json"
+    cell.write_text(cell.read_text().replace(record.cell["checksums"]["images.safetensors"], sha256_file(path)))
+    forged = read_record(record.folder)
+    forged.cell["config"]["paths"]["store"] = str(root / "store")
+    forged.samples["pred_benign"] = np.arange(len(forged.samples)) % 10  # even if all of them look alike
+    with caplog.at_level(logging.INFO, "underfire"):
+        faults = classify_again(forged, 8)
+    assert any("benign images" in fault and "classified otherwise" in fault for fault in faults)
+
+
+def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):
+    (record,) = read_records(root / "results", probe="adv2")
+    shutil.rmtree(record.folder)
+    listed = underfire(root, "gc")
+    assert "1 artefacts" in listed.stderr, listed.stderr
+    probed = root / "store" / "probed" / record.cell["artefacts"]["probed"]
+    assert probed.exists()
+    underfire(root, "gc", "delete=true")
+    assert not probed.exists()
+    _, faults = check_files(root / "store", root / "results")
+    assert faults == []
+
+
+def test_sync_sends_each_cell_once(root):
+    first, again = underfire(root, "sync"), underfire(root, "sync")
+    assert "2 of 2 records sent" in first.stderr, first.stderr
+    assert "0 of 2 records sent" in again.stderr, again.stderr
+    assert len(list((root / "wandb").glob("offline-run-*"))) == 2
