@@ -67,6 +67,29 @@ class TimmClassifier(nn.Module):
         deepest = {tuple(level.shape[-2:]): level for level in levels}
         return Trunk(self.net.forward_head(final), final, list(deepest.values()))
 
+    def head(self, final_BChw: Tensor) -> Tensor:
+        """Logits (B, K) of the trunk's last features."""
+        return self.net.forward_head(final_BChw)
+
+    @torch.no_grad()
+    def linear_head(self, image_size: int) -> nn.Linear | None:
+        """The last layer, if the logits are that layer on globally averaged features (tried out, in eval mode)."""
+        layer = self.net.get_classifier()
+        if not isinstance(layer, nn.Linear):
+            return None
+        was_training = self.training
+        self.eval()
+        try:
+            trunk = self.trunk(
+                torch.linspace(0, 1, 3 * image_size**2, device=self.mean.device).view(1, 3, image_size, -1)
+            )
+            if trunk.final_BChw.ndim != 4 or trunk.final_BChw.shape[1] != layer.in_features:
+                return None
+            same = torch.allclose(layer(trunk.final_BChw.mean((2, 3))), trunk.logits_BK, rtol=1e-3, atol=1e-4)
+        finally:
+            self.train(was_training)
+        return layer if same else None
+
     @torch.no_grad()
     def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]:
         """(channels, rows, columns) of every pyramid level, fine to coarse, for square images."""

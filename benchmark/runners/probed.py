@@ -88,6 +88,8 @@ def get_probed(
             f"probe {'reads' if probe.reads_maps else 'does not read'} maps: correct its yaml"
         )
     groups = population.groups(settings["batch_size"])
+    # An interpreter whose maps cannot be differentiated lends a smooth surrogate; maps are measured on the true one.
+    target = interpreter.attacked() if probe.reads_maps and hasattr(interpreter, "attacked") else interpreter
 
     def make(folder: Path) -> dict[str, Any]:
         missing = Unwritten(groups, folder)
@@ -95,7 +97,7 @@ def get_probed(
             probe.donors_KDCHW = donors(place, interpreter.classifier)
         if len(missing):
             trainer = make_trainer(place.config, logger=False, callbacks=[GroupWriter(folder)])
-            trainer.predict(lit_probe(interpreter=interpreter, probe=probe), missing, return_predictions=False)
+            trainer.predict(lit_probe(interpreter=target, probe=probe), missing, return_predictions=False)
             interpreter.to(place.device)
         return {"samples": len(population.rows), "groups": len(groups)}
 

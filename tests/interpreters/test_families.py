@@ -1,0 +1,229 @@
+"""CAM, Grad-CAM and the gradient maps: hand-solved nets, independent references, and what they leave behind."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.interpreters.cam import CAM, GradCAM
+from benchmark.interpreters.gradient import Gradient, smooth_copy
+from benchmark.interpreters.postprocess import min_max
+from benchmark.types import Trunk
+
+SMALL = {"channels": (8, 12, 16, 24), "stem_width": 8}
+CLASSES = torch.tensor([0, 3, 1])
+
+
+@pytest.fixture
+def classifier():
+    torch.manual_seed(0)
+    net = TimmClassifier(name="resnet10t", num_classes=5, options=SMALL, small_input=True).eval()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):  # statistics of a net that has seen something
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 1.5)
+            module.weight.data.uniform_(0.5, 1.5)
+    return net
+
+
+@pytest.fixture
+def image():
+    return torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+BUILDERS = {
+    "cam": lambda c: CAM(classifier=c, image_size=32),
+    "gradcam": lambda c: GradCAM(classifier=c, image_size=32),
+    "gradcam general": lambda c: GradCAM(classifier=c, image_size=32, closed_form=False),
+    "gradcam_pp": lambda c: GradCAM(classifier=c, image_size=32, plus_plus=True),
+    "grad": lambda c: Gradient(classifier=c, image_size=32),
+    "smoothgrad": lambda c: Gradient(classifier=c, image_size=32, kind="smoothgrad", samples=3),
+    "integrated": lambda c: Gradient(classifier=c, image_size=32, kind="integrated", samples=4),
+}
+
+
+@pytest.fixture(params=BUILDERS)
+def interpreter(request, classifier):
+    return BUILDERS[request.param](classifier)
+
+
+def attacked(interpreter):
+    return interpreter.attacked() if hasattr(interpreter, "attacked") else interpreter
+
+
+def test_maps_are_in_range_and_come_with_the_logits(interpreter, classifier, image):
+    seen = interpreter.explain(image, CLASSES)
+    torch.testing.assert_close(seen.logits_BK, classifier(image))
+    assert seen.map_Bhw.amin((1, 2)).eq(0).all()
+    torch.testing.assert_close(seen.map_Bhw.amax((1, 2)), torch.ones(3))
+    with torch.no_grad():
+        torch.testing.assert_close(interpreter(image, CLASSES), seen.map_Bhw, rtol=1e-4, atol=1e-5)
+
+
+def test_batched_equals_looped(interpreter, image):
+    together = interpreter(image, CLASSES)
+    alone = torch.cat([interpreter(image[i : i + 1], CLASSES[i : i + 1]) for i in range(3)])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-4)
+
+
+def test_nothing_is_left_behind(interpreter, classifier, image):
+    before = copy.deepcopy(classifier.state_dict())
+    interpreter(image.clone().requires_grad_(), CLASSES).sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert all(parameter.grad is None for parameter in classifier.parameters())
+    assert not classifier.training
+    assert not any(module._forward_hooks or module._backward_hooks for module in classifier.modules())
+
+
+def test_gradient_in_the_image_against_finite_differences(interpreter, image):
+    smooth = attacked(interpreter.double())
+    torch.manual_seed(3)
+    point = image[:1].double().requires_grad_()
+    classes = CLASSES[:1]
+    weight = torch.randn_like(smooth(point, classes)).detach()
+    direction = torch.randn_like(point)
+
+    def value(at):
+        return (weight * smooth(at, classes)).sum()
+
+    (gradient,) = torch.autograd.grad(value(point), point)
+    step = 1e-6
+    with torch.no_grad():
+        numeric = (value(point + step * direction) - value(point - step * direction)) / (2 * step)
+    assert gradient.abs().max() > 0
+    assert (gradient * direction).sum().item() == pytest.approx(numeric.item(), rel=2e-3, abs=1e-6)
+
+
+def test_other_weights_give_another_map(interpreter, classifier, image):
+    """The sanity check of Adebayo et al., NeurIPS 2018."""
+    before = interpreter(image, CLASSES).detach()
+    other = copy.deepcopy(classifier)
+    torch.manual_seed(9)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    kind = next(name for name, build in BUILDERS.items() if _same(build(classifier), interpreter))
+    after = BUILDERS[kind](other)(image, CLASSES).detach()
+    assert (before - after).abs().mean() > 0.02
+
+
+def _same(one, other) -> bool:
+    traits = ("kind", "plus_plus")
+    return type(one) is type(other) and all(getattr(one, t, None) == getattr(other, t, None) for t in traits)
+
+
+def test_cam_costs_one_forward_and_equals_its_formula(classifier, image):
+    cam = CAM(classifier=classifier, image_size=32)
+    before = classifier.passes["forward"]
+    seen = cam.explain(image, CLASSES)
+    assert classifier.passes["forward"] - before == 3
+    trunk = classifier.trunk(image)
+    for row, index in enumerate(CLASSES):
+        raw = (classifier.net.fc.weight[index][:, None, None] * trunk.final_BChw[row]).sum(0)
+        expected = (raw - raw.min()) / (raw.max() - raw.min())
+        torch.testing.assert_close(seen.map_Bhw[row], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_closed_form_equals_the_general_path(classifier, image):
+    closed = GradCAM(classifier=classifier, image_size=32)
+    general = GradCAM(classifier=classifier, image_size=32, closed_form=False)
+    assert closed.weight_KC is not None
+    assert general.weight_KC is None
+    torch.testing.assert_close(closed(image, CLASSES), general(image, CLASSES), rtol=1e-4, atol=1e-5)
+
+
+def test_grad_cam_pp_by_hand(classifier):
+    """Two channels, g = (1, 2) everywhere: a_k = sum over positions of g^3 / (2 g^2 + sum(F_k) g^3)."""
+    interpreter = GradCAM(classifier=classifier, image_size=32, plus_plus=True)
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 1.0]]]])
+    slope = torch.tensor([1.0, 2.0])
+    interpreter.classifier = nn.Module()
+    interpreter.classifier.head = lambda f: torch.stack([(f.sum((2, 3)) * slope).sum(1)], 1)
+    weights = interpreter.channel_weights(features, torch.tensor([0]))
+    expected = [2 * 1 / (2 * 1 + 3 * 1), 2 * 8 / (2 * 4 + 4 * 8)]
+    torch.testing.assert_close(weights[0], torch.tensor(expected))
+
+
+class Quadratic(nn.Module):
+    """logit_0 = sum(w x^2) / 2, whose gradient is w x and whose integrated gradients from 0 are w x^2 / 2."""
+
+    num_classes = 1
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.arange(1.0, 193.0).view(1, 3, 8, 8) / 192)
+
+    def forward(self, image):
+        return (self.weight * image.square()).sum((1, 2, 3))[:, None] / 2
+
+
+def test_gradients_of_a_quadratic_net_by_hand():
+    net, point, zero = Quadratic(), torch.rand(2, 3, 8, 8), torch.zeros(2, dtype=torch.long)
+    gradient = Gradient(classifier=net, image_size=8, pool=1)
+    torch.testing.assert_close(gradient.attribution(point, zero), net.weight * point)
+    integrated = Gradient(classifier=net, image_size=8, pool=1, kind="integrated", samples=3)
+    torch.testing.assert_close(integrated.attribution(point, zero), net.weight * point.square() / 2)
+    smooth = Gradient(classifier=net, image_size=8, pool=1, kind="smoothgrad", samples=400, noise=0.1)
+    torch.testing.assert_close(smooth.attribution(point, zero), net.weight * point, rtol=0, atol=0.03)
+    expected = (net.weight * point).abs().amax(1)
+    low, high = expected.amin((1, 2), keepdim=True), expected.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(gradient(point, zero), (expected - low) / (high - low))
+
+
+def test_the_surrogate_shares_weights_keeps_true_logits_and_nears_the_true_map(classifier, image):
+    interpreter = Gradient(classifier=classifier, image_size=32, beta=10.0)
+    surrogate = interpreter.attacked()
+    assert not any(isinstance(module, nn.ReLU) for module in surrogate.explained.modules())
+    assert any(isinstance(module, nn.ReLU) for module in classifier.modules()), "the true net is as it was"
+    ours = {parameter.data_ptr() for parameter in classifier.parameters()}
+    assert ours == {parameter.data_ptr() for parameter in surrogate.explained.parameters()}
+    torch.testing.assert_close(surrogate.explain(image, CLASSES).logits_BK, classifier(image))
+    errors = []
+    for beta in (2.0, 20.0, 200.0):
+        near = Gradient(classifier=classifier, image_size=32, beta=beta).attacked()
+        errors.append((near(image, CLASSES) - interpreter(image, CLASSES)).abs().mean().item())
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_a_relu_net_gives_no_gradient_to_attack_and_the_surrogate_does(classifier, image):
+    interpreter = Gradient(classifier=classifier, image_size=32)
+
+    def slope(of):
+        point = image.clone().requires_grad_()
+        return torch.autograd.grad(of.attribution(point, CLASSES).square().sum(), point, allow_unused=True)[0]
+
+    dead = slope(interpreter)
+    assert dead is None or dead.abs().max() < 1e-6 * slope(interpreter.attacked()).abs().max()
+
+
+def test_a_constant_map_is_zero_with_a_finite_gradient():
+    raw = torch.full((2, 4, 4), 0.7, requires_grad=True)
+    scaled = min_max(raw)
+    assert (scaled == 0).all()
+    scaled.sum().backward()
+    assert torch.isfinite(raw.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda c: CAM(classifier=TimmClassifier(name="vgg11", num_classes=3), image_size=32), "another head"),
+        (lambda c: smooth_copy(c, 0.0), "beta"),
+        (lambda c: Gradient(classifier=c, image_size=32, kind="slope"), "kind"),
+        (lambda c: Gradient(classifier=c, image_size=32, samples=0), "samples"),
+        (lambda c: Gradient(classifier=c, image_size=32, pool=64), "pool"),
+    ],
+)
+def test_what_does_not_fit_is_refused(classifier, build, words):
+    with pytest.raises(ValueError, match=words):
+        build(classifier)
+
+
+def test_a_trunk_is_enough_for_cam(classifier, image):
+    cam = CAM(classifier=classifier, image_size=32)
+    trunk = classifier.trunk(image)
+    raw = cam.raw(Trunk(trunk.logits_BK, trunk.final_BChw), CLASSES)
+    torch.testing.assert_close(min_max(raw), cam(image, CLASSES))
