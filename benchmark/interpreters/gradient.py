@@ -7,6 +7,8 @@ map of a surrogate with the same weights and softplus in place of ReLU, and maps
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -25,13 +27,18 @@ def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
     """
     if not beta > 0:
         raise ValueError(f"interpreter.beta sharpens the surrogate's softplus and must be above 0, got {beta}")
+    return freeze(shared_copy(classifier, lambda: nn.Softplus(beta=beta)))
+
+
+def shared_copy(classifier: ClassifierModule, activation: Callable[[], nn.Module]) -> ClassifierModule:
+    """A copy with the very same weights and another ``activation`` in place of every ReLU."""
     kept = {id(tensor): tensor for tensor in (*classifier.parameters(), *classifier.buffers())}
-    surrogate = copy.deepcopy(classifier, memo=dict(kept))
-    for module in list(surrogate.modules()):
+    other = copy.deepcopy(classifier, memo=dict(kept))
+    for module in list(other.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.ReLU | nn.ReLU6):
-                setattr(module, name, nn.Softplus(beta=beta))
-    return freeze(surrogate)
+                setattr(module, name, activation())
+    return other
 
 
 class Gradient(nn.Module):
@@ -101,11 +108,16 @@ class Gradient(nn.Module):
         mean = total / self.samples
         return mean if self.kind == "smoothgrad" else (image_BCHW - self.baseline) * mean
 
+    def attributing(self) -> AbstractContextManager[None]:
+        """Entered while the attribution's own gradient is taken; other rules of back-propagation hook in here."""
+        return nullcontext()
+
     def _slope(self, image_BCHW: Tensor, class_B: Tensor, differentiable: bool) -> Tensor:
         with torch.enable_grad():
             image = image_BCHW if differentiable else image_BCHW.detach().requires_grad_()
             logit = self.explained(image).gather(1, class_B[:, None]).sum()
-            (slope,) = torch.autograd.grad(logit, image, create_graph=differentiable)
+            with self.attributing():
+                (slope,) = torch.autograd.grad(logit, image, create_graph=differentiable)
         return slope
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:

@@ -28,6 +28,12 @@ def preflight(place: Workplace) -> None:
     for stage in config["interpreter"].get("stages", {}).values():
         instantiate(stage["module"], interpreter=explained)
     _probe(config["probe"])
+    attacked = config["probe"].get("source") or config["interpreter"]
+    if config["probe"]["reads_maps"] and attacked is config["interpreter"] and not explained.differentiable:
+        raise ValueError(
+            f"interpreter={attacked['name']} is for measuring: its maps have no gradient to attack. Measure it under a "
+            "probe that reads no maps (noise, pgd), or on another's images: +interpreter@probe.source=rts"
+        )
 
 
 def _probe(settings: dict[str, Any]) -> None:

@@ -11,7 +11,9 @@ from torch import nn
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.gradient import Gradient, smooth_copy
+from benchmark.interpreters.guided import GuidedBackprop, GuidedReLU, Switch
 from benchmark.interpreters.postprocess import min_max
+from benchmark.interpreters.rise import RISE, random_masks
 from benchmark.types import Trunk
 
 SMALL = {"channels": (8, 12, 16, 24), "stem_width": 8}
@@ -42,6 +44,7 @@ BUILDERS = {
     "gradcam_pp": lambda c: GradCAM(classifier=c, image_size=32, plus_plus=True),
     "grad": lambda c: Gradient(classifier=c, image_size=32),
     "smoothgrad": lambda c: Gradient(classifier=c, image_size=32, kind="smoothgrad", samples=3),
+    "guided": lambda c: GuidedBackprop(classifier=c, image_size=32),
     "integrated": lambda c: Gradient(classifier=c, image_size=32, kind="integrated", samples=4),
 }
 
@@ -207,6 +210,54 @@ def test_a_constant_map_is_zero_with_a_finite_gradient():
     assert torch.isfinite(raw.grad).all()
 
 
+def test_guided_relu_by_hand():
+    value = torch.tensor([-1.0, 2.0, 3.0, 4.0], requires_grad=True)
+    switch = Switch()
+    out = GuidedReLU(None, switch)(value)
+    assert out.tolist() == [0.0, 2.0, 3.0, 4.0]
+    weight = torch.tensor([1.0, 1.0, -1.0, 2.0])
+    (plain,) = torch.autograd.grad((out * weight).sum(), value, retain_graph=True)
+    assert plain.tolist() == [0.0, 1.0, -1.0, 2.0]
+    switch.on = True
+    (slope,) = torch.autograd.grad((out * weight).sum(), value)
+    assert slope.tolist() == [0.0, 1.0, 0.0, 2.0], "only what is active and speaks for the class"
+
+
+def test_rise_finds_what_the_net_looks_at():
+    """Planted: the confidence follows a corner of the image, so the map has to light up there."""
+
+    class Corner(nn.Module):
+        num_classes = 2
+
+        def forward(self, image):
+            seen = image[:, :, :6, :6].mean((1, 2, 3))
+            return torch.stack([-8 * seen, 8 * seen], 1)
+
+    rise = RISE(classifier=Corner(), image_size=16, masks=400, cells=4, pool=1)
+    attribution = rise(torch.ones(2, 3, 16, 16), torch.tensor([1, 0]))
+    assert attribution[0, :6, :6].mean() > attribution[0, 8:, 8:].mean() + 0.3
+    assert attribution[1, :6, :6].mean() < attribution[1, 8:, 8:].mean() - 0.3
+    masks = random_masks(400, 4, 0.5, 16, 0)
+    assert masks.shape == (400, 16, 16)
+    assert masks.mean() == pytest.approx(0.5, abs=0.03)
+
+
+def test_agreement_with_captum(classifier, image):
+    captum = pytest.importorskip("captum.attr")
+    pairs = {
+        "gradient": (captum.Saliency(classifier), {"abs": False}),
+        "integrated": (captum.IntegratedGradients(classifier), {"n_steps": 4, "method": "riemann_middle"}),
+    }
+    for kind, (method, options) in pairs.items():
+        ours = Gradient(classifier=classifier, image_size=32, kind=kind, samples=4).attribution(image, CLASSES)
+        theirs = method.attribute(image.clone().requires_grad_(), target=CLASSES, **options)
+        torch.testing.assert_close(ours, theirs.to(ours.dtype), rtol=1e-3, atol=1e-5)
+    guided = GuidedBackprop(classifier=classifier, image_size=32).attribution(image, CLASSES)
+    with pytest.warns(UserWarning, match="ReLU"):
+        theirs = captum.GuidedBackprop(classifier).attribute(image.clone().requires_grad_(), target=CLASSES)
+    torch.testing.assert_close(guided, theirs, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("build", "words"),
     [
@@ -215,6 +266,11 @@ def test_a_constant_map_is_zero_with_a_finite_gradient():
         (lambda c: Gradient(classifier=c, image_size=32, kind="slope"), "kind"),
         (lambda c: Gradient(classifier=c, image_size=32, samples=0), "samples"),
         (lambda c: Gradient(classifier=c, image_size=32, pool=64), "pool"),
+        (lambda c: RISE(classifier=c, image_size=32, masks=0), "masks"),
+        (
+            lambda c: GuidedBackprop(classifier=TimmClassifier(name="convnext_atto", num_classes=3), image_size=32),
+            "ReLU",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(classifier, build, words):

@@ -1,0 +1,76 @@
+"""RISE: how the confidence follows random masks (perturbation family; Petsiuk et al., BMVC 2018)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark import draws
+from benchmark.interpreters.postprocess import min_max
+from benchmark.tensors import freeze
+from benchmark.types import ClassifierModule, Explanation
+
+
+class RISE(nn.Module):
+    """map = min-max of sum_n softmax_c(f(x * M_n)) M_n, M_n smooth random masks that keep a share of a coarse grid.
+
+    For measuring: it takes ``masks`` passes per image and cannot be attacked by gradient.
+
+    Args:
+        masks: how many. cells: of the coarse grid's side. keep: probability of keeping a cell. pool: in pixels.
+        seed: of the masks, which are the same for every image. chunk: masks per pass.
+    """
+
+    differentiable = False
+    classifier: ClassifierModule
+    mask_NHW: Tensor
+
+    def __init__(
+        self,
+        *,
+        classifier: ClassifierModule,
+        image_size: int,
+        masks: int = 500,
+        cells: int = 7,
+        keep: float = 0.5,
+        pool: int = 2,
+        seed: int = 0,
+        chunk: int = 50,
+    ) -> None:
+        super().__init__()
+        if masks < 1 or cells < 2 or not 0 < keep < 1 or chunk < 1 or not 1 <= pool <= image_size:
+            raise ValueError(
+                "rise needs masks >= 1, cells >= 2, keep between 0 and 1, chunk >= 1 and a pool within the image, got "
+                f"{masks}, {cells}, {keep}, {chunk} and {pool}"
+            )
+        self.classifier, self.pool, self.chunk = freeze(classifier), pool, chunk
+        self.register_buffer("mask_NHW", random_masks(masks, cells, keep, image_size, seed), persistent=False)
+
+    @torch.no_grad()
+    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """Attribution map (B, H / pool, W / pool)."""
+        batch = len(class_B)
+        total = image_BCHW.new_zeros(batch, *image_BCHW.shape[-2:])
+        for mask in self.mask_NHW.split(self.chunk):
+            masked = (image_BCHW[:, None] * mask[None, :, None]).flatten(0, 1)
+            confidence = self.classifier(masked).softmax(1).view(batch, len(mask), -1)
+            own = confidence.gather(2, class_B[:, None, None].expand(-1, len(mask), 1))[..., 0]
+            total += torch.einsum("bn,nhw->bhw", own, mask)
+        return min_max(F.avg_pool2d(total[:, None], self.pool)[:, 0])
+
+    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits and map."""
+        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
+
+
+def random_masks(count: int, cells: int, keep: float, size: int, seed: int) -> Tensor:
+    """Coarse random grids, enlarged bilinearly and shifted by up to a cell: (count, size, size) in [0, 1]."""
+    key_N = draws.keys(seed, "rise", torch.arange(count))
+    grid = (draws.uniform(key_N, 1, cells, cells) < keep).float()
+    cell = -(-size // cells)
+    large = F.interpolate(grid, size=(cells + 1) * cell, mode="bilinear", align_corners=False)[:, 0]
+    shift = draws.integers(key_N ^ 1, cell, 2).tolist()
+    return torch.stack(
+        [mask[top : top + size, left : left + size] for mask, (top, left) in zip(large, shift, strict=True)]
+    )
