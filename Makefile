@@ -3,7 +3,9 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTHON ?= $(firstword $(foreach name,python3.13 python3.12 python3.11 python3 python,$(shell command -v $(name) 2>/dev/null)))
+# The first Python that runs, is new enough and can make environments; make PYTHON=... names another.
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; do \
+	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup bench report sweep-noise sweep-attack test test-all lint types format check clean clean-all
@@ -14,9 +16,8 @@ help: ## list the targets
 setup: $(READY) ## make .venv with the pinned versions
 
 $(READY): pyproject.toml constraints.txt
-	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer"; exit 1; }
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "underfire needs Python 3.11 or newer, $(PYTHON) is `$(PYTHON) -V`: try make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "underfire needs Python 3.11 or newer with its venv module, and none was found: install" \
+		"one (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "setting up $(VENV): some minutes and about 6 GB the first time"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || \
