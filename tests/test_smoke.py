@@ -87,7 +87,7 @@ def test_the_report_of_a_smoke_run_gives_no_verdict(root):
     wanted = {"claim", "objective", "probe", "level", "metric", "difference", "low", "high", "n", "verdict"}
     assert all(wanted <= row.keys() for row in verdicts)
     assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured"}
-    assert list((root / "report" / "figures").glob("figure16*.png"))
+    assert list((root / "report" / "figures").glob("map_l1*.png"))
     assert not pd.read_parquet(root / "report" / "results.parquet").empty
 
 
