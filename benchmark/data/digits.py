@@ -7,6 +7,7 @@ scan, also for the clutter, and ``source_id`` is the scan.
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ class Digits:
             load_digits().images, load_digits().target, self.scans(name), name, count, self.seed, self.image_size
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
         save_file(arrays, partial)
         partial.replace(path)
         return arrays
