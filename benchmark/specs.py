@@ -73,6 +73,9 @@ def stage_specs(config: Spec) -> list[tuple[str, Spec]]:
 
 def interpreter_spec(config: Spec) -> Spec:
     """The interpreter as it is measured: its last stage, or its own settings where nothing is trained."""
+    if members := config["interpreter"].get("members"):
+        own = [interpreter_spec({**config, "interpreter": member}) for member in members.values()]
+        return {"members": own, "network": config["interpreter"]["network"]}
     stages = stage_specs(config)
     if stages:
         return {"last_stage": artefact_key("interpreter", stages[-1][1]), "network": config["interpreter"]["network"]}
@@ -100,6 +103,7 @@ def spread_spec(config: Spec) -> Spec:
 
 def probed_spec(config: Spec) -> Spec:
     """The probed images; only a probe that reads maps depends on the interpreter."""
+    config = attacked(config)
     probe = config["probe"]
     spec = {
         "classifier": artefact_key("classifier", classifier_spec(config)),
@@ -110,14 +114,22 @@ def probed_spec(config: Spec) -> Spec:
         "level": probe["level"],
     }
     if probe["reads_maps"]:
-        spec["interpreter"] = interpreter_spec(attacked(config))
+        spec["interpreter"] = interpreter_spec(config)
     return spec
 
 
 def attacked(config: Spec) -> Spec:
-    """The configuration of the interpreter that a probe attacks: ``probe.source``, or the measured one."""
-    source = config["probe"].get("source")
-    return config if source is None else {**config, "interpreter": source}
+    """The configuration that a probe attacks: ``probe.source`` and ``probe.surrogate`` stand for what is measured."""
+    probe = config["probe"]
+    source, surrogate = probe.get("source"), probe.get("surrogate")
+    if source is None and surrogate is None:
+        return config
+    return {
+        **config,
+        "interpreter": config["interpreter"] if source is None else source,
+        "classifier": config["classifier"] if surrogate is None else surrogate,
+        "probe": {**probe, "source": None, "surrogate": None},
+    }
 
 
 def cell_spec(config: Spec) -> Spec:
@@ -134,6 +146,8 @@ def cell_spec(config: Spec) -> Spec:
     }
     if probe.get("source") is not None:
         spec["source"] = probe["source"]["name"]
+    if probe.get("surrogate") is not None:
+        spec["surrogate"] = probe["surrogate"]["label"]
     if probe["module"] is not None:
         spec["probed"] = artefact_key("probed", probed_spec(config))
     return spec
@@ -145,6 +159,7 @@ def cell_name(config: Spec) -> str:
     level = "" if probe["level"] is None else f"_{probe['level']:g}"
     factor = "" if probe["steps_factor"] == 1 else f"_x{probe['steps_factor']}"
     source = "" if probe.get("source") is None else f"_from_{probe['source']['name']}"
+    source += "" if probe.get("surrogate") is None else f"_on_{probe['surrogate']['label']}"
     parts = [config["data"]["name"], config["classifier"]["label"], config["interpreter"]["name"]]
     return "-".join(
         [

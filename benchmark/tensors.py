@@ -30,6 +30,15 @@ def top_region(map_Bhw: Tensor, share: float) -> Tensor:
     return torch.zeros_like(flat, dtype=torch.bool).scatter(1, order, True).view_as(map_Bhw)
 
 
+def check_classes(class_B: Tensor, num_classes: int) -> None:
+    """Raises a ValueError that names the first class outside [0, num_classes)."""
+    outside = (class_B < 0) | (class_B >= num_classes)
+    if outside.any():
+        raise ValueError(
+            f"class {int(class_B[outside][0])} was asked for and the classifier has the classes 0 to {num_classes - 1}"
+        )
+
+
 def to_bytes(image_BCHW: Tensor) -> Tensor:
     """Images in [0, 1] rounded to 8 bit, uint8."""
     return (image_BCHW.clamp(0, 1) * 255).round().to(torch.uint8)

@@ -64,7 +64,7 @@ class Trunk:
     """One forward pass of a classifier: its logits and the features they were made from."""
 
     logits_BK: Tensor
-    final_BChw: Tensor
+    final_BChw: Tensor  # on a grid, channels first, whatever the net's own layout
     pyramid: list[Tensor] = field(default_factory=list)  # fine to coarse, one level per distinct stride
 
 
@@ -80,8 +80,9 @@ class Explanation:
 class Goal(NamedTuple):
     """What an attack wants of each sample."""
 
-    target_B: Tensor  # (B,) int64, the class
+    target_B: Tensor  # (B,) int64, the class to reach; for an untargeted goal the class to get away from
     map_Bhw: Tensor | None  # (B, h, w), the attribution map; None where no map is asked for
+    targeted: bool = True
 
 
 @runtime_checkable
@@ -99,7 +100,12 @@ class Classifier(Protocol):
 
 @runtime_checkable
 class Interpreter(Protocol):
-    """(image, class) to attribution map."""
+    """(image, class) to attribution map.
+
+    Where its own map has no useful gradient it may offer ``attacked()``, a smooth stand-in for attacks; where a map
+    costs an optimisation it may offer ``remembering()``, a stand-in for one attack on one batch that starts every map
+    from the one before.
+    """
 
     differentiable: bool
     classifier: Classifier
@@ -144,8 +150,8 @@ class Outcome(NamedTuple):
     """What an attack leaves behind for each sample, before it is rounded to 8 bit."""
 
     image_BCHW: Tensor
-    hit_B: Tensor  # (B,) bool, the kept iterate is classified as the target
-    map_loss_B: Tensor  # (B,) the kept iterate's map loss, NaN where no map was looked at
+    hit_B: Tensor  # (B,) bool, the kept iterate reaches its goal
+    cost_B: Tensor  # (B,) what the kept iterate was kept for: its map loss (NaN without a map) or its L2 norm
 
 
 class Probed(NamedTuple):

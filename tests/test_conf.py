@@ -23,7 +23,18 @@ CASES = [(group, option) for group, options in GROUPS.items() for option in opti
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
 # What the runners supply when they build an object.
-SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "probe", "reference", "spread"}
+SUPPLIED = {
+    "classifier",
+    "encoder",
+    "image_size",
+    "network",
+    "interpreter",
+    "scale",
+    "probe",
+    "reference",
+    "spread",
+    "members",
+}
 SUPPLIED |= {"blur", "faithful", "callbacks", "logger", "enable_progress_bar"}
 
 

@@ -65,11 +65,66 @@ class TimmClassifier(nn.Module):
         """Logits and features of one forward pass; the pyramid has the deepest level of each distinct stride."""
         final, levels = self.net.forward_intermediates(self._normalised(image_BCHW))
         deepest = {tuple(level.shape[-2:]): level for level in levels}
-        return Trunk(self.net.forward_head(final), final, list(deepest.values()))
+        return Trunk(self.net.forward_head(final), self.on_grid(final), list(deepest.values()))
 
-    def head(self, final_BChw: Tensor) -> Tensor:
-        """Logits (B, K) of the trunk's last features."""
-        return self.net.forward_head(final_BChw)
+    def on_grid(self, features: Tensor) -> Tensor:
+        """Features in the net's own layout (channels last, tokens) as (B, C, h, w), by timm's metadata.
+
+        Raises:
+            ValueError: tokens that lie on no grid.
+        """
+        if features.ndim == 4:
+            last = str(getattr(self.net, "output_fmt", "NCHW")).upper().endswith("NHWC")
+            return features.permute(0, 3, 1, 2) if last else features
+        patches = getattr(self.net, "patch_embed", None)
+        rows, columns = getattr(patches, "grid_size", (0, 0))
+        tokens = features[:, getattr(self.net, "num_prefix_tokens", 0) :]
+        if features.ndim != 3 or tokens.shape[1] != rows * columns:
+            raise ValueError(
+                f"the last features of {self.name} have the shape {tuple(features.shape)} and lie on no grid: a map "
+                "needs places; use a net with spatial features"
+            )
+        return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+
+    def attended(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
+        """Logits (B, K), and the features they were made from, in the net's own layout: the last, or a module's output.
+
+        The logits can be differentiated in the features, also where the image asks for no gradient.
+        """
+        caught: list[Tensor] = []
+
+        def catch(features: Tensor) -> Tensor:
+            caught.append(features if features.requires_grad else features.detach().requires_grad_())
+            return caught[-1]
+
+        with torch.enable_grad():
+            if module is None:
+                return self.net.forward_head(catch(self.net.forward_features(self._normalised(image_BCHW)))), caught[0]
+            hook = self.net.get_submodule(module).register_forward_hook(lambda layer, args, output: catch(output))
+            try:
+                logits_BK = self.net(self._normalised(image_BCHW))
+            finally:
+                hook.remove()
+        return logits_BK, caught[0]
+
+    def attended_module(self, image_size: int) -> str | None:
+        """Where attribution by features may rest: None, the last ones, where the logits feel every place of them.
+
+        A head that reads a class token alone feels none: then it is the module before the last, by timm's metadata.
+        """
+        was_training = self.training
+        self.eval()
+        try:
+            logits_BK, features = self.attended(
+                torch.full((1, 3, image_size, image_size), 0.5, device=self.mean.device)
+            )
+        finally:
+            self.train(was_training)
+        (slope,) = torch.autograd.grad(logits_BK.square().sum(), features)
+        if self.on_grid(slope).abs().amax() > 0:
+            return None
+        levels = [level["module"] for level in self.net.feature_info]
+        return str(levels[-2])
 
     @torch.no_grad()
     def linear_head(self, image_size: int) -> nn.Linear | None:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.interpreters.postprocess import min_max
-from benchmark.tensors import freeze
+from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation, Trunk
 
 
@@ -48,6 +48,7 @@ class CAM(nn.Module):
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
+        check_classes(class_B, self.classifier.num_classes)
         return self.explain(image_BCHW, class_B).map_Bhw
 
 
@@ -73,30 +74,39 @@ class GradCAM(nn.Module):
         head = classifier.linear_head(image_size) if closed_form and not plus_plus else None
         self.weight_KC: Tensor | None
         self.register_buffer("weight_KC", None if head is None else head.weight.detach().clone(), persistent=False)
+        self.module = None if head is not None else classifier.attended_module(image_size)
 
-    def channel_weights(self, final_BChw: Tensor, class_B: Tensor) -> Tensor:
-        """a_k (B, C), up to a positive factor per sample."""
-        if self.weight_KC is not None:
-            return self.weight_KC[class_B]
-        with torch.enable_grad():
-            features = final_BChw if final_BChw.requires_grad else final_BChw.detach().requires_grad_()
-            logit = self.classifier.head(features).gather(1, class_B[:, None]).sum()
-            (gradient,) = torch.autograd.grad(logit, features, create_graph=final_BChw.requires_grad)
+    def channel_weights(self, features_BChw: Tensor, gradient_BChw: Tensor) -> Tensor:
+        """a_k (B, C) by the general path."""
         if not self.plus_plus:
-            return gradient.mean(dim=(2, 3))
-        square, cube = gradient.square(), gradient.pow(3)
-        total = final_BChw.sum(dim=(2, 3), keepdim=True)
+            return gradient_BChw.mean(dim=(2, 3))
+        square, cube = gradient_BChw.square(), gradient_BChw.pow(3)
+        total = features_BChw.sum(dim=(2, 3), keepdim=True)
         below = 2 * square + total * cube
         share = torch.where(below.abs() > 1e-12, square / torch.where(below.abs() > 1e-12, below, 1.0), 0.0)
-        return (share * F.relu(gradient)).sum(dim=(2, 3))
+        return (share * F.relu(gradient_BChw)).sum(dim=(2, 3))
+
+    def _attended(self, image_BCHW: Tensor, class_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, features on the grid, and channel weights, up to a positive factor per sample."""
+        if self.weight_KC is not None:
+            trunk = self.classifier.trunk(image_BCHW)
+            return trunk.logits_BK, trunk.final_BChw, self.weight_KC[class_B]
+        logits_BK, features = self.classifier.attended(image_BCHW, self.module)
+        with torch.enable_grad():
+            logit = logits_BK.gather(1, class_B[:, None]).sum()
+        (gradient,) = torch.autograd.grad(logit, features, create_graph=image_BCHW.requires_grad, retain_graph=True)
+        if not image_BCHW.requires_grad:
+            logits_BK, features = logits_BK.detach(), features.detach()
+        grid_BChw = self.classifier.on_grid(features)
+        return logits_BK, grid_BChw, self.channel_weights(grid_BChw, self.classifier.on_grid(gradient))
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map; one forward, and one backward through the head where there is no closed form."""
-        trunk = self.classifier.trunk(image_BCHW)
-        weights_BC = self.channel_weights(trunk.final_BChw, class_B)
-        raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", trunk.final_BChw, weights_BC))
-        return Explanation(trunk.logits_BK, min_max(raw_Bhw))
+        logits_BK, grid_BChw, weights_BC = self._attended(image_BCHW, class_B)
+        raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", grid_BChw, weights_BC))
+        return Explanation(logits_BK, min_max(raw_Bhw))
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
+        check_classes(class_B, self.classifier.num_classes)
         return self.explain(image_BCHW, class_B).map_Bhw

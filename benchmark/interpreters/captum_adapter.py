@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.interpreters.postprocess import pooled_magnitude
-from benchmark.tensors import freeze
+from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -46,6 +46,7 @@ class CaptumAttribution(nn.Module):
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, H / pool, W / pool)."""
+        check_classes(class_B, self.classifier.num_classes)
         with torch.enable_grad():
             image = image_BCHW.detach().requires_grad_()
             attribution = self.method.attribute(image, target=class_B, **self.options)

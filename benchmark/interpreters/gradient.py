@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from benchmark import draws
 from benchmark.interpreters.postprocess import pooled_magnitude
-from benchmark.tensors import freeze
+from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -126,4 +126,5 @@ class Gradient(nn.Module):
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, H / pool, W / pool)."""
+        check_classes(class_B, self.classifier.num_classes)
         return pooled_magnitude(self.attribution(image_BCHW, class_B), self.pool)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from benchmark import draws
 from benchmark.interpreters.postprocess import min_max
-from benchmark.tensors import freeze
+from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -50,6 +50,7 @@ class RISE(nn.Module):
     @torch.no_grad()
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, H / pool, W / pool)."""
+        check_classes(class_B, self.classifier.num_classes)
         batch = len(class_B)
         total = image_BCHW.new_zeros(batch, *image_BCHW.shape[-2:])
         for mask in self.mask_NHW.split(self.chunk):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.interpreters.masking_network import MaskingNetwork
-from benchmark.tensors import freeze
+from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -61,6 +61,7 @@ class RTS(nn.Module):
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
+        check_classes(class_B, self.classifier.num_classes)
         return self.masking(self.encoder.trunk(image_BCHW).pyramid, class_B, self.confidence)[0]
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.objectives.prediction import prediction_loss
+from benchmark.objectives.prediction import goal_loss
 from benchmark.types import Explanation, Goal
 
 
@@ -42,7 +42,7 @@ class Joint:
     def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
         if goal.map_Bhw is None:
             raise ValueError("a joint objective needs a goal map and got none: give the probe a goal")
-        loss_B = prediction_loss(seen.logits_BK, goal.target_B)
+        loss_B = goal_loss(seen.logits_BK, goal)
         if self.weight > 0:
             loss_B = loss_B + self.weight * (1 + progress) * map_loss(seen.map_Bhw, goal.map_Bhw)
         if self.exists_weight > 0 and seen.exists_B2 is not None:

@@ -1,4 +1,4 @@
-"""l_prd: what pulls the classifier towards the target class."""
+"""l_prd: what pulls the classifier towards the target class, or away from the present one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,16 @@ def prediction_loss(logits_BK: Tensor, target_B: Tensor) -> Tensor:
     return F.cross_entropy(logits_BK, target_B, reduction="none")
 
 
+def goal_loss(logits_BK: Tensor, goal: Goal) -> Tensor:
+    """l_prd towards the goal's class; for an untargeted goal -l_prd of the class to get away from. (B,)."""
+    loss_B = prediction_loss(logits_BK, goal.target_B)
+    return loss_B if goal.targeted else -loss_B
+
+
 class Prediction:
     """The objective of PGD: l_prd alone, no map is looked at."""
 
     needs_map = False
 
     def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
-        return prediction_loss(seen.logits_BK, goal.target_B)
+        return goal_loss(seen.logits_BK, goal)

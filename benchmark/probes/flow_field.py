@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.descent import Adam, Descent
 from benchmark.objectives.smoothness import flow_roughness
-from benchmark.probes.descent import Adam, Descent
 
 
 class FlowField:

@@ -9,6 +9,7 @@ from benchmark import draws
 from benchmark.types import Interpreter
 
 KINDS = ("benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape")
+UNTARGETED = ("benign", "shape")
 
 
 def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark import draws
-from benchmark.probes.descent import Descent
+from benchmark.descent import Descent
 
 
 class LinfBall:

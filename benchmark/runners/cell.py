@@ -51,7 +51,7 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     from benchmark.runners.noise import get_probe
     from benchmark.runners.population import get_population
     from benchmark.runners.preflight import preflight
-    from benchmark.runners.probed import get_probed
+    from benchmark.runners.probed import get_probed, surrogate_error
     from benchmark.runners.spread import get_spread
     from benchmark.runners.workplace import Workplace
 
@@ -68,11 +68,18 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     groups: Any = population.groups(probing["batch_size"])
     passes = dict(classifier.passes)
     if probing["module"] is not None:
-        probe, about = get_probe(place, classifier)
+        there = place.attacked()
+        surrogate = classifier if probing["surrogate"] is None else get_classifier(there)
+        deceived = interpreter if there is place else get_interpreter(there, surrogate)
+        made_of = population
+        if surrogate is not classifier:
+            made_of = get_population(there, surrogate, config["split"]).first(probing["samples"])
+            population = everything.among(made_of)
+        probe, about = get_probe(there, surrogate)
         facts |= about
-        source = probing.get("source")
-        deceived = interpreter if source is None else get_interpreter(place.explained_by(source), classifier)
-        groups = get_probed(place, deceived, population, probe, parts["probe"])
+        if probe.reads_maps and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
+            facts["surrogate_map_l1"] = error
+        groups = get_probed(there, deceived, made_of, probe, parts["probe"], population)
     with place.timed("measure"):
         module = parts["measure"](
             interpreter=interpreter,

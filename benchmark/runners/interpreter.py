@@ -21,10 +21,13 @@ from benchmark.tensors import freeze
 from benchmark.types import InterpreterModule
 
 
-def build(place: Workplace, classifier: TimmClassifier) -> InterpreterModule:
-    """The interpreter with fresh weights, seeded."""
+def build(place: Workplace, classifier: TimmClassifier, trained: bool = False) -> InterpreterModule:
+    """The interpreter with fresh weights, seeded; with ``trained`` the members of an ensemble have theirs."""
     group = place.config["interpreter"]
     parts: dict[str, Any] = {"classifier": classifier}
+    if members := group.get("members"):
+        make = get_interpreter if trained else build
+        parts["members"] = [make(place.explained_by(member), classifier) for member in members.values()]
     if group.get("encoder") is not None:
         parts["encoder"] = get_classifier(place, group["encoder"], "encoder")
     with seeded(group["seed"], "interpreter"):
@@ -34,7 +37,7 @@ def build(place: Workplace, classifier: TimmClassifier) -> InterpreterModule:
 
 def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
-    interpreter = build(place, classifier)
+    interpreter = build(place, classifier, trained=True)
     stages = place.config["interpreter"].get("stages", {})
     before: Path | None = None
     for name, spec in stage_specs(place.config):

@@ -35,6 +35,20 @@ class Population:
         """The first ``count`` rows; all for None."""
         return Population(self.images, self.rows[:count], self.prediction[:count], self.accuracy)
 
+    def among(self, other: Population) -> Population:
+        """The rows that another population of the same images has too.
+
+        Raises:
+            ValueError: there is none.
+        """
+        both = np.isin(self.rows, other.rows)
+        if not both.any():
+            raise ValueError(
+                "probe.surrogate and the classifier get no attacked sample both right: train them longer, or attack "
+                "more samples (probe.samples)"
+            )
+        return Population(self.images, self.rows[both], self.prediction[both], self.accuracy)
+
     def groups(self, batch_size: int) -> WithPrediction:
         """Fixed groups whose batches also hold ``prediction``."""
         return WithPrediction(self, batch_size)

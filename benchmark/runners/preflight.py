@@ -10,6 +10,7 @@ from benchmark.runners.datasets import load_data
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace
 from benchmark.tensors import freeze
+from benchmark.types import InterpreterModule
 
 
 def preflight(place: Workplace) -> None:
@@ -22,18 +23,27 @@ def preflight(place: Workplace) -> None:
     data = load_data(config)
     for split in ("train", "calibration", config["split"]):
         check_labels(data.split(split), data.num_classes)
-    network = freeze(classifier.build(config["classifier"], data.num_classes, pretrained=False)).to(place.device)
+    attacked, there = _networks(place, data.num_classes), place.attacked()
+    if there is not place:
+        attacked = _networks(there, data.num_classes)
+    _probe(config["probe"])
+    if config["probe"]["reads_maps"] and not attacked.differentiable:
+        raise ValueError(
+            f"interpreter={there.config['interpreter']['name']} is for measuring: its maps have no gradient to attack. "
+            "Measure it under a probe that reads no maps (noise, pgd), or on another's images: "
+            "+interpreter@probe.source=rts"
+        )
+
+
+def _networks(place: Workplace, num_classes: int) -> InterpreterModule:
+    """Classifier, interpreter and their training modules, untrained; the interpreter."""
+    config = place.config
+    network = freeze(classifier.build(config["classifier"], num_classes, pretrained=False)).to(place.device)
     instantiate(config["classifier"]["training"]["module"], network=network)
     explained = interpreter.build(place, network)
     for stage in config["interpreter"].get("stages", {}).values():
         instantiate(stage["module"], interpreter=explained)
-    _probe(config["probe"])
-    attacked = config["probe"].get("source") or config["interpreter"]
-    if config["probe"]["reads_maps"] and attacked is config["interpreter"] and not explained.differentiable:
-        raise ValueError(
-            f"interpreter={attacked['name']} is for measuring: its maps have no gradient to attack. Measure it under a "
-            "probe that reads no maps (noise, pgd), or on another's images: +interpreter@probe.source=rts"
-        )
+    return explained
 
 
 def _probe(settings: dict[str, Any]) -> None:

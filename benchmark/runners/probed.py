@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import load_file, save_file
 
+from benchmark.measures.maps import l1
 from benchmark.runners.fit import make_trainer
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
@@ -52,19 +53,32 @@ class Unwritten:
 
 
 class WithProbed:
-    """Fixed groups of a population, each batch with its ``probed`` images and ``goal``."""
+    """Fixed groups of a population, each batch with its ``probed`` images and ``goal``.
 
-    def __init__(self, groups: WithPrediction, folder: Path) -> None:
-        self.groups, self.folder = groups, folder
+    Args:
+        groups: whose samples are all among the probed ones. folder: the probed images, a file a group of their own.
+        batch_size: of the groups that the images were made in.
+    """
+
+    def __init__(self, groups: WithPrediction, folder: Path, made_in: Population, batch_size: int) -> None:
+        self.groups, self.folder, self.batch_size = groups, folder, batch_size
+        ids = made_in.images.sample_id_N[made_in.rows]
+        self.number = {sample: place // batch_size for place, sample in enumerate(ids.tolist())}
 
     def __len__(self) -> int:
         return len(self.groups)
 
     def __iter__(self) -> Iterator[Batch]:
-        for number, batch in enumerate(self.groups):
-            saved = load_file(group_file(self.folder, number))
+        files: dict[int, dict[str, torch.Tensor]] = {}
+        for batch in self.groups:
+            ids = batch["sample_id"].tolist()
+            numbers = {self.number[sample] for sample in ids}
+            files = {n: files.get(n) or load_file(group_file(self.folder, n)) for n in sorted(numbers)}
+            saved = {
+                name: torch.cat([file[name] for file in files.values()]) for name in ("sample_id", "image", "goal")
+            }
             place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
-            rows = torch.tensor([place[sample] for sample in batch["sample_id"].tolist()])
+            rows = torch.tensor([place[sample] for sample in ids])
             yield {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
 
 
@@ -74,11 +88,17 @@ def group_file(folder: Path, number: int) -> Path:
 
 
 def get_probed(
-    place: Workplace, interpreter: InterpreterModule, population: Population, probe: Any, lit_probe: Any
+    place: Workplace,
+    interpreter: InterpreterModule,
+    population: Population,
+    probe: Any,
+    lit_probe: Any,
+    readers: Population,
 ) -> WithProbed:
-    """The population's groups with their probed images, from the store or made now.
+    """The probed images of a population, from the store or made now, in the groups of those that read them.
 
     Args:
+        readers: the population, or a part of it.
         lit_probe: makes the LightningModule of (interpreter, probe).
     """
     settings = place.config["probe"]
@@ -101,7 +121,22 @@ def get_probed(
             interpreter.to(place.device)
         return {"samples": len(population.rows), "groups": len(groups)}
 
-    return WithProbed(groups, place.artefact("probed", "probed", probed_spec(place.config), make).path)
+    folder = place.artefact("probed", "probed", probed_spec(place.config), make).path
+    return WithProbed(readers.groups(settings["batch_size"]), folder, population, settings["batch_size"])
+
+
+def surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> float | None:
+    """Mean L1 between an interpreter's maps and those of the stand-in that attacks meet, on the first benign group.
+
+    None where attacks meet the interpreter itself.
+    """
+    if not hasattr(interpreter, "attacked") or hasattr(interpreter, "members"):
+        return None
+    batch = next(iter(population.groups(batch_size)))
+    device = next(interpreter.classifier.parameters()).device
+    image, class_B = batch["image"].to(device), batch["prediction"].to(device)
+    own, other = (each(image, class_B).detach() for each in (interpreter, interpreter.attacked()))
+    return float(l1(own, other)[batch["real"].to(device)].mean())
 
 
 def donors(place: Workplace, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from benchmark.specs import attacked
 from benchmark.store import Artefact, Store
 
 log = logging.getLogger("underfire")
@@ -30,14 +31,24 @@ class Workplace:
         self.seconds: dict[str, float] = {}
         self.made: list[str] = []
         self.artefacts: dict[str, str] = {}
+        self.prefix = ""  # of artefacts' names, for parts beside the measured ones
         threads = config["trainer"]["threads"]
         if threads is not None:
             torch.set_num_threads(int(threads))
 
     def explained_by(self, interpreter: dict[str, Any]) -> Workplace:
         """The same place with another interpreter; what is spent and made there counts here."""
+        return self._with({**self.config, "interpreter": interpreter}, interpreter["name"])
+
+    def attacked(self) -> Workplace:
+        """The place of what the probe attacks: this one, or with ``probe.source`` and ``probe.surrogate`` in place."""
+        config = attacked(self.config)
+        return self if config is self.config else self._with(config, "attacked")
+
+    def _with(self, config: dict[str, Any], name: str) -> Workplace:
         other = copy.copy(self)
-        other.config = {**self.config, "interpreter": interpreter}
+        other.config = config
+        other.prefix = f"{self.prefix}{name}: "
         return other
 
     @property
@@ -53,6 +64,7 @@ class Workplace:
         if self.config["force"] == "artefact" and (key := self.store.key(kind, spec)) not in _forced:
             _forced.add(key)
             self.store.discard(kind, spec)
+        name = f"{self.prefix}{name}"
         with self.timed(name):
             artefact = self.store.get(kind, spec, make)
         self.artefacts[name] = artefact.key

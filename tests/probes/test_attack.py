@@ -9,7 +9,8 @@ from torch import nn
 from benchmark import draws
 from benchmark.objectives.joint import Joint, map_loss
 from benchmark.objectives.prediction import Prediction
-from benchmark.probes.attack import GradientAttack, Phase, TargetedAttack
+from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.types import Explanation, Goal
 
@@ -117,7 +118,7 @@ def test_adv2_without_map_weight_walks_like_pgd(interpreter, batch, steps):
 def test_contract(interpreter, batch, attack):
     image, ids = batch
     before = interpreter.classifier.weight.clone()
-    targeted = TargetedAttack(attack=attack, seed=0)
+    targeted = GoalAttack(attack=attack, seed=0)
     prediction = interpreter.classifier(image).argmax(1)
     first = targeted(interpreter, image, prediction, ids)
     again = targeted(interpreter, image, prediction, ids)
@@ -130,7 +131,7 @@ def test_contract(interpreter, batch, attack):
         one = slice(row, row + 1)
         alone = targeted(interpreter, image[one], prediction[one], ids[one])
         torch.testing.assert_close(alone.image_BCHW, first.image_BCHW[one], rtol=0, atol=1e-6)
-    other = TargetedAttack(attack=attack, seed=1)(interpreter, image, prediction, ids)
+    other = GoalAttack(attack=attack, seed=1)(interpreter, image, prediction, ids)
     assert not torch.equal(other.goal_B, first.goal_B)
 
 
@@ -156,7 +157,7 @@ def test_the_map_is_left_alone_where_it_can_be():
     hidden = adv2(1e4, steps=40, warmup=10)(interpreter, image, goal, torch.arange(6))
     assert plain.hit_B.all() and hidden.hit_B.all()
     assert map_loss(plain.image_BCHW[:, 1], goal.map_Bhw).min() > 5e-4
-    assert hidden.map_loss_B.max() < 2e-5
+    assert hidden.cost_B.max() < 2e-5
 
 
 def test_the_kept_iterate_is_the_best_hit_not_the_last(batch):
@@ -176,7 +177,7 @@ def test_the_kept_iterate_is_the_best_hit_not_the_last(batch):
     goal = Goal(torch.ones(10, dtype=torch.long), torch.zeros(10, 4, 4))
     outcome = adv2(1.0, steps=9, warmup=3)(interpreter, image, goal, ids)
     assert outcome.hit_B.all()
-    torch.testing.assert_close(outcome.map_loss_B, torch.full((10,), 1e-4), rtol=1e-3, atol=0)
+    torch.testing.assert_close(outcome.cost_B, torch.full((10,), 1e-4), rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize(

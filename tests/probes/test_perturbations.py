@@ -10,13 +10,14 @@ import torch
 from scipy import ndimage
 
 from benchmark import draws
+from benchmark.descent import Adam
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.prediction import Prediction
 from benchmark.objectives.smoothness import flow_roughness
 from benchmark.objectives.topk import TopK, top_mass
-from benchmark.probes.attack import GradientAttack, Phase, TargetedAttack
-from benchmark.probes.descent import Adam
+from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.flow_field import FlowField
+from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.goals import shape_goal
 from benchmark.probes.linf_ball import LinfBall, edge_weight
 from benchmark.types import Goal
@@ -92,7 +93,7 @@ def test_samples_of_a_spatial_attack_are_independent(image):
     attack = GradientAttack(
         perturbation=FlowField(lr=0.1), phases=[Phase(Prediction(), 5), Phase(Joint(weight=2.0))], steps=10
     )
-    targeted = TargetedAttack(attack=attack, seed=0)
+    targeted = GoalAttack(attack=attack, seed=0)
     prediction = interpreter.classifier(image).argmax(1)
     together = targeted(interpreter, image, prediction, IDS).image_BCHW
     alone = targeted(interpreter, image[2:3], prediction[2:3], IDS[2:3]).image_BCHW
@@ -135,7 +136,7 @@ def test_goals_that_keep_the_prediction_and_change_the_map(image):
     prediction = interpreter.classifier(image).argmax(1)
     ball = LinfBall(epsilon=0.2, step_size=0.02)
     attack = GradientAttack(perturbation=ball, phases=[Phase(TopK(share=0.25, weight=50.0))], steps=20)
-    probed = TargetedAttack(attack=attack, seed=0, goal="keep")(interpreter, image, prediction, IDS)
+    probed = GoalAttack(attack=attack, seed=0, goal="keep")(interpreter, image, prediction, IDS)
     assert torch.equal(probed.goal_B, prediction)
     before = top_mass(interpreter(image, prediction), interpreter(image, prediction), 0.25)
     after = top_mass(interpreter(probed.image_BCHW, prediction), interpreter(image, prediction), 0.25)
@@ -148,7 +149,7 @@ def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
     donors = torch.stack([torch.full((2, 3, 4, 4), 0.1 * (index + 1)) for index in range(3)])
     ball = LinfBall(epsilon=1.0, step_size=0.02)
     attack = GradientAttack(perturbation=ball, phases=[Phase(Joint(weight=1e5))], steps=60)
-    targeted = TargetedAttack(attack=attack, seed=0, goal="other_image")
+    targeted = GoalAttack(attack=attack, seed=0, goal="other_image")
     prediction = interpreter.classifier(image).argmax(1)
     with pytest.raises(ValueError, match="images of every class"):
         targeted(interpreter, image, prediction, IDS)
@@ -165,7 +166,7 @@ def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
         (lambda: FlowField(smoothness=-1.0), "smoothness"),
         (lambda: TopK(share=0.0, weight=1.0), "share"),
         (lambda: TopK(share=0.5, weight=-1.0), "weight"),
-        (lambda: TargetedAttack(attack=None, seed=0, goal="hide"), "goal is one of"),
+        (lambda: GoalAttack(attack=None, seed=0, goal="hide"), "goal is one of"),
     ],
 )
 def test_settings_that_cannot_attack_are_refused(build, words):

@@ -1,4 +1,4 @@
-"""How a perturbation's parameter moves against a gradient, with whatever it has to remember on the way."""
+"""How a parameter moves against its gradient, with whatever has to be remembered on the way."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ Descent = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Adam:
     """Adam (Kingma & Ba, 2015) on every element for itself, so that samples stay independent.
 
+    A step is differentiable in the gradient, so that steps can be unrolled.
+
     Args:
-        lr: step size, in units of the parameter.
+        lr: step size, in units of the parameter. floor: below the root of the mean square.
+    Raises:
+        ValueError: lr not above 0.
     """
 
     def __init__(self, *, lr: float, beta_1: float = 0.9, beta_2: float = 0.999, floor: float = 1e-8) -> None:
         if not lr > 0:
-            raise ValueError(f"probe.lr is Adam's step size, above 0, got {lr}")
+            raise ValueError(f"lr is Adam's step size, above 0, got {lr}: set probe.lr or interpreter.lr")
         self.lr, self.beta_1, self.beta_2, self.floor = lr, beta_1, beta_2, floor
         self.count = 0
         self.mean: Tensor | None = None
         self.square: Tensor | None = None
 
-    def __call__(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor:
+    def __call__(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor | None = None) -> Tensor:
         if self.mean is None or self.square is None:
             self.mean, self.square = torch.zeros_like(gradient), torch.zeros_like(gradient)
         self.count += 1
@@ -34,4 +38,5 @@ class Adam:
         self.square = self.beta_2 * self.square + (1 - self.beta_2) * gradient.square()
         mean = self.mean / (1 - self.beta_1**self.count)
         square = self.square / (1 - self.beta_2**self.count)
-        return parameter - self.lr * mean / (square.sqrt() + self.floor)
+        # the floor's square under the root as well: a gradient of exactly zero has a derivative
+        return parameter - self.lr * mean / ((square + self.floor**4).sqrt() + self.floor)

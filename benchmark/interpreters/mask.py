@@ -1,0 +1,159 @@
+"""MASK: the smallest region whose deletion loses the class (perturbation family; Fong & Vedaldi, ICCV 2017)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.descent import Adam
+from benchmark.interpreters.gradient import smooth_copy
+from benchmark.objectives.deletion import deletion_objective
+from benchmark.objectives.evidence import edit, gaussian_blur
+from benchmark.tensors import at_image_size, check_classes, freeze
+from benchmark.types import ClassifierModule, Explanation
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Weights of the objective: area and smoothness of the deleted region, and the power of its roughness."""
+
+    area: float = 0.1
+    smoothness: float = 0.2
+    power: float = 3.0
+
+
+class Mask(nn.Module):
+    """map = sigmoid(theta), theta after ``steps`` of Adam on the deletion objective; 1 = deleted = important.
+
+    Deleted evidence is the image blurred. Samples are optimised each for itself. The gradient in the image goes
+    through the last ``tracked`` inner steps; under attack the mask starts from the one before it, takes ``warm`` steps
+    without and ``tracked`` with a graph, and each sample takes its new mask only where it costs no more than the old.
+
+    Args:
+        cells: rows and columns of the mask. steps: of Adam for a map from nothing. warm, tracked: see above.
+        lr: of Adam. blur: sigma in pixels. beta: of the surrogate's softplus while attacked.
+    Raises:
+        ValueError: a number that cannot be optimised with.
+    """
+
+    differentiable = True
+    classifier: ClassifierModule
+
+    def __init__(
+        self,
+        *,
+        classifier: ClassifierModule,
+        image_size: int,
+        cells: int = 12,
+        steps: int = 60,
+        warm: int = 4,
+        tracked: int = 4,
+        lr: float = 0.1,
+        area: float = 0.1,
+        smoothness: float = 0.2,
+        power: float = 3.0,
+        blur: float = 4.0,
+        beta: float = 20.0,
+    ) -> None:
+        super().__init__()
+        if not 2 <= cells <= image_size:
+            raise ValueError(f"interpreter.cells is the mask's side, 2 to the image's {image_size} pixels, got {cells}")
+        if not 0 <= tracked <= steps or steps < 1 or warm < 0:
+            raise ValueError(
+                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 0 and steps, got "
+                f"steps={steps}, warm={warm}, tracked={tracked}"
+            )
+        if area < 0 or smoothness < 0 or power < 1 or not blur > 0:
+            raise ValueError(
+                "mask needs interpreter.area and smoothness of at least 0, power of at least 1 and a blur above 0, got "
+                f"{area}, {smoothness}, {power} and {blur}"
+            )
+        Adam(lr=lr)  # says what is wrong with lr before anything starts
+        self.classifier = freeze(classifier)
+        self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked
+        self.lr, self.blur, self.beta = lr, blur, beta
+        self.costs = Costs(area, smoothness, power)
+        self.explained = self.classifier
+
+    def attacked(self) -> Mask:
+        """The same interpreter with the surrogate's maps and the true net's logits."""
+        other = copy.copy(self)
+        other._modules = dict(self._modules)
+        other.explained = smooth_copy(self.classifier, self.beta)
+        return other
+
+    def remembering(self) -> WarmMask:
+        """A stand-in for one attack on one batch: every mask starts from the one before."""
+        return WarmMask(self)
+
+    def cost(self, theta_Bhw: Tensor, image_BCHW: Tensor, base_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """The deletion objective of every sample (B,)."""
+        map_Bhw = theta_Bhw.sigmoid()
+        without = edit(image_BCHW, base_BCHW, 1 - at_image_size(map_Bhw, image_BCHW.shape[-2:]))
+        costs = self.costs
+        return deletion_objective(
+            self.explained(without),
+            map_Bhw,
+            class_B,
+            area=costs.area,
+            smoothness=costs.smoothness,
+            power=costs.power,
+        )
+
+    def descend(self, theta_Bhw: Tensor, image_BCHW: Tensor, class_B: Tensor, steps: int) -> Tensor:
+        """theta after Adam's steps, the last ``tracked`` of them with a graph to the image where it asks for one."""
+        first_tracked = steps - self.tracked if image_BCHW.requires_grad else steps
+        adam = Adam(lr=self.lr)
+        with torch.enable_grad():
+            for step in range(steps):
+                graph = step >= first_tracked
+                image = image_BCHW if graph else image_BCHW.detach()
+                theta = theta_Bhw if theta_Bhw.requires_grad else theta_Bhw.detach().requires_grad_()
+                total = self.cost(theta, image, gaussian_blur(image, self.blur), class_B).sum()
+                (slope,) = torch.autograd.grad(total, theta, create_graph=graph)
+                theta_Bhw = adam(theta if graph else theta.detach(), slope)
+        return theta_Bhw
+
+    def nothing(self, image_BCHW: Tensor) -> Tensor:
+        """theta = 0, half of everything deleted: where every map starts."""
+        return image_BCHW.new_zeros(len(image_BCHW), self.cells, self.cells)
+
+    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """Attribution map (B, cells, cells)."""
+        check_classes(class_B, self.classifier.num_classes)
+        return self.descend(self.nothing(image_BCHW), image_BCHW, class_B, self.steps).sigmoid()
+
+    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits of the true net, and the map."""
+        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
+
+
+class WarmMask:
+    """A Mask under one attack: the last mask of every sample is where its next one starts."""
+
+    differentiable = True
+
+    def __init__(self, mask: Mask) -> None:
+        self.mask = mask
+        self.classifier = mask.classifier
+        self.theta_Bhw: Tensor | None = None
+
+    def __call__(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        mask = self.mask
+        if self.theta_Bhw is None:
+            self.theta_Bhw = mask.descend(mask.nothing(image_BCHW), image_BCHW.detach(), class_B, mask.steps)
+        before = self.theta_Bhw.detach()
+        after = mask.descend(before, image_BCHW, class_B, mask.warm + mask.tracked)
+        with torch.no_grad():
+            base = gaussian_blur(image_BCHW, mask.blur)
+            old_B, new_B = (mask.cost(theta, image_BCHW, base, class_B) for theta in (before, after))
+        accepted = (new_B <= old_B)[:, None, None]
+        self.theta_Bhw = torch.where(accepted, after.detach(), before)
+        return torch.where(accepted, after, before).sigmoid()
+
+    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits of the true net, and the map."""
+        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))

@@ -1,0 +1,71 @@
+"""An attack and what it wants of every sample."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from benchmark import draws
+from benchmark.probes.goals import KINDS, UNTARGETED, benign_goal, donor_goal, goal_class, shape_goal
+from benchmark.types import Goal, Interpreter, Outcome, Probed
+
+
+class Attack(Protocol):
+    """(interpreter, images, goals, keys) to perturbed images."""
+
+    @property
+    def needs_map(self) -> bool: ...
+
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome: ...
+
+
+class GoalAttack:
+    """An attack with its goals, drawn once per sample from the seed.
+
+    Args:
+        attack: the loop. seed: of goal classes, goal maps and random starts.
+        goal: benign (another class behind the benign map), shape (behind a drawn rectangle or disc), other_image
+            (behind the map of another image of the goal class); keep, keep_shape and keep_other_image leave the
+            prediction and change the map: away from the benign one, to a shape, to that of another image of the class.
+        targeted: towards a drawn class, or away from the present one to any other.
+    Raises:
+        ValueError: an unknown goal, or an untargeted one that needs a class.
+    """
+
+    def __init__(self, *, attack: Attack, seed: int, goal: str = "benign", targeted: bool = True) -> None:
+        if goal not in KINDS:
+            raise ValueError(f"probe.goal is one of {', '.join(KINDS)}, got {goal!r}")
+        if not targeted and goal not in UNTARGETED:
+            raise ValueError(
+                f"probe.targeted=false leaves the class open, goal={goal} needs one: use a goal of "
+                f"{' or '.join(UNTARGETED)}, or probe.targeted=true"
+            )
+        self.attack, self.seed, self.goal, self.targeted = attack, seed, goal, targeted
+        self.reads_maps = attack.needs_map
+        self.needs_donors = self.reads_maps and goal.endswith("other_image")
+        self.donors_KDCHW: Tensor | None = None
+
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
+        goal_B = class_B
+        if self.targeted and not self.goal.startswith("keep"):
+            key_B = draws.keys(self.seed, "goal class", id_B)
+            goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
+        map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.reads_maps else None
+        start_B = draws.keys(self.seed, "attack start", id_B)
+        outcome = self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
+        return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1))
+
+    def _goal_map(
+        self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
+    ) -> Tensor:
+        benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
+        key_B = draws.keys(self.seed, "goal map", id_B)
+        if self.goal.endswith("shape"):
+            return shape_goal(key_B, (benign_Bhw.shape[1], benign_Bhw.shape[2]))
+        if self.goal.endswith("other_image"):
+            if self.donors_KDCHW is None:
+                raise ValueError("goal=other_image needs images of every class to take maps from, and was given none")
+            return donor_goal(interpreter, self.donors_KDCHW.to(image_BCHW.device), goal_B, key_B)
+        return benign_Bhw

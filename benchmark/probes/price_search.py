@@ -1,0 +1,59 @@
+"""The smallest perturbation that still succeeds: a search over its price, for each sample (Carlini & Wagner, 2017)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmark.probes.attack import GradientAttack
+from benchmark.types import Goal, Interpreter, Outcome
+
+
+class PriceSearch:
+    """Runs an attack several times; of the outcomes that reach their goal each sample keeps the smallest in L2.
+
+    c = 1 / price begins at ``start``. Where the attack succeeds c falls to the middle of its bracket, where it fails it
+    grows tenfold until it has succeeded once, then to the middle.
+
+    Args:
+        attack: the loop, by a perturbation with a price. rounds: how often it runs. start: the first c.
+    Raises:
+        ValueError: no round, or a start not above 0.
+    """
+
+    def __init__(self, *, attack: GradientAttack, rounds: int = 5, start: float = 1.0) -> None:
+        if rounds < 1 or not start > 0:
+            raise ValueError(f"the search needs probe.rounds >= 1 and probe.start above 0, got {rounds} and {start}")
+        if not hasattr(attack.perturbation, "priced"):
+            raise ValueError(f"{type(attack.perturbation).__name__} has no price to search for: use tanh_box")
+        self.attack, self.rounds, self.first = attack, rounds, start
+        self.priced = attack.perturbation.priced
+
+    @property
+    def needs_map(self) -> bool:
+        """Whether the attack looks at the interpreter."""
+        return self.attack.needs_map
+
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
+        c_B = image_BCHW.new_full((len(image_BCHW),), self.first)
+        low_B, high_B = torch.zeros_like(c_B), torch.full_like(c_B, float("inf"))
+        best: Outcome | None = None
+        size_B = torch.full_like(c_B, float("inf"))
+        for _ in range(self.rounds):
+            found = self.attack.by(self.priced(1 / c_B))(interpreter, image_BCHW, goal, key_B)
+            now_B = (found.image_BCHW - image_BCHW).flatten(1).norm(dim=1)
+            better_B = found.hit_B & (now_B < size_B)
+            if best is None:
+                best = found
+            else:  # a later round's failure is no better than the first's
+                best = Outcome(*(_choose(better_B, new, old) for new, old in zip(found, best, strict=True)))
+            size_B = torch.where(better_B, now_B, size_B)
+            high_B = torch.where(found.hit_B, torch.minimum(high_B, c_B), high_B)
+            low_B = torch.where(found.hit_B, low_B, torch.maximum(low_B, c_B))
+            c_B = torch.where(high_B.isinf(), 10 * c_B, (low_B + high_B) / 2)
+        assert best is not None
+        return best
+
+
+def _choose(which_B: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    return torch.where(which_B.view(-1, *[1] * (new.ndim - 1)), new, old)
