@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.report.groups import Group, steps_factor_of
+from benchmark.report.groups import Group, level_of, steps_factor_of
 from benchmark.report.headlines import percent
 from benchmark.report.intervals import RESAMPLES, Estimate
-from benchmark.report.pairs import column, own
+from benchmark.report.pairs import column, own, pair
 from benchmark.report.rows import Row
 from benchmark.report.table import EMPTY, Cell, Table, number
 
 if TYPE_CHECKING:
     from benchmark.records import Record
 
-ATTACKS = ("pgd", "adv2")
+LEADING = ("pgd", "adv2")
 _DISTANCES = {"map_l1": "L1", "map_iou": "IoU", "map_ssim": "SSIM", "map_spearman": "Spearman"}
 _NOTE = "Each figure: mean, 95 % bootstrap interval over sources, samples / sources."
 
@@ -36,7 +36,8 @@ class Tabulator:
 
     def all(self, rows: list[Row]) -> list[Table]:
         """The tables that have at least one row."""
-        tables = [self.attack_rates(), self.attack_maps(), self.noise_rates(), self.noise_maps(), self.benign()]
+        attacks = [self.attack_rates(), self.attack_maps(), self.attack_gaps()]
+        tables = [*attacks, self.noise_rates(), self.noise_maps(), self.benign()]
         return [table for table in [claim_table(rows), *tables, verdict_table(rows)] if table.rows]
 
     def _mean(self, record: Record, name: str, population: np.ndarray | None = None) -> Estimate:
@@ -47,22 +48,24 @@ class Tabulator:
         return [self._mean(record, name, rows) for name in _DISTANCES for rows in (None, success)]
 
     def _attacks(self) -> list[tuple[list[Cell], Record]]:
-        records = [r for r in self.group.records if r.cell["probe"] in ATTACKS]
+        records = [r for r in self.group.records if r.cell["probe"] not in ("clean", "sign") and level_of(r) is None]
+        names = {str(record.cell["probe"]) for record in records}
+        probes = [*LEADING, *sorted(names - set(LEADING))]
         order = self.group.interpreters
         records.sort(
-            key=lambda r: (steps_factor_of(r), ATTACKS.index(r.cell["probe"]), order.index(r.cell["interpreter"]))
+            key=lambda r: (steps_factor_of(r), probes.index(r.cell["probe"]), order.index(r.cell["interpreter"]))
         )
         return [([_attack_name(record), str(record.cell["interpreter"])], record) for record in records]
 
     def attack_rates(self) -> Table:
         """Success, maps that look benign, and both at once."""
-        metrics = ("success", "looks_benign", "joint_success")
+        metrics = ("success", "looks_benign", "joint_success", "linf", "l2_norm")
         rows = [[*name, *(self._mean(record, metric) for metric in metrics)] for name, record in self._attacks()]
         caption = (
             "Attacks: how often the class is reached, the map looks benign (L1 within the interpreter's own benign "
-            f"spread), and both. All attacked samples. {_NOTE}"
+            f"spread), and both; the size of the perturbation, image units. All attacked samples. {_NOTE}"
         )
-        columns = ["attack", "interpreter", "success", "looks benign", "success and looks benign"]
+        columns = ["attack", "interpreter", "success", "looks benign", "success and looks benign", "L∞", "L2"]
         return Table("attack_rates", caption, columns, rows)
 
     def attack_maps(self) -> Table:
@@ -71,6 +74,27 @@ class Tabulator:
         columns = [f"{name}, {who}" for name in _DISTANCES.values() for who in ("all", "successes")]
         caption = f"Attacks: the adversarial map against the benign one, white box each. {_NOTE}"
         return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows)
+
+    def attack_gaps(self) -> Table:
+        """What hiding costs and what it gains: every attack against PGD on the same images."""
+        rows: list[list[Cell]] = []
+        for name, record in self._attacks():
+            reference = self.group.find(str(record.cell["interpreter"]), "pgd")
+            if reference is None or record.cell["probe"] == "pgd" or steps_factor_of(record) > 1:
+                continue
+            pairs = pair(record, reference, resamples=self.resamples, seed=self.seed)
+            if not len(pairs.reference):
+                continue
+            success, distance = (pairs.compare(metric, pairs.everyone()) for metric in ("success", "map_l1"))
+            error = _number((record.cell.get("facts") or {}).get("surrogate_map_l1"))
+            rows.append([*name, success.difference, distance.difference, distance.ratio, error])
+        caption = (
+            "Attacks against PGD, paired on the same images and goals: success minus PGD's, map L1 minus PGD's and "
+            "over PGD's; and how far the maps of the smooth stand-in that was attacked lie from the true ones (L1, "
+            f"benign images), where there is one. {_NOTE}"
+        )
+        columns = ["attack", "interpreter", "success - PGD", "map L1 - PGD", "map L1 / PGD", "stand-in's map error"]
+        return Table("attack_gaps", caption, columns, rows)
 
     def _noises(self) -> list[tuple[list[Cell], Record]]:
         found = [

@@ -1,8 +1,9 @@
-"""Transfer: adversarial images made against one interpreter, read by the others."""
+"""Transfer: adversarial images made against one interpreter or classifier, read by others."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,82 +12,159 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.records import Record
+from benchmark.report.defence import defence_table
 from benchmark.report.intervals import RESAMPLES, Estimate, mean
 from benchmark.report.style import WIDTH, name_of, save, styled
 from benchmark.report.table import Cell, Table, markdown, write_table
 
-METRICS = {"map_l1": "map L1", "looks_benign": "share that looks benign"}
-IDENTITY = ("data", "classifier", "probe", "seed", "data_seed", "split", "budget")
-CAPTION = (
-    "Rows: the interpreter that was attacked. Columns: the interpreter that looks at the same images. All attacked "
-    "samples; 95 % bootstrap intervals over sources, n as samples / sources."
-)
+METRICS = {"map_l1": "map L1", "looks_benign": "share that looks benign", "success": "success"}
+IDENTITY = ("data", "probe", "seed", "data_seed", "split", "budget")
+SWEPT = ("epsilon", "steps", "steps_factor")  # of the probe's settings: each value has its own matrix
+NOTE = "All attacked samples; 95 % bootstrap intervals over sources, n as samples / sources."
 
-Matrix = dict[tuple[str, str], Estimate]
+Place = tuple[str, str]
+Matrix = dict[Place, Estimate]
+
+
+def _probe(record: Record) -> dict[str, Any]:
+    return (record.cell.get("config") or {}).get("probe") or {}
 
 
 def source_of(record: Record) -> str | None:
-    """The interpreter whose adversarial images a cell reads, or None where it was attacked itself."""
-    source = (record.cell.get("config") or {}).get("probe", {}).get("source")
-    return None if source is None else str(source["name"])
+    """The interpreter or the classifier whose images a cell reads, or None where it was attacked itself."""
+    probe = _probe(record)
+    if probe.get("surrogate") is not None:
+        return str(probe["surrogate"]["label"])
+    return None if probe.get("source") is None else str(probe["source"]["name"])
 
 
-def matrices(records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Matrix]:
-    """metric -> (source, target) -> estimate."""
-    found: dict[str, Matrix] = {metric: {} for metric in METRICS}
+def _between_classifiers(record: Record) -> bool:
+    return _probe(record).get("surrogate") is not None
+
+
+def _reader(record: Record) -> str:
+    return str(record.cell["classifier" if _between_classifiers(record) else "interpreter"])
+
+
+def _attacked_interpreter(record: Record) -> str:
+    source = _probe(record).get("source")
+    return str(record.cell["interpreter"] if source is None else source["name"])
+
+
+def by_place(records: list[Record]) -> dict[Place, Record]:
+    """{(source, reader): cell}.
+
+    Raises:
+        ValueError: two cells for one place: a setting was swept that the matrix has no axis for.
+    """
+    found: dict[Place, Record] = {}
     for record in records:
-        place = (str(source_of(record)), record.cell["interpreter"])
-        sources = record.samples["source_id"].to_numpy()
-        for metric, matrix in found.items():
-            values = record.samples[metric].to_numpy(float)
-            matrix[place] = mean(values, sources, resamples=resamples, seed=seed)
+        place = (str(source_of(record)), _reader(record))
+        if place in found:
+            raise ValueError(
+                f"two transfer cells for {place[0]} read by {place[1]}: {found[place].cell['name']} and "
+                f"{record.cell['name']}; filter the records (budget=..., seed=..., experiment=...) to tell them apart"
+            )
+        found[place] = record
     return found
 
 
-def table(name: str, metric: str, matrix: Matrix) -> Table:
-    """One row a source, one column a target."""
-    sources, targets = (sorted({place[axis] for place in matrix}) for axis in (0, 1))
-    rows: list[list[Cell]] = [[source, *(matrix.get((source, target)) for target in targets)] for source in sources]
-    return Table(name, f"{METRICS[metric]}. {CAPTION}", ["attacked", *targets], rows)
+def matrices(
+    cells: dict[Place, Record], metrics: list[str], *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, Matrix]:
+    """metric -> (source, reader) -> estimate."""
+
+    def estimate(record: Record, metric: str) -> Estimate:
+        sources = record.samples["source_id"].to_numpy()
+        return mean(record.samples[metric].to_numpy(float), sources, resamples=resamples, seed=seed)
+
+    return {metric: {place: estimate(record, metric) for place, record in cells.items()} for metric in metrics}
+
+
+def table(name: str, metric: str, matrix: Matrix, caption: str) -> Table:
+    """One row a source, one column a reader."""
+    sources, readers = (sorted({place[axis] for place in matrix}) for axis in (0, 1))
+    rows: list[list[Cell]] = [[source, *(matrix.get((source, reader)) for reader in readers)] for source in sources]
+    return Table(name, f"{METRICS[metric]}. {caption} {NOTE}", ["attacked", *readers], rows)
 
 
 def heat_map(found: dict[str, Matrix]) -> Figure:
-    """Both matrices side by side, the number in each field."""
-    figure, all_axes = plt.subplots(1, len(found), figsize=(WIDTH, 2.9), layout="constrained")
-    for axes, (metric, matrix) in zip(all_axes, found.items(), strict=True):
-        sources, targets = (sorted({place[axis] for place in matrix}) for axis in (0, 1))
-        values = np.full((len(sources), len(targets)), np.nan)
-        for (source, target), estimate in matrix.items():
-            values[sources.index(source), targets.index(target)] = estimate.value
-        top = 1.0 if metric == "looks_benign" else max(float(np.nanmax(values)), 1e-6)
+    """The matrices side by side, the number in each field."""
+    count = len({place[0] for matrix in found.values() for place in matrix})
+    figure, all_axes = plt.subplots(
+        1, len(found), figsize=(WIDTH, 1.3 + 0.42 * count), layout="constrained", squeeze=False
+    )
+    for number, (axes, (metric, matrix)) in enumerate(zip(all_axes[0], found.items(), strict=True)):
+        sources, readers = (sorted({place[axis] for place in matrix}) for axis in (0, 1))
+        values = np.full((len(sources), len(readers)), np.nan)
+        for (source, reader), estimate in matrix.items():
+            values[sources.index(source), readers.index(reader)] = estimate.value
+        top = max(float(np.nanmax(values)), 1e-6) if metric == "map_l1" else 1.0
         axes.imshow(values, cmap="viridis", vmin=0, vmax=top, aspect="auto")
         for row, column in np.ndindex(values.shape):
             dark = values[row, column] < 0.6 * top
-            text = "" if np.isnan(values[row, column]) else f"{values[row, column]:.3f}"
-            axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
-        axes.set_xticks(range(len(targets)), [name_of(target) for target in targets])
-        axes.set_yticks(range(len(sources)), [name_of(source) for source in sources])
-        axes.set(title=METRICS[metric], xlabel="read by", ylabel="attacked")
+            text = "" if np.isnan(values[row, column]) else f"{values[row, column]:.2f}"
+            axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=6.5)
+        turned: dict[str, Any] = {"rotation": 40, "ha": "right"} if len(readers) > 3 else {}
+        axes.set_xticks(range(len(readers)), [name_of(reader) for reader in readers], **turned)
+        axes.set_yticks(range(len(sources)), [name_of(source) if number == 0 else "" for source in sources])
+        axes.set(title=METRICS[metric], xlabel="read by", ylabel="attacked" if number == 0 else "")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     return figure
 
 
-def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> list[str]:
-    """Writes tables and heat maps of the cells that read another interpreter's images; returns the page's lines."""
-    groups: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
+def _grouped(records: list[Record], key: Callable[[Record], tuple[Any, ...]]) -> list[tuple[str, list[Record]]]:
+    groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        groups[tuple(record.cell.get(field) for field in IDENTITY)].append(record)
+        fields = dict(zip(IDENTITY, (record.cell.get(field) for field in IDENTITY), strict=True))
+        probe = _probe(record)
+        swept = [f"{name}_{probe[name]:g}" for name in SWEPT if isinstance(probe.get(name), int | float)]
+        groups["-".join(str(part) for part in (*key(record), *fields.values(), *swept))].append(record)
+    return sorted(groups.items())
+
+
+def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> list[str]:
+    """Writes tables and heat maps of the cells that read another's images; returns the page's lines."""
+    options: dict[str, Any] = {"resamples": resamples, "seed": seed}
+    between = [record for record in records if _between_classifiers(record)]
+    within = [record for record in records if not _between_classifiers(record)]
     page: list[str] = []
-    for identity, group in sorted(groups.items(), key=lambda item: str(item[0])):
-        slug = "transfer-" + "-".join(str(part) for part in identity[:4])
-        found = matrices(group, resamples=resamples, seed=seed)
-        with styled():
-            save(heat_map(found), out / "figures", slug)
-        title = ", ".join(f"{field} {value}" for field, value in zip(IDENTITY, identity, strict=True))
-        page += [f"## Transfer: {title}", "", f"![Transfer](figures/{slug}.png)", ""]
-        for metric, matrix in found.items():
-            written = table(f"{slug}-{metric}", metric, matrix)
-            write_table(out / "tables", written)
-            page += [markdown(written)]
+    for slug, group in _grouped(within, lambda record: (record.cell["classifier"],)):
+        caption = "Rows: the interpreter that was attacked. Columns: the interpreter that looks at the same images."
+        cells = by_place(group)
+        page += _section(
+            out, f"transfer-{slug}", f"Transfer between interpreters: {slug}", cells, False, caption, options
+        )
+        defence = defence_table(f"transfer-{slug}-defence", cells, **options)
+        if defence.rows:
+            write_table(out / "tables", defence)
+            page += ["### The ensemble as a defence", "", markdown(defence)]
+    for slug, group in _grouped(between, lambda record: (record.cell["interpreter"], _attacked_interpreter(record))):
+        caption = (
+            "Rows: the classifier that was attacked. Columns: the classifier, with its own interpreter, that reads the "
+            "same images, where both get the benign image right."
+        )
+        title = f"Transfer between classifiers: {slug}"
+        page += _section(out, f"transfer-{slug}", title, by_place(group), True, caption, options)
+    return page
+
+
+def _section(
+    out: Path,
+    slug: str,
+    title: str,
+    cells: dict[Place, Record],
+    between: bool,
+    caption: str,
+    options: dict[str, Any],
+) -> list[str]:
+    found = matrices(cells, [*METRICS] if between else [name for name in METRICS if name != "success"], **options)
+    with styled():
+        save(heat_map(found), out / "figures", slug)
+    page = [f"## {title}", "", f"![{title}](figures/{slug}.png)", ""]
+    for metric, matrix in found.items():
+        written = table(f"{slug}-{metric}", metric, matrix, caption)
+        write_table(out / "tables", written)
+        page += [markdown(written)]
     return page

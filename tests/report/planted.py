@@ -97,7 +97,7 @@ def samples(world: World, interpreter: str, probe: str, level: float | None, fac
             "pred_probe": np.where(success, goal, ids % 10),
             "confidence_probe": np.full(n, 0.8),
             "success": success,
-            "linf": np.full(n, 8 / 255),
+            "linf": np.full(n, 1 / 32),
             "l2_norm": np.full(n, 1.0),
             "map_l1": map_l1,
             "map_l2": map_l1 * 1.5,

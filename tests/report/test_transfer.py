@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark.records import read_records, write_record
 from benchmark.report.build import build_report
-from benchmark.report.transfer import matrices, source_of
+from benchmark.report.defence import defence_table
+from benchmark.report.transfer import by_place, matrices, source_of
 
 PLANTED = {("rts", "rts"): 0.02, ("rts", "rtsa"): 0.2, ("rtsa", "rts"): 0.1, ("rtsa", "rtsa"): 0.05}
 
@@ -39,7 +42,7 @@ def root(tmp_path):
 def test_planted_distances_come_back_in_their_place(root):
     records = read_records(root / "results")
     assert {source_of(record) for record in records} == {"rts", "rtsa"}
-    found = matrices(records, resamples=50)
+    found = matrices(by_place(records), ["map_l1", "looks_benign"], resamples=50)
     for place, distance in PLANTED.items():
         estimate = found["map_l1"][place]
         assert estimate.value == pytest.approx(distance)
@@ -55,4 +58,68 @@ def test_the_report_has_the_matrices_and_no_verdict_of_them(root):
     assert (root / "report" / "verdicts.json").read_text().strip() == "[]"
     (figure,) = (root / "report" / "figures").glob("transfer*.png")
     assert figure.stat().st_size > 10_000
-    assert len(list((root / "report" / "tables").glob("transfer*.tex"))) == 2
+    assert len(list((root / "report" / "tables").glob("transfer*.tex"))) == 3
+
+
+def write(root, source, target, success, benign, surrogate=None, classifier="net"):
+    samples = pd.DataFrame(
+        {
+            "sample_id": np.arange(len(success)),
+            "source_id": np.arange(len(success)),
+            "success": success,
+            "map_l1": np.where(benign, 0.01, 0.2),
+            "looks_benign": benign,
+        }
+    )
+    probe = {"source": {"name": source}, "surrogate": None if surrogate is None else {"label": surrogate}}
+    name = f"{source}-{target}-{surrogate}-{classifier}"
+    cell = {
+        **{"cell": name, "name": name, "data": "digits", "classifier": classifier, "interpreter": target},
+        **{"probe": "adv2", "level": None, "steps_factor": 1, "seed": 0, "data_seed": 0, "split": "test"},
+        **{"budget": "bench", "n_samples": len(success), "n_sources": len(success), "versions": {}, "artefacts": {}},
+        **{"facts": {}, "seconds": {}, "counts": {}, "config": {"probe": probe, "interpreter": {"name": target}}},
+    }
+    write_record(root / "results" / name, samples, {}, cell)
+
+
+def test_the_smallest_set_that_no_attack_fools_is_found(tmp_path):
+    """Planted: a and b are each fooled by the attack on them, and never the same image by both; c never looks."""
+    n = 400
+    always, even, never = np.ones(n, bool), np.arange(n) % 2 == 0, np.zeros(n, bool)
+    benign = {
+        **{("a", "a"): always, ("a", "b"): never, ("a", "c"): always},
+        **{("b", "a"): never, ("b", "b"): always, ("b", "c"): always},
+        **{("c", "a"): even, ("c", "b"): ~even, ("c", "c"): always},
+    }
+    for source, target in itertools.product("abc", "abc"):
+        write(tmp_path, source, target, always, benign[source, target])
+    cells = by_place(read_records(tmp_path / "results"))
+    table = defence_table("defence", cells, resamples=100)
+    assert [row[1] for row in table.rows] == ["a", "a, b", "a, b, c"]
+    assert [row[4] for row in table.rows] == ["is fooled", "smallest that holds", "holds"]
+    assert table.rows[0][3].value == 1.0 and table.rows[1][3].value == 0.0
+
+
+def test_an_image_that_does_not_reach_its_class_fools_nobody(tmp_path):
+    for source, target in itertools.product("ab", "ab"):
+        write(tmp_path, source, target, np.zeros(100, bool), np.ones(100, bool))
+    table = defence_table("defence", by_place(read_records(tmp_path / "results")), resamples=50)
+    assert table.rows[0][4] == "smallest that holds"
+
+
+def test_classifiers_have_a_matrix_of_their_own(tmp_path):
+    for surrogate, victim in itertools.product(("net", "other"), ("net", "other")):
+        reached = np.arange(100) < (100 if surrogate == victim else 30)
+        write(tmp_path, "rts", "rts", reached, np.ones(100, bool), surrogate, victim)
+    text = build_report(tmp_path / "results", tmp_path / "report", resamples=50).read_text()
+    assert "Transfer between classifiers" in text and "Transfer between interpreters" not in text
+    assert len(list((tmp_path / "report" / "tables").glob("transfer*.csv"))) == 3
+    (csv,) = (tmp_path / "report" / "tables").glob("transfer*-success.csv")
+    assert "0.3" in csv.read_text()
+
+
+def test_two_cells_for_one_place_are_told(tmp_path):
+    write(tmp_path, "rts", "rts", np.ones(10, bool), np.ones(10, bool))
+    record = read_records(tmp_path / "results")[0]
+    with pytest.raises(ValueError, match="two transfer cells"):
+        by_place([record, record])
