@@ -117,7 +117,7 @@ def test_csv_has_a_column_a_number(tmp_path):
 
 def test_attacks_stand_beside_pgd_on_the_same_images(tables):
     attacked, plain = (record(World(n=600), "rts", probe).samples.set_index("sample_id") for probe in ("adv2", "pgd"))
-    together = attacked.join(plain, rsuffix="_pgd", how="inner")
+    together = attacked.join(plain.add_suffix("_pgd"), how="inner")
     ratio = cell(tables["attack_gaps"], "map L1 / PGD", "adv2", "rts")
     assert ratio.value == pytest.approx(together["map_l1"].mean() / together["map_l1_pgd"].mean())
     gap = cell(tables["attack_gaps"], "success - PGD", "adv2", "rts")
