@@ -15,6 +15,7 @@ COMMANDS = {
     "verify": "check artefacts and records, and classify saved images again",
     "gc": "list, or delete, artefacts that no record needs",
     "sync": "send records to Weights & Biases after the fact",
+    "speed": "time the steps of an attack against the bare passes they need",
     "train_classifier": "train a classifier into the store",
     "train_interpreter": "train an interpreter (and the classifier it explains) into the store",
 }

@@ -41,6 +41,9 @@ class TimmClassifier(nn.Module):
         self.net = _create(name, num_classes, pretrained, options or {})
         if small_input:
             _keep_resolution(self.net, name)
+        for module in self.net.modules():  # fused attention cannot be differentiated twice, as maps under attack are
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = False
         metadata = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(metadata["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(metadata["std"]).view(1, 3, 1, 1), persistent=False)

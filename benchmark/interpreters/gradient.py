@@ -7,7 +7,6 @@ map of a surrogate with the same weights and softplus in place of ReLU, and maps
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -15,30 +14,9 @@ from torch import Tensor, nn
 
 from benchmark import draws
 from benchmark.interpreters.postprocess import pooled_magnitude
+from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
-
-
-def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
-    """The classifier with softplus(beta) for every ReLU, its weights shared; smooth nets (GELU, SiLU) come back alike.
-
-    Raises:
-        ValueError: beta not above 0.
-    """
-    if not beta > 0:
-        raise ValueError(f"interpreter.beta sharpens the surrogate's softplus and must be above 0, got {beta}")
-    return freeze(shared_copy(classifier, lambda: nn.Softplus(beta=beta)))
-
-
-def shared_copy(classifier: ClassifierModule, activation: Callable[[], nn.Module]) -> ClassifierModule:
-    """A copy with the very same weights and another ``activation`` in place of every ReLU."""
-    kept = {id(tensor): tensor for tensor in (*classifier.parameters(), *classifier.buffers())}
-    other = copy.deepcopy(classifier, memo=dict(kept))
-    for module in list(other.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.ReLU | nn.ReLU6):
-                setattr(module, name, activation())
-    return other
 
 
 class Gradient(nn.Module):

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.interpreters.gradient import Gradient, shared_copy
+from benchmark.interpreters.gradient import Gradient
+from benchmark.interpreters.surrogate import shared_copy, smooth
 from benchmark.tensors import freeze
 from benchmark.types import ClassifierModule
 
@@ -56,8 +57,14 @@ class GuidedBackprop(Gradient):
         self._explain_with(None)
 
     def _explain_with(self, beta: float | None) -> None:
-        self.switch = Switch()
-        self.explained = freeze(shared_copy(self.classifier, lambda: GuidedReLU(beta, self.switch)))
+        self.switch, self.smoothness = Switch(), beta
+        self.explained = freeze(shared_copy(self.classifier, self._replaced))
+
+    def _replaced(self, activation: nn.Module) -> nn.Module | None:
+        """Guided where it is a ReLU; while attacked any other kink is smooth."""
+        if isinstance(activation, nn.ReLU):
+            return GuidedReLU(self.smoothness, self.switch)
+        return None if self.smoothness is None else smooth(activation, self.smoothness)
 
     def attacked(self) -> GuidedBackprop:
         """The same interpreter with the surrogate's maps and the true net's logits."""

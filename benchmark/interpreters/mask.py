@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.descent import Adam
-from benchmark.interpreters.gradient import smooth_copy
+from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.objectives.deletion import deletion_objective
 from benchmark.objectives.evidence import edit, gaussian_blur
 from benchmark.tensors import at_image_size, check_classes, freeze

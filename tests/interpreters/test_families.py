@@ -11,11 +11,12 @@ from torch import nn
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.ensemble import Ensemble
-from benchmark.interpreters.gradient import Gradient, smooth_copy
+from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.guided import GuidedBackprop, GuidedReLU, Switch
 from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.postprocess import min_max
 from benchmark.interpreters.rise import RISE, random_masks
+from benchmark.interpreters.surrogate import smooth, smooth_copy
 from benchmark.objectives.joint import map_loss
 from benchmark.types import Trunk
 
@@ -391,3 +392,23 @@ def test_grad_cam_agrees_with_the_peer(classifier, image):
         mine = nn.functional.interpolate(mine[:, None], size=(32, 32), mode="bilinear", align_corners=False)[:, 0]
         # both enlarged; theirs by OpenCV, whose corners lie elsewhere by less than a part in a thousand
         torch.testing.assert_close(mine, theirs, rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [nn.ReLU(), nn.ReLU6(), nn.Hardsigmoid(), nn.Hardswish(), nn.LeakyReLU(0.2)],
+    ids=lambda a: type(a).__name__,
+)
+def test_smooth_activations_come_near_and_bend(activation):
+    value = torch.linspace(-8, 8, 401, dtype=torch.float64, requires_grad=True)
+    error = {}
+    for beta in (10.0, 100.0):
+        near = smooth(activation, beta)(value)
+        error[beta] = (near - activation(value)).abs().max().item()
+        (slope,) = torch.autograd.grad(near.sum(), value, create_graph=True)
+        (bend,) = torch.autograd.grad(slope.sum(), value)
+        assert torch.isfinite(bend).all() and bend.abs().max() > 0
+    # softplus(beta) is log(2) / beta above ReLU at its kink; hard swish multiplies by x, 3 at its kinks
+    assert error[100.0] <= 0.0071 and error[10.0] <= 0.071
+    assert error[100.0] < error[10.0] / 5
+    assert smooth(nn.GELU(), 10.0) is None

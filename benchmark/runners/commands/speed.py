@@ -1,0 +1,95 @@
+"""``python -m benchmark speed``: what one step of an attack costs, as ratios within one run."""
+
+from __future__ import annotations
+
+import logging
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+from omegaconf import DictConfig
+
+from benchmark.runners.jobs import job
+
+log = logging.getLogger("underfire")
+
+
+def main(config: DictConfig) -> None:
+    """Tells milliseconds a step and their ratios; nothing is kept."""
+
+    def work(resolved: dict[str, Any]) -> str:
+        found = ratios(resolved)
+        log.info(
+            "%s under %s: step %.1f ms; %.2f of the bare forward and backward of its map; %.2f of the classifier's",
+            resolved["interpreter"]["name"],
+            resolved["probe"]["name"],
+            1e3 * found["step"],
+            found["step"] / found["map"],
+            found["step"] / found["classifier"],
+        )
+        return "done"
+
+    job(config, lambda settings: settings["interpreter"]["name"], work)
+
+
+def ratios(config: dict[str, Any]) -> dict[str, float]:
+    """Seconds of one attack ``step``, and of one forward and backward of the ``map`` and of the ``classifier``."""
+    import torch
+
+    from benchmark import draws
+    from benchmark.runners import classifier, interpreter
+    from benchmark.runners.datasets import load_data
+    from benchmark.runners.instantiation import instantiate
+    from benchmark.runners.workplace import Workplace
+    from benchmark.tensors import freeze
+    from benchmark.types import Goal
+
+    place = Workplace(config)
+    data = load_data(config)
+    network = freeze(classifier.build(config["classifier"], data.num_classes, pretrained=False)).to(place.device)
+    explained = freeze(interpreter.build(place, network))
+    if not explained.differentiable:
+        raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
+    met = explained.attacked() if hasattr(explained, "attacked") else explained
+    key_B = draws.keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
+    image = draws.uniform(key_B, 3, data.image_size, data.image_size)
+    target = draws.integers(key_B, data.num_classes, 1)[:, 0]
+    goal = Goal(target, met(image, target).detach())
+    attack = instantiate(config["probe"]["module"]["attack"], steps=config["steps"], **_warmup(config))
+
+    def attacked() -> None:
+        attack(met, image, goal, key_B)
+
+    def looked() -> None:
+        point = image.clone().requires_grad_()
+        seen = met.explain(point, target)
+        torch.autograd.grad(seen.logits_BK.sum() + seen.map_Bhw.sum(), point)
+
+    def classified() -> None:
+        point = image.clone().requires_grad_()
+        torch.autograd.grad(network(point).sum(), point)
+
+    times = _medians({"step": attacked, "map": looked, "classifier": classified}, config["repeats"], place.device)
+    return times | {"step": times["step"] / (config["steps"] + 1)}  # and one look at the last iterate
+
+
+def _warmup(config: dict[str, Any]) -> dict[str, Any]:
+    """Joint steps only: what is timed is the step that looks at the map."""
+    phases = config["probe"]["module"]["attack"]["phases"]
+    return {"phases": [phases[-1] | {"steps": None}]}
+
+
+def _medians(works: dict[str, Callable[[], None]], repeats: int, device: Any) -> dict[str, float]:
+    import torch
+
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for repeat in range(repeats + 1):
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            if repeat:  # the first round warms up
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}

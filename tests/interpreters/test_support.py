@@ -1,0 +1,120 @@
+"""Which interpreter goes with which family of networks: every pair is tried, and docs/support.md says what came of it.
+
+UNDERFIRE_WRITE_DOCS=1 python -m pytest -m slow tests/interpreters/test_support.py     writes the page anew
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+
+from benchmark.__main__ import conf_folder
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.runners.instantiation import instantiate
+from benchmark.runners.jobs import as_dict
+from benchmark.tensors import freeze
+from tests.helpers import PROJECT
+
+PAGE = PROJECT / "docs" / "support.md"
+SIZE = 96
+FAMILIES = {
+    "ResNet": ("resnet18", {}),
+    "DenseNet": ("densenet121", {}),
+    "EfficientNet": ("efficientnet_b0", {}),
+    "MobileNet": ("mobilenetv3_small_100", {}),
+    "ConvNeXt": ("convnext_atto", {}),
+    "VGG": ("vgg11", {}),
+    "ViT": ("vit_tiny_patch16_224", {"img_size": SIZE, "patch_size": 8, "depth": 4}),
+    "Swin": ("swin_tiny_patch4_window7_224", {"img_size": SIZE, "depths": (1, 1, 2, 1)}),
+}
+INTERPRETERS = [
+    *("rts", "rtsa", "cam", "gradcam", "gradcam_pp", "grad", "smoothgrad", "integrated_gradients"),
+    *("guided_backprop", "mask", "rise"),
+]
+IMAGE = torch.rand(6, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+CLASSES = torch.tensor([1, 4, 0, 7, 9, 3])
+
+
+def network(family: str) -> TimmClassifier:
+    name, options = FAMILIES[family]
+    torch.manual_seed(0)
+    classifier = freeze(TimmClassifier(name=name, num_classes=10, options=options))
+    with torch.no_grad():  # an untrained head hardly decides: scaled until it does
+        classifier.net.get_classifier().weight *= 2 / classifier(IMAGE).std()
+    return classifier
+
+
+def settings(interpreter: str) -> dict:
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        group = as_dict(compose("run", overrides=[f"interpreter={interpreter}"]))["interpreter"]["network"]
+    small = {"samples": 3, "masks": 40, "steps": 8}
+    return group | {name: value for name, value in small.items() if name in group}
+
+
+def tried(interpreter: str, classifier: TimmClassifier) -> tuple[str, str]:
+    """What a pair comes to, and the sentence with which it is refused."""
+    try:
+        explained = freeze(instantiate(settings(interpreter), classifier=classifier, image_size=SIZE))
+    except ValueError as error:
+        return "refused", str(error)
+    seen = explained.explain(IMAGE, CLASSES)
+    map_Bhw = seen.map_Bhw.detach()
+    torch.testing.assert_close(seen.logits_BK, classifier(IMAGE), rtol=1e-3, atol=1e-3)
+    assert torch.isfinite(map_Bhw).all() and map_Bhw.min() >= 0 and map_Bhw.max() <= 1
+    assert map_Bhw.ndim == 3 and map_Bhw.flatten(1).std(1).max() > 1e-5, "a map that shows nothing"
+    if not explained.differentiable:
+        return "measured", ""
+    met = explained.attacked() if hasattr(explained, "attacked") else explained
+    point = IMAGE.clone().requires_grad_()
+    map_Bhw = met.explain(point, CLASSES).map_Bhw
+    (slope,) = torch.autograd.grad(
+        (map_Bhw * torch.linspace(0, 1, map_Bhw[0].numel()).view_as(map_Bhw[0])).sum(), point
+    )
+    assert torch.isfinite(slope).all() and slope.abs().max() > 0
+    return "attacked", ""
+
+
+def page() -> str:
+    lines = [
+        "# Which interpreter goes with which network",
+        "",
+        "Every pair was built, on a small untrained net of the family, and tried: *attacked* means that its map has a",
+        "finite, nonzero gradient in the image (through a smooth stand-in where the method needs one) and can be met",
+        "by ADV²; *measured* that it has a map and no gradient; *refused* that the pair is unsound and is told so",
+        "before anything starts, with the reason below. Layers, token grids, heads and normalisation come from timm's",
+        "metadata.",
+        "",
+        "```",
+        "UNDERFIRE_WRITE_DOCS=1 python -m pytest -m slow tests/interpreters/test_support.py",
+        "```",
+        "",
+        "| | " + " | ".join(f"{family} (`{name}`)" for family, (name, _) in FAMILIES.items()) + " |",
+        "| --- |" + " --- |" * len(FAMILIES),
+    ]
+    reasons: dict[str, list[str]] = {}
+    for interpreter in INTERPRETERS:
+        cells = []
+        for family in FAMILIES:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                outcome, reason = tried(interpreter, network(family))
+            cells.append(outcome)
+            if reason:
+                reasons.setdefault(f"`{interpreter}`: {reason}", []).append(family)
+        lines.append(f"| `{interpreter}` | " + " | ".join(cells) + " |")
+    lines += ["", "`rtsa_anchored` goes where `rtsa` goes; `captum` takes any net and is measured.", "", "Refused:", ""]
+    lines += [f"* {', '.join(families)}: {reason}" for reason, families in reasons.items()]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_page_says_what_every_pair_comes_to():
+    found = page()
+    if os.environ.get("UNDERFIRE_WRITE_DOCS"):
+        PAGE.write_text(found, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == found
