@@ -90,7 +90,14 @@ def main() -> None:
         finally:
             sys.argv.pop(1)
 
-    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    from benchmark.runners import stopping
+
+    stopping.listen()
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    except stopping.Stopped as stop:
+        logging.getLogger("underfire").warning("%s", stop)
+        raise SystemExit(stop.exit_code) from None
     from benchmark.runners import summary
 
     if summary.any_failed():

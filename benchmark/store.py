@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
 
 from benchmark.files import make_folder, write_atomic
 from benchmark.hashing import content_hash, sha256_file
+from benchmark.leases import Lease
 from benchmark.versions import FORMAT
 
 log = logging.getLogger("underfire")
@@ -79,7 +79,7 @@ class Store:
         if folder.exists() and not damage(folder):
             return _load(folder, key, made=False)
         make_folder(folder.parent, "the store's folder")
-        with _waiting_lock(folder):
+        with Lease(lease_file(folder), f"{kind} {key}") as lease:
             if folder.exists():
                 if not (fault := damage(folder)):
                     return _load(folder, key, made=False)
@@ -90,7 +90,12 @@ class Store:
             start = time.perf_counter()
             metrics = make(partial)
             _finish(partial, kind, spec, metrics, time.perf_counter() - start)
-            os.replace(partial, folder)
+            if lease.lost:
+                log.warning("%s %s was taken over meanwhile: this process had been silent for too long", kind, key)
+            if folder.exists():
+                shutil.rmtree(partial)
+            else:
+                os.replace(partial, folder)
         return _load(folder, key, made=True)
 
 
@@ -113,14 +118,9 @@ def _partial(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.partial")
 
 
-def _waiting_lock(folder: Path) -> FileLock:
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
-    try:
-        lock.acquire(timeout=0)
-        lock.release()
-    except Timeout:
-        log.info("waiting for %s, which another process is making", folder)
-    return lock
+def lease_file(folder: Path) -> Path:
+    """Who is making the artefact of that folder, if anybody is."""
+    return folder.with_name(f"{folder.name}.lease")
 
 
 def _finish(partial: Path, kind: str, spec: dict[str, Any], metrics: dict[str, Any], seconds: float) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import records
+from benchmark.leases import Lease
 from benchmark.runners import provenance
 from benchmark.runners.check import check
 from benchmark.runners.views import show_cell
@@ -28,8 +29,24 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     check(config)
     folder = Path(config["paths"]["results"]) / cell_name(config)
     if config["force"] is None and records.is_done(folder):
-        log.info("cached  %s", folder.name)
-        return folder, "cached"
+        return _cached(folder)
+    with Lease(lease_file(folder), f"cell {folder.name}"):
+        if config["force"] is None and records.is_done(folder):
+            return _cached(folder)
+        return _computed(config, folder)
+
+
+def lease_file(folder: Path) -> Path:
+    """Who is computing the cell of that folder, if anybody is."""
+    return folder.parent / ".leases" / folder.name
+
+
+def _cached(folder: Path) -> tuple[Path, str]:
+    log.info("cached  %s", folder.name)
+    return folder, "cached"
+
+
+def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     start = time.perf_counter()
     try:
         record = _compute(config, folder)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint, RichProgressBar
+from pytorch_lightning.callbacks import Callback, RichProgressBar
 
+from benchmark.runners.checkpoints import Checkpoints, newest
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
+from benchmark.runners.stopping import check
 
 
 class Bar(RichProgressBar):
@@ -22,15 +24,26 @@ class Bar(RichProgressBar):
         return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
 
 
+class StopAtBatch(Callback):
+    """Ends the work cleanly after the batch in which a signal came."""
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        check()
+
+    def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        check()
+
+
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar where somebody is looking."""
     _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
-    callbacks: list[Callback] = extra.pop("callbacks", [])
+    callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks = [*callbacks, Bar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
-    return instantiate(options, callbacks=callbacks, enable_progress_bar=bar, **extra)
+    fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
+    return instantiate(options, callbacks=callbacks, **fixed, **extra)
 
 
 def _quiet() -> None:
@@ -42,16 +55,8 @@ def _quiet() -> None:
         ".*is smaller than the logging interval.*",
         ".*does not have many workers.*",
         ".*isinstance.treespec, LeafSpec.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
     ):
         warnings.filterwarnings("ignore", message=remark)
-
-
-def _checkpoints(folder: Path) -> ModelCheckpoint:
-    """One checkpoint, of the last epoch, always under the same name."""
-    return ModelCheckpoint(
-        folder / "checkpoints", filename="last", save_on_train_epoch_end=True, enable_version_counter=False
-    )
 
 
 def fit(
@@ -81,8 +86,8 @@ def fit(
             max_steps=steps,
             default_root_dir=folder,
             logger=[history, *live],
-            callbacks=[_checkpoints(folder)],
+            callbacks=[Checkpoints(folder / "checkpoints")],
         )
-        last = folder / "checkpoints" / "last.ckpt"
-        trainer.fit(module, loader, validation, ckpt_path=last if last.exists() else None, weights_only=True)
+        last = newest(folder / "checkpoints")
+        trainer.fit(module, loader, validation, ckpt_path=last, weights_only=True)
     return history.last

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
+from benchmark.runners import stopping
 from benchmark.runners.summary import note_outcome
 
 log = logging.getLogger("underfire")
@@ -34,6 +35,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     error of the libraries below is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
     """
     label = "the configured cell"
+    stopping.check()
     try:
         resolved = as_dict(config)
         label = name(resolved)

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.leases import held
 from benchmark.records import read_records
 from benchmark.runners.integrity import unused
 from benchmark.runners.jobs import job
@@ -20,8 +21,14 @@ def main(config: DictConfig) -> None:
     """Lists them with their size, or deletes them when told to."""
 
     def work(resolved: dict[str, Any]) -> str:
+        store = Path(resolved["paths"]["store"])
+        if busy := sorted(path.name for path in store.glob("*/*.lease") if held(path)):
+            raise ValueError(
+                f"{len(busy)} artefacts are being made ({busy[0]} ...), whose records are still to come: run gc when "
+                "the sweep has ended, or has been stopped"
+            )
         records = read_records(resolved["paths"]["results"], status="done")
-        found = unused(Path(resolved["paths"]["store"]), records)
+        found = unused(store, records)
         total = 0
         for path in found:
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

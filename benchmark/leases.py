@@ -1,0 +1,159 @@
+"""Who is making what: leases that processes on one shared file system hold, keep alive and inherit.
+
+A lease is a small file that names its owner and counts heartbeats. Whoever waits watches the count with its own clock:
+a count that has stood still for ``patience`` seconds, or an owner on this host that no longer runs, is dead, and the
+lease is taken over. Clocks of different machines are never compared. Reading and writing the file happens under a lock
+of the operating system that is held for an instant and dies with its process, so that no order of deaths leaves
+anything locked.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchmark.files import make_folder
+
+log = logging.getLogger("underfire")
+
+HEARTBEAT = 2.0  # seconds between two beats
+PATIENCE = 60.0  # seconds without a beat after which an owner counts as dead
+POLL = 0.2  # seconds between two looks of somebody who waits
+
+
+class Lease:
+    """``with Lease(file, what): ...`` is entered by one process at a time, on this machine or another.
+
+    Args:
+        path: the lease's file. what: is made under it, for the sentence that a waiting process prints.
+        patience: seconds without a heartbeat after which the owner counts as dead.
+    Raises:
+        OSError: the folder cannot be written.
+    """
+
+    def __init__(self, path: Path, what: str, *, patience: float = PATIENCE, heartbeat: float = HEARTBEAT) -> None:
+        self.path, self.what = path, what
+        self.patience, self.heartbeat = patience, heartbeat
+        self.token = uuid.uuid4().hex
+        self.lost = False
+        self._end = threading.Event()
+        self._beating: threading.Thread | None = None
+
+    def __enter__(self) -> Lease:
+        make_folder(self.path.parent, "the folder of leases")
+        watched, since, told = None, time.monotonic(), False
+        while not self._claim(watched if time.monotonic() - since > self.patience else None):
+            seen = read(self.path)
+            if seen != watched:
+                watched, since = seen, time.monotonic()
+            if not told:
+                told = True
+                log.info("waiting for %s, which %s is making", self.what, _owner(seen))
+            time.sleep(POLL)
+        self._end.clear()
+        self._beating = threading.Thread(target=self._beat, daemon=True, name=f"lease {self.path.name}")
+        self._beating.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end.set()
+        if self._beating is not None:
+            self._beating.join()
+        with self._mutex():
+            if (read(self.path) or {}).get("token") == self.token:
+                self.path.unlink(missing_ok=True)
+
+    def _mutex(self) -> FileLock:
+        return FileLock(self.path.with_name(f"{self.path.name}.mutex"))
+
+    def _claim(self, still: dict[str, Any] | None) -> bool:
+        """Takes a free lease, one of a dead process of this host, or one whose count has stood at ``still``."""
+        with self._mutex():
+            held = read(self.path)
+            if held is not None and not _dead_here(held) and (still is None or held != still):
+                return False
+            if held is not None:
+                log.warning("%s has stopped making %s; it is taken over", _owner(held), self.what)
+            self._write(0)
+            return True
+
+    def _write(self, count: int) -> None:
+        about = {"token": self.token, "beat": count, "pid": os.getpid(), "born": _born(os.getpid())}
+        partial = self.path.with_name(f"{self.path.name}.{self.token}")
+        partial.write_text(json.dumps(about | {"host": socket.gethostname(), "space": _space()}))
+        os.replace(partial, self.path)
+
+    def _beat(self) -> None:
+        count = 0
+        while not self._end.wait(self.heartbeat):
+            count += 1
+            try:
+                with self._mutex():
+                    if (read(self.path) or {}).get("token") != self.token:
+                        self.lost = True
+                        return
+                    self._write(count)
+            except OSError as error:  # a full disk: the owner goes on as long as it can
+                log.warning("the lease on %s could not be renewed (%s)", self.what, error)
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What a lease says of its owner; None where nobody holds it. An unreadable one counts as held by nobody."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def held(path: Path) -> bool:
+    """Whether a lease is there, by an owner that is not known to be dead."""
+    found = read(path)
+    return found is not None and not _dead_here(found)
+
+
+def _owner(lease: dict[str, Any] | None) -> str:
+    return "another process" if lease is None else f"process {lease.get('pid')} on {lease.get('host')}"
+
+
+def _dead_here(lease: dict[str, Any]) -> bool:
+    """Whether the owner was a process of this host that runs no more. Of other hosts nothing is known."""
+    if (lease.get("host"), lease.get("space")) != (socket.gethostname(), _space()):
+        return False
+    born = _born(int(lease.get("pid", -1)))
+    return born is None or (lease.get("born") is not None and born != lease["born"])
+
+
+def _space() -> str:
+    """This machine since its start, and the space that process numbers are counted in (a container has its own)."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def _born(pid: int) -> str | None:
+    """When a process of this machine started, in the kernel's ticks; None where there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return None if fields[0] == "Z" else fields[19]
+    except (OSError, IndexError):
+        pass
+    if Path("/proc/self/stat").exists():
+        return None
+    try:  # systems without /proc: alive or not is all there is to know
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except OSError:
+        return "unknown"
+    return "unknown"
