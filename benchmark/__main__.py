@@ -6,10 +6,14 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 COMMANDS = {
     "run": "compute one cell of the benchmark, or with -m a sweep of them",
+    "plan": "what a sweep would compute: cells, shared artefacts, mistakes",
+    "status": "how far a running or finished sweep is",
     "report": "read the records and write tables, figures and verdicts",
     "select": "choose settings by a fixed rule, from calibration records",
     "verify": "check artefacts and records, and classify saved images again",
@@ -19,6 +23,9 @@ COMMANDS = {
     "train_classifier": "train a classifier into the store",
     "train_interpreter": "train an interpreter (and the classifier it explains) into the store",
 }
+
+# Commands that look at the sweep that the overrides of "run" mean; no job of Hydra's is started.
+PLANNERS = ("plan", "status")
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
 READERS = ("report", "select", "sync")
@@ -75,9 +82,41 @@ def main() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("WANDB_SILENT", "true")
 
+    from benchmark.runners import stopping
+
+    stopping.listen()
+    try:
+        if command in PLANNERS:
+            raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
+        if command == "run":
+            from benchmark.planning.gate import gate
+
+            if (status := _told(gate, str(conf_folder()), arguments[1:])) is not None:
+                raise SystemExit(status)
+        _launch(command, arguments[1:])
+    except stopping.Stopped as stop:
+        logging.getLogger("underfire").warning("%s", stop)
+        raise SystemExit(stop.exit_code) from None
+
+
+def _command(name: str) -> Callable[..., Any]:
+    return importlib.import_module(f"benchmark.runners.commands.{name}").main
+
+
+def _told(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What ``work`` returns, or 1 after telling a mistake in the overrides."""
+    try:
+        return work(*arguments)
+    except ValueError as error:
+        print(f"underfire: {error}", file=sys.stderr)
+        return 1
+
+
+def _launch(command: str, overrides: list[str]) -> None:
+    """One job of Hydra's, or with -m many."""
+
     import hydra
 
-    overrides = arguments[1:]
     if command in READERS:
         overrides = [f"filter.{each}" if each.partition("=")[0] in FILTERS else each for each in overrides]
     sys.argv = [sys.argv[0], *overrides]
@@ -86,18 +125,11 @@ def main() -> None:
         # Lightning's DDP launcher starts this command line again: it has to find the command there.
         sys.argv.insert(1, command)
         try:
-            return importlib.import_module(f"benchmark.runners.commands.{command}").main(config)
+            return _command(command)(config)
         finally:
             sys.argv.pop(1)
 
-    from benchmark.runners import stopping
-
-    stopping.listen()
-    try:
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
-    except stopping.Stopped as stop:
-        logging.getLogger("underfire").warning("%s", stop)
-        raise SystemExit(stop.exit_code) from None
+    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
     from benchmark.runners import summary
 
     if summary.any_failed():

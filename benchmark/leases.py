@@ -121,6 +121,11 @@ def held(path: Path) -> bool:
     return found is not None and not _dead_here(found)
 
 
+def cell_lease(folder: Path) -> Path:
+    """The lease of the cell whose record lies in ``folder``: who is computing it, if anybody is."""
+    return folder.parent / ".leases" / folder.name
+
+
 def _owner(lease: dict[str, Any] | None) -> str:
     return "another process" if lease is None else f"process {lease.get('pid')} on {lease.get('host')}"
 

@@ -10,17 +10,16 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-from safetensors.numpy import load_file, save
+from typing import TYPE_CHECKING, Any
 
 from benchmark.files import make_folder, write_atomic
 from benchmark.hashing import sha256_file
 from benchmark.versions import FORMAT
+
+# pandas, pyarrow and safetensors are imported where samples are read or written: whether a cell is done, json says.
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 log = logging.getLogger("underfire")
 
@@ -35,6 +34,8 @@ class Record:
     @cached_property
     def samples(self) -> pd.DataFrame:
         """A row per sample; empty for a failed cell."""
+        import pandas as pd
+
         path = self.folder / "samples.parquet"
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
@@ -49,6 +50,8 @@ class Record:
         return self._tensors("maps")
 
     def _tensors(self, name: str) -> dict[str, np.ndarray]:
+        from safetensors.numpy import load_file
+
         path = self.folder / f"{name}.safetensors"
         return load_file(path) if path.exists() else {}
 
@@ -60,6 +63,9 @@ def write_record(
 
     Equal content gives equal bytes in every file but cell.json.
     """
+    import numpy as np
+    from safetensors.numpy import save
+
     make_folder(folder.parent, "paths.results")
     if folder.exists():
         shutil.rmtree(folder)
@@ -110,6 +116,14 @@ def is_done(folder: Path) -> bool:
         return False
 
 
+def is_failed(folder: Path) -> bool:
+    """Whether the cell's record says that it failed."""
+    try:
+        return bool(json.loads((folder / "cell.json").read_text())["status"] == "failed")
+    except (OSError, ValueError, KeyError):
+        return False
+
+
 def read_records(root: str | Path, **filters: Any) -> list[Record]:
     """The records below ``root`` whose cell matches every filter (a value or a list of them; None matches all).
 
@@ -134,6 +148,9 @@ def _matches(value: Any, wanted: Any) -> bool:
 
 
 def _parquet(samples: pd.DataFrame) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     table = pa.Table.from_pandas(samples, preserve_index=False).replace_schema_metadata(None)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd", compression_level=3, write_statistics=False)
@@ -149,7 +166,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
+    if hasattr(value, "item"):  # numpy's scalars
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None

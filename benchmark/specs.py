@@ -95,10 +95,16 @@ def scale_spec(config: Spec, module: Spec, level: float) -> Spec:
     return {"classifier": artefact_key("classifier", classifier_spec(config)), "noise": module, "level": level}
 
 
+def spread_noise(config: Spec) -> tuple[Spec, float]:
+    """The noise that the benign spread is taken under, and its level: normal, 3 %, drawn from the data seed."""
+    return {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": config["data"]["seed"]}, 0.03
+
+
 def spread_spec(config: Spec) -> Spec:
     """An interpreter's benign spread."""
     measure = config["measure"]
-    return {"interpreter": interpreter_spec(config), "samples": measure["spread_samples"], "level": 0.03}
+    _, level = spread_noise(config)
+    return {"interpreter": interpreter_spec(config), "samples": measure["spread_samples"], "level": level}
 
 
 def probed_spec(config: Spec) -> Spec:

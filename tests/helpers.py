@@ -11,7 +11,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from benchmark.__main__ import conf_folder
-from benchmark.runners.jobs import as_dict
+from benchmark.planning.sweep import as_dict
 
 PROJECT = Path(__file__).resolve().parents[1]
 

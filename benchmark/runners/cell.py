@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import records
-from benchmark.leases import Lease
+from benchmark.leases import Lease, cell_lease
+from benchmark.planning.check import check
 from benchmark.runners import provenance
-from benchmark.runners.check import check
 from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
 from benchmark.store import artefact_key
@@ -21,7 +21,7 @@ log = logging.getLogger("underfire")
 def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     """Computes the cell that ``config`` describes, unless its record is there and whole.
 
-    Returns the record's folder and what came of it: done or cached.
+    Returns the record's folder and what came of it: done, cached, or left (``retry=failed`` and it had not failed).
 
     Raises:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
@@ -30,15 +30,13 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     folder = Path(config["paths"]["results"]) / cell_name(config)
     if config["force"] is None and records.is_done(folder):
         return _cached(folder)
-    with Lease(lease_file(folder), f"cell {folder.name}"):
+    if config["retry"] == "failed" and not records.is_failed(folder):
+        log.info("left    %s", folder.name)
+        return folder, "left"
+    with Lease(cell_lease(folder), f"cell {folder.name}"):
         if config["force"] is None and records.is_done(folder):
             return _cached(folder)
         return _computed(config, folder)
-
-
-def lease_file(folder: Path) -> Path:
-    """Who is computing the cell of that folder, if anybody is."""
-    return folder.parent / ".leases" / folder.name
 
 
 def _cached(folder: Path) -> tuple[Path, str]:
@@ -50,7 +48,7 @@ def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     start = time.perf_counter()
     try:
         record = _compute(config, folder)
-    except (ValueError, OSError, ArithmeticError, RuntimeError) as error:
+    except Exception as error:
         cell = provenance.identity(config) | provenance.surroundings(config)
         records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
         raise

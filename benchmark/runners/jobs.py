@@ -6,33 +6,20 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf import DictConfig
 
+from benchmark.planning.sweep import as_dict
 from benchmark.runners import stopping
 from benchmark.runners.summary import note_outcome
 
 log = logging.getLogger("underfire")
 
 
-def as_dict(config: DictConfig) -> dict[str, Any]:
-    """The configuration with every interpolation resolved, as plain dictionaries and lists.
-
-    Raises:
-        ValueError: a mandatory value (???) is missing; the message names it.
-    """
-    try:
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
-    except MissingMandatoryValue as error:
-        key = error.full_key
-        raise ValueError(f"{key} has no value: set it on the command line ({key}=...)") from None
-
-
 def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callable[[dict[str, Any]], str]) -> None:
     """Does ``work`` with the resolved configuration; it returns done or cached.
 
     What people can mend (ValueError, OSError, ArithmeticError) is told in a sentence and ends this job alone; any other
-    error of the libraries below is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
+    error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
     """
     label = "the configured cell"
     stopping.check()
@@ -43,7 +30,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     except (ValueError, OSError, ArithmeticError) as error:
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))
-    except RuntimeError as error:
+    except Exception as error:
         log.exception("failed  %s", label)
         note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     else:

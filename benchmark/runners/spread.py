@@ -14,11 +14,8 @@ from benchmark.runners.instantiation import instantiate
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
-from benchmark.specs import spread_spec
+from benchmark.specs import spread_noise, spread_spec
 from benchmark.types import InterpreterModule
-
-# The noise of the spread: normal, at the 3 % level, drawn from the data seed.
-LEVEL = 0.03
 
 
 def get_spread(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
@@ -29,8 +26,8 @@ def get_spread(place: Workplace, interpreter: InterpreterModule) -> dict[str, An
 
 def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
     classifier, device = interpreter.classifier, place.device
-    module = {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": place.config["data"]["seed"]}
-    noise = instantiate(module, scale=get_scale(place, classifier, module, LEVEL)["scale"])
+    module, level = spread_noise(place.config)
+    noise = instantiate(module, scale=get_scale(place, classifier, module, level)["scale"])
     population = get_population(place, classifier, "calibration").first(place.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []

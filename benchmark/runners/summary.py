@@ -25,7 +25,7 @@ _failures: list[str] = []
 
 
 def note_outcome(name: str, status: str, sentence: str = "") -> None:
-    """Leaves what came of this job (done | cached | failed) where the sweep's end finds it."""
+    """Leaves what came of this job (done | cached | left | failed) where the sweep's end finds it."""
     if status == "failed":
         _failures.append(name)
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -62,11 +62,12 @@ class SweepSummary(Callback):
         count = Counter(outcome["status"] for outcome in found)
         seconds = time.perf_counter() - self.start
         log.info(
-            "%d cells: %d computed, %d cached, %d failed, in %.1f s",
+            "%d cells: %d computed, %d cached, %d failed%s, in %.1f s",
             len(found),
             count["done"],
             count["cached"],
             count["failed"],
+            f", {count['left']} left" if count["left"] else "",
             seconds,
         )
         for outcome in found:

@@ -14,8 +14,8 @@ from hydra import compose, initialize_config_dir
 
 from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.planning.sweep import as_dict
 from benchmark.runners.instantiation import instantiate
-from benchmark.runners.jobs import as_dict
 from benchmark.tensors import freeze
 from tests.helpers import PROJECT
 

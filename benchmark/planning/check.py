@@ -9,12 +9,21 @@ from benchmark.files import make_folder
 
 
 def check(config: dict[str, Any]) -> None:
-    """Raises a ValueError or OSError with a sentence for the first mistake found."""
+    """Raises a ValueError or OSError with a sentence for the first mistake found, in the values or the folders."""
+    check_values(config)
+    make_folder(Path(config["paths"]["results"]), "paths.results")
+    make_folder(Path(config["paths"]["store"]), "paths.store")
+
+
+def check_values(config: dict[str, Any]) -> None:
+    """Raises a ValueError with a sentence for the first value that cannot be; touches no folder."""
     probe = config["probe"]
     if config["split"] not in ("test", "calibration"):
         raise ValueError(f"split is test or calibration, got {config['split']!r}")
     if config["force"] not in (None, "cell", "artefact"):
         raise ValueError(f"force is null, cell or artefact, got {config['force']!r}")
+    if config["retry"] not in (None, "failed"):
+        raise ValueError(f"retry is null or failed, got {config['retry']!r}")
     level = probe["level"]
     if level is not None and not 0 < level < 1:
         raise ValueError(f"probe.level is a misclassification rate between 0 and 1 (0.03, 0.30), got {level}")
@@ -23,8 +32,6 @@ def check(config: dict[str, Any]) -> None:
             f"probe.batch_size and probe.samples must be at least 1, got {probe['batch_size']} and {probe['samples']}"
         )
     _check_attack(probe)
-    make_folder(Path(config["paths"]["results"]), "paths.results")
-    make_folder(Path(config["paths"]["store"]), "paths.store")
 
 
 def _check_attack(probe: dict[str, Any]) -> None:

@@ -1,0 +1,47 @@
+"""A look at a whole sweep before its first job: mistakes of all cells at once, and nothing to do where all is done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from benchmark.planning.plan import look
+from benchmark.planning.sweep import expand
+from benchmark.records import is_done
+from benchmark.specs import cell_name
+
+log = logging.getLogger("underfire")
+
+
+def gate(conf: str, overrides: list[str]) -> int | None:
+    """The exit status of ``run`` with these overrides if it can be told without launching a job, else None.
+
+    1: some cell's configuration is wrong, and all mistakes have been told. 0: every cell's record is done and whole.
+    """
+    flags = {each for each in overrides if each.startswith("-")}
+    if flags - {"-m", "--multirun"} or not (flags or any(each.startswith("experiment=") for each in overrides)):
+        return None
+    start = time.perf_counter()
+    sweep = expand(conf, "run", overrides)
+    if not sweep.multirun:
+        return None
+    cells = [look(planned)[0] for planned in sweep.cells]
+    mistakes = dict.fromkeys(cell.sentence for cell in reversed(cells) if cell.state == "wrong")
+    if mistakes:
+        wrong = [cell for cell in cells if cell.state == "wrong"]
+        for sentence in reversed(mistakes):
+            log.error("failed  %s: %s", next(cell.name for cell in wrong if cell.sentence == sentence), sentence)
+        log.error("%d of %d cells cannot be run; nothing was started", len(wrong), len(cells))
+        return 1
+    if any(cell.state != "done" for cell in cells):
+        return None
+    for planned in sweep.cells:
+        config = planned.config
+        assert config is not None
+        if config["force"] is not None or not is_done(Path(config["paths"]["results"]) / cell_name(config)):
+            return None
+    log.info(
+        "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start
+    )
+    return 0

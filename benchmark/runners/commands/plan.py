@@ -1,0 +1,24 @@
+"""``python -m benchmark plan``: the cells of a sweep and what they lack, before anything is computed."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from benchmark.planning.plan import plan, render
+from benchmark.planning.sweep import expand
+
+
+def main(conf: str, arguments: list[str]) -> int:
+    """Prints the plan of ``run`` with these overrides; exit status 1 if a cell's configuration is wrong."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmark plan",
+        description="The cells of a sweep: done, missing, failed; the artefacts that they share and lack; every "
+        "mistake in any cell's configuration. Computes nothing. OVERRIDES are those of 'run'.",
+    )
+    parser.add_argument("--cells", action="store_true", help="name every cell")
+    options, overrides = parser.parse_known_args(arguments)
+    made = plan(expand(conf, "run", overrides))
+    Console(soft_wrap=True).print(render(made, every=options.cells))
+    return 1 if made.count("wrong") else 0
