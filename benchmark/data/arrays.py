@@ -1,4 +1,4 @@
-"""An image set that lies in memory."""
+"""An image set of arrays, in memory or row by row from a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from benchmark.data.rows import RowFile
 from benchmark.tensors import from_bytes
 from benchmark.types import Batch
 
@@ -15,12 +16,13 @@ from benchmark.types import Batch
 class ArraySet(Dataset):
     """Images uint8 (N, 3, H, W) with label, sample_id, source_id (N,) and, where there are, masks (N, H, W)."""
 
-    def __init__(self, class_names: list[str], arrays: Mapping[str, Tensor]) -> None:
+    def __init__(self, class_names: list[str], arrays: Mapping[str, Tensor | RowFile]) -> None:
         self.class_names, self.arrays = class_names, dict(arrays)
+        numbers = {name: array for name, array in self.arrays.items() if isinstance(array, Tensor)}
         self.has_masks = "mask" in self.arrays
-        self.label_N = self.arrays["label"].numpy()
-        self.sample_id_N = self.arrays["sample_id"].numpy()
-        self.source_id_N = self.arrays["source_id"].numpy()
+        self.label_N = numbers["label"].numpy()
+        self.sample_id_N = numbers["sample_id"].numpy()
+        self.source_id_N = numbers["source_id"].numpy()
 
     def __len__(self) -> int:
         return len(self.label_N)

@@ -7,19 +7,19 @@ scan, also for the clutter, and ``source_id`` is the scan.
 from __future__ import annotations
 
 import logging
-import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from benchmark import draws
 from benchmark.data.arrays import ArraySet
 from benchmark.data.canvas import FRAGMENTS, compose
+from benchmark.data.rows import RowFile, read_rows, write_rows
 from benchmark.hashing import content_hash
 from benchmark.versions import FORMAT
 
@@ -85,46 +85,43 @@ class Digits:
             chosen.append(own[slice(*bounds[name])])
         return np.sort(np.concatenate(chosen))
 
-    def _cached(self, name: str) -> dict[str, torch.Tensor]:
+    def _cached(self, name: str) -> dict[str, torch.Tensor | RowFile]:
         count = self.counts[name]
         spec = {"seed": self.seed, "size": self.image_size, "split": name, "count": count, "format": FORMAT["data"]}
         path = self.root / f"digits-{name}-{content_hash(spec)}.safetensors"
         if path.exists():
             try:
-                return load_file(path)
+                return read_rows(path)
             except SafetensorError as error:
                 log.warning("the cache %s is damaged (%s) and is made again", path, error)
-        arrays = make(
-            load_digits().images, load_digits().target, self.scans(name), name, count, self.seed, self.image_size
-        )
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        save_file(arrays, partial)
-        partial.replace(path)
-        return arrays
+        bunch = load_digits()
+        write_rows(
+            path,
+            count,
+            composites(bunch.images, bunch.target, self.scans(name), name, count, self.seed, self.image_size),
+        )
+        return read_rows(path)
 
 
-def make(
+def composites(
     scans: np.ndarray, target: np.ndarray, own: np.ndarray, name: str, count: int, seed: int, size: int
-) -> dict[str, torch.Tensor]:
-    """``count`` composites of the scans ``own``: image uint8, label, sample_id, source_id and mask."""
+) -> Iterator[dict[str, torch.Tensor]]:
+    """At least ``count`` composites of the scans ``own``, some at a time: image uint8, mask, label and ids."""
     glyphs = torch.from_numpy(np.stack([_glyph(scans[index]) for index in own]))
-    parts: dict[str, list[torch.Tensor]] = {"image": [], "mask": [], "row": []}
     whole = -(-count // _CHUNK) * _CHUNK
-    for key_B in draws.keys(seed, "composite", FIRST_ID[name] + torch.arange(whole)).split(_CHUNK):
+    for sample_id in (FIRST_ID[name] + torch.arange(whole)).split(_CHUNK):
+        key_B = draws.keys(seed, "composite", sample_id)
         rows = draws.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
         image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
-        parts["image"].append((image * 255).round().to(torch.uint8))
-        parts["mask"].append(mask)
-        parts["row"].append(rows[:, 0])
-    source_id = torch.from_numpy(own)[torch.cat(parts["row"])[:count]]
-    return {
-        "image": torch.cat(parts["image"])[:count],
-        "mask": torch.cat(parts["mask"])[:count],
-        "label": torch.from_numpy(target)[source_id],
-        "sample_id": FIRST_ID[name] + torch.arange(count),
-        "source_id": source_id,
-    }
+        source_id = torch.from_numpy(own)[rows[:, 0]]
+        yield {
+            "image": (image * 255).round().to(torch.uint8),
+            "mask": mask,
+            "label": torch.from_numpy(target)[source_id],
+            "sample_id": sample_id,
+            "source_id": source_id,
+        }
 
 
 def _glyph(scan: np.ndarray) -> np.ndarray:

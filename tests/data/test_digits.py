@@ -13,7 +13,7 @@ from benchmark import draws
 from benchmark.data import canvas, digits
 from benchmark.data.batches import check_labels
 from benchmark.data.canvas import ground
-from benchmark.data.digits import Digits, make
+from benchmark.data.digits import Digits, composites
 from benchmark.types import Data, ImageSet
 
 SPLITS = ("train", "calibration", "test")
@@ -26,7 +26,8 @@ def data(tmp_path_factory):
 
 def made(name: str, own: np.ndarray, count: int, seed: int = 0, size: int = 48, scans: np.ndarray | None = None):
     bunch = load_digits()
-    return make(bunch.images if scans is None else scans, bunch.target, own, name, count, seed, size)
+    parts = list(composites(bunch.images if scans is None else scans, bunch.target, own, name, count, seed, size))
+    return {key: torch.cat([part[key] for part in parts])[:count] for key in parts[0]}
 
 
 def test_it_is_what_the_suite_calls_data(data):
@@ -153,7 +154,7 @@ def test_a_damaged_cache_is_told_and_made_again(tmp_path, caplog):
 def test_a_whole_cache_is_used(tmp_path, monkeypatch):
     settings = {"root": str(tmp_path), "seed": 0, "train": 20, "calibration": 10, "test": 10}
     expected = Digits(**settings).split("test").arrays["image"]
-    monkeypatch.setattr(digits, "make", None)
+    monkeypatch.setattr(digits, "composites", None)
     assert torch.equal(Digits(**settings).split("test").arrays["image"], expected)
 
 

@@ -1,0 +1,111 @@
+"""Arrays too large for memory: rows of a safetensors file, read as they are asked for and written as they are made."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+# A set whose file is larger is left on disk.
+MEMORY = 64 * 2**20
+
+_KINDS = {"U8": torch.uint8, "BOOL": torch.bool, "I64": torch.int64}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class RowFile:
+    """One tensor of a safetensors file, (N, ...), that is not read but for the rows asked for."""
+
+    def __init__(self, path: Path, name: str, about: Mapping[str, Any], start: int) -> None:
+        self.path, self.name = path, name
+        self.shape, self.dtype = tuple(about["shape"]), _KINDS[about["dtype"]]
+        self.start = start + about["data_offsets"][0]
+        self.width = (about["data_offsets"][1] - about["data_offsets"][0]) // max(self.shape[0], 1)
+        self.file = path.open("rb")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """The rows of these numbers, in this order."""
+        content = bytearray()
+        for first, count in _runs(rows.tolist()):
+            part = os.pread(self.file.fileno(), count * self.width, self.start + first * self.width)
+            if len(part) < count * self.width:
+                raise OSError(f"{self.path} has become shorter while it was read: remove it, it is made again")
+            content += part
+        return torch.frombuffer(content, dtype=self.dtype).view(len(rows), *self.shape[1:])
+
+
+def _runs(rows: list[int]) -> Iterable[tuple[int, int]]:
+    """(first, length) of each run of consecutive numbers: one read each."""
+    start = 0
+    for place in range(1, len(rows) + 1):
+        if place == len(rows) or rows[place] != rows[place - 1] + 1:
+            yield rows[start], place - start
+            start = place
+
+
+def read_rows(path: Path) -> dict[str, Tensor | RowFile]:
+    """What ``write_rows`` wrote: small arrays in memory, in a file above MEMORY the large ones as RowFile.
+
+    Raises:
+        SafetensorError: the file is damaged.
+    """
+    from safetensors.torch import load_file
+
+    if path.stat().st_size <= MEMORY:
+        return dict(load_file(path))
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    end = 8 + length + max(about["data_offsets"][1] for about in header.values())
+    if path.stat().st_size != end:
+        raise SafetensorError(f"it has {path.stat().st_size} bytes, its header speaks of {end}")
+    arrays: dict[str, Tensor | RowFile] = {}
+    for name, about in header.items():
+        rows = RowFile(path, name, about, 8 + length)
+        arrays[name] = rows if len(rows.shape) > 1 else rows[torch.arange(len(rows))]
+    return arrays
+
+
+def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) -> None:
+    """``count`` rows of several arrays, part by part, as one safetensors file that is there whole or not at all."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        starts: dict[str, int] = {}
+        done = 0
+        for part in parts:
+            if not starts:
+                starts = _write_header(file, count, part)
+            for name, array in part.items():
+                rows = array[: count - done].contiguous()
+                file.seek(starts[name] + done * (rows[0].numel() * rows.element_size() if len(rows) else 0))
+                file.write(rows.numpy().tobytes())
+            done += min(len(next(iter(part.values()))), count - done)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _write_header(file: Any, count: int, part: Mapping[str, Tensor]) -> dict[str, int]:
+    """Where each array's rows begin in the file."""
+    header, offset = {}, 0
+    for name, array in sorted(part.items(), key=lambda item: -item[1].element_size()):  # wide numbers lie aligned
+        size = count * array[0].numel() * array.element_size()
+        header[name] = {
+            "dtype": _NAMES[array.dtype],
+            "shape": [count, *array.shape[1:]],
+            "data_offsets": [offset, offset + size],
+        }
+        offset += size
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    file.write(len(text).to_bytes(8, "little") + text)
+    return {name: 8 + len(text) + about["data_offsets"][0] for name, about in header.items()}
