@@ -7,14 +7,16 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from benchmark.files import make_folder, write_atomic
+from benchmark import ranks
+from benchmark.files import write_atomic
 from benchmark.hashing import content_hash, sha256_file
 from benchmark.leases import Lease
 from benchmark.versions import FORMAT
@@ -65,38 +67,66 @@ class Store:
             if each.exists():
                 shutil.rmtree(each)
 
-    def get(self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artefact:
+    def get(
+        self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]], *, alone: bool = True
+    ) -> Artefact:
         """The artefact of a spec, made by ``make(folder)`` if it is missing or damaged.
 
         Whoever else asks for the same one meanwhile waits and then finds it. A ``make`` that raises leaves its partial
-        folder, where a later one may go on.
+        folder, where a later one may go on. Of a distributed run the first process makes it ``alone`` while the others
+        wait, or all of them do, and the first keeps what it returns.
 
         Raises:
             OSError: the store is not writable, or the disk is full.
         """
         key = self.key(kind, spec)
         folder = self.path(kind, key)
-        if folder.exists() and not damage(folder):
+        if ranks.agree(lambda: folder.exists() and not damage(folder)):
             return _load(folder, key, made=False)
-        make_folder(folder.parent, "the store's folder")
-        with Lease(lease_file(folder), f"{kind} {key}") as lease:
-            if folder.exists():
-                if not (fault := damage(folder)):
-                    return _load(folder, key, made=False)
-                log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
-                shutil.rmtree(folder)
+        with first_holds(lambda: Lease(lease_file(folder), f"{kind} {key}")) as lease:
+            if ranks.agree(lambda: _found(folder, kind, key)):
+                return _load(folder, key, made=False)
             partial = _partial(folder)
-            partial.mkdir(exist_ok=True)
             start = time.perf_counter()
-            metrics = make(partial)
-            _finish(partial, kind, spec, metrics, time.perf_counter() - start)
-            if lease.lost:
-                log.warning("%s %s was taken over meanwhile: this process had been silent for too long", kind, key)
-            if folder.exists():
-                shutil.rmtree(partial)
-            else:
-                os.replace(partial, folder)
+            metrics = _made(make, partial, alone)
+            ranks.barrier()
+            if lease is not None:
+                _finish(partial, kind, spec, metrics, time.perf_counter() - start)
+                if lease.lost:
+                    log.warning("%s %s was taken over meanwhile: this process had been silent for too long", kind, key)
+                if folder.exists():
+                    shutil.rmtree(partial)
+                else:
+                    os.replace(partial, folder)
+            ranks.barrier()
         return _load(folder, key, made=True)
+
+
+@contextmanager
+def first_holds(lease: Callable[[], Lease]) -> Iterator[Lease | None]:
+    """The lease in the first process of a distributed run, None in the others."""
+    with lease() if ranks.first() else nullcontext() as held:
+        yield held
+
+
+def _found(folder: Path, kind: str, key: str) -> bool:
+    """Whether somebody has made it meanwhile; else a damaged one is removed and the partial folder is there."""
+    if folder.exists():
+        if not (fault := damage(folder)):
+            return True
+        log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
+        shutil.rmtree(folder)
+    _partial(folder).mkdir(exist_ok=True)
+    return False
+
+
+def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) -> dict[str, Any]:
+    if not alone:
+        return make(partial)
+    if not ranks.first():
+        return {}
+    with ranks.alone():
+        return make(partial)
 
 
 def damage(folder: Path) -> str | None:

@@ -11,6 +11,7 @@ import copy
 import torch
 from torch import Tensor
 
+from benchmark import ranks
 from benchmark.interpreters.rts import RTS
 from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
 from benchmark.objectives.rts import MapWeights
@@ -98,7 +99,8 @@ class LitRTSA(LitRTS):
             counted_B = counted_B & hit_B
         parts["distance"] = (distance_B * counted_B).sum() / counted_B.sum().clamp(min=1)
         if self.lambda_aid > 0:
-            loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa)
+            count = ranks.mean(counted_B.sum().float())
+            loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa, count)
         if self.anchor is not None:
             with torch.no_grad():
                 anchor_map, _ = self.anchor(pyramid, class_B, interpreter.confidence)

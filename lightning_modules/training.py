@@ -47,9 +47,15 @@ class Training(pl.LightningModule):
                 f"{self.current_epoch}; {values}); nothing of it is kept, the checkpoint of the epoch before is: "
                 "lower training.lr or the weights of the objective"
             )
-        self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()})
-        self.log("train/loss", loss.detach(), prog_bar=True)
+        self.log_dict({f"train/{name}": value.detach() for name, value in parts.items()}, sync_dist=True)
+        self.log("train/loss", loss.detach(), prog_bar=True, sync_dist=True)
         return loss
+
+    def setup(self, stage: str) -> None:
+        """Asks for the gradients that are used, and no others: a distributed training waits for each."""
+        wanted = {id(parameter) for parameter in self.parameters_to_train()}
+        for parameter in self.parameters():
+            parameter.requires_grad_(id(parameter) in wanted)
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         """What layers draw themselves (dropout) depends on seed and step, also after a resume."""

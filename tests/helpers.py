@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,14 @@ def configured(root: Path, *overrides: str, command: str = "run") -> dict[str, A
         return as_dict(compose(command, overrides=[*fixed, *overrides]))
 
 
-def underfire(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """``python -m benchmark`` with everything below ``root``, one thread, and no W&B server in reach."""
+def underfire(root: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """``python -m benchmark`` with everything below ``root``, one thread, and no W&B server in reach.
+
+    ``before`` are a launcher's own words, between ``-m`` and ``benchmark``.
+    """
     environment = {**os.environ, "UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
     return subprocess.run(
-        [sys.executable, "-m", "benchmark", *arguments],
+        [sys.executable, "-m", *before, "benchmark", *arguments],
         cwd=PROJECT,
         env=environment,
         capture_output=True,

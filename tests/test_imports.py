@@ -9,7 +9,7 @@ import pytest
 from tests.helpers import PROJECT
 
 LEAVES = {"types", "descent", "leases", "draws", "tensors", "hashing", "files", "versions", "store", "records"}
-LEAVES |= {"tracking"}
+LEAVES |= {"tracking", "ranks", "batch_norm"}
 PARTS = {"data", "classifiers", "interpreters", "probes", "measures"}
 FILES = sorted([*(PROJECT / "benchmark").rglob("*.py"), *(PROJECT / "lightning_modules").rglob("*.py")])
 HEAVY = {"torch", "pytorch_lightning", "timm", "torchmetrics", "torchvision"}
@@ -59,7 +59,7 @@ def test_imports_point_one_way(path):
     elif own == "lightning_modules":
         assert "runners" not in ours
         assert "report" not in ours
-    if own in {"report", "store", "records", "hashing", "files", "versions", "specs", "tracking", "planning"}:
+    if own in {"report", "store", "records", "hashing", "files", "versions", "specs", "tracking", "planning", "ranks"}:
         assert not {name.split(".")[0] for name in names} & HEAVY
 
 

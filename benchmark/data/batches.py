@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from benchmark import draws
+from benchmark import draws, ranks
 from benchmark.types import Batch, ImageSet
 
 
@@ -32,21 +32,61 @@ class FixedGroups:
     def __len__(self) -> int:
         return -(-len(self.rows) // self.batch_size)
 
+    def __getitem__(self, number: int) -> Batch:
+        own = self.rows[number * self.batch_size : (number + 1) * self.batch_size]
+        if not len(own):
+            raise IndexError(number)
+        batch = self.image_set.__getitems__(np.resize(own, self.batch_size).tolist())
+        return {**batch, "real": torch.arange(self.batch_size) < len(own)}
+
     def __iter__(self) -> Iterator[Batch]:
-        for start in range(0, len(self.rows), self.batch_size):
-            own = self.rows[start : start + self.batch_size]
-            batch = self.image_set.__getitems__(np.resize(own, self.batch_size).tolist())
-            yield {**batch, "real": torch.arange(self.batch_size) < len(own)}
+        return (self[number] for number in range(len(self)))
+
+
+class Groups(Protocol):
+    """Batches by number, each always the same."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Batch: ...
+
+
+class Some:
+    """Those groups whose numbers are given; ``share`` takes what falls to this process of a distributed run."""
+
+    def __init__(self, groups: Groups, numbers: Iterable[int]) -> None:
+        self.groups, self.numbers = groups, list(numbers)
+
+    @classmethod
+    def share(cls, groups: Groups, numbers: Iterable[int] | None = None) -> Some:
+        """Whole groups, dealt out in turn: no sample is met twice, and none in other company than in one process."""
+        chosen = list(range(len(groups)) if numbers is None else numbers)
+        return cls(groups, chosen[ranks.rank() :: ranks.world()])
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (self.groups[number] for number in self.numbers)
 
 
 class EpochSampler(Sampler[list[int]]):
     """Whole batches of rows in an order drawn from (seed, epoch); Lightning sets the epoch.
 
-    The last, smaller batch is left out unless the set is smaller than one batch.
+    The last, smaller batch is left out unless the set is smaller than one batch. Of every batch the processes of a
+    distributed run have equal shares.
+
+    Raises:
+        ValueError: the batch cannot be shared out equally.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, min(batch_size, count), seed, 0
+        if self.batch_size % ranks.world():
+            raise ValueError(
+                f"a batch of {self.batch_size} cannot be shared out equally to {ranks.world()} processes: choose a "
+                "batch size that is a multiple of trainer.devices"
+            )
 
     @property
     def sampler(self) -> EpochSampler:
@@ -63,7 +103,7 @@ class EpochSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = draws.permutation(self.seed, "order", self.count, self.epoch).tolist()
         for index in range(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size]
+            yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world()]
 
 
 def _as_it_is(batch: Any) -> Any:

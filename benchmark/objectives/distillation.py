@@ -8,6 +8,7 @@ maps where they were.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -16,13 +17,15 @@ def map_distance(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
     return (map_Bhw - other_Bhw).abs().flatten(1).mean(1)
 
 
-def distillation_loss(distance_B: Tensor, counted_B: Tensor, cap: float | None) -> Tensor:
+def distillation_loss(distance_B: Tensor, counted_B: Tensor, cap: float | None, count: Tensor | None = None) -> Tensor:
     """L_aid = -mean d (the paper's, ``cap`` None) or -mean min(d, cap) (anchored), over the counted samples.
 
-    No counted sample gives zero, so that a batch without one leaves L_map alone.
+    No counted sample gives zero, so that a batch without one leaves L_map alone. ``count`` stands for the number of
+    counted ones where the batch is one share of several: their mean number.
     """
     reward_B = distance_B if cap is None else distance_B.clamp(max=cap)
-    return -(reward_B * counted_B).sum() / counted_B.sum().clamp(min=1)
+    total = counted_B.sum() if count is None else count
+    return -(reward_B * counted_B).sum() / torch.where(total > 0, total, 1)
 
 
 def anchor_loss(map_Bhw: Tensor, anchor_Bhw: Tensor) -> Tensor:

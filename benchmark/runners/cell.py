@@ -7,13 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmark import records
+from benchmark import ranks, records
 from benchmark.leases import Lease, cell_lease
 from benchmark.planning.check import check
-from benchmark.runners import provenance
+from benchmark.runners import memory, provenance
+from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
-from benchmark.store import artefact_key
+from benchmark.store import artefact_key, first_holds
 
 log = logging.getLogger("underfire")
 
@@ -27,16 +28,21 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
     """
     check(config)
+    join(config)
     folder = Path(config["paths"]["results"]) / cell_name(config)
-    if config["force"] is None and records.is_done(folder):
+    if _done(config, folder):
         return _cached(folder)
-    if config["retry"] == "failed" and not records.is_failed(folder):
+    if config["retry"] == "failed" and not ranks.agree(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
-    with Lease(cell_lease(folder), f"cell {folder.name}"):
-        if config["force"] is None and records.is_done(folder):
+    with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")):
+        if _done(config, folder):
             return _cached(folder)
         return _computed(config, folder)
+
+
+def _done(config: dict[str, Any], folder: Path) -> bool:
+    return config["force"] is None and ranks.agree(lambda: records.is_done(folder))
 
 
 def _cached(folder: Path) -> tuple[Path, str]:
@@ -45,19 +51,29 @@ def _cached(folder: Path) -> tuple[Path, str]:
 
 
 def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
-    start = time.perf_counter()
-    try:
-        record = _compute(config, folder)
-    except Exception as error:
-        cell = provenance.identity(config) | provenance.surroundings(config)
-        records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
-        raise
+    start, shrink = time.perf_counter(), 1
+    while True:
+        try:
+            record = _compute(config, folder, shrink)
+            break
+        except Exception as error:
+            smaller = memory.smaller(error, config, shrink)
+            if smaller is None:
+                if ranks.first():
+                    cell = provenance.identity(config) | provenance.surroundings(config)
+                    records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
+                raise
+        shrink = smaller
+        memory.give_back()
+        size = memory.shrunk(config, shrink)["probe"]["batch_size"]
+        log.warning("memory  %s: it did not suffice, once more with %d samples at a time", folder.name, size)
     log.info("done    %s  %.1f s  %s", folder.name, time.perf_counter() - start, provenance.one_line(record))
-    show_cell(config, folder)
+    if ranks.first():
+        show_cell(config, folder)
     return folder, "done"
 
 
-def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _compute(asked: dict[str, Any], folder: Path, shrink: int) -> dict[str, Any]:
     # torch and Lightning are imported here, so that a cached cell never pays for them.
     from benchmark.runners.classifier import get_classifier
     from benchmark.runners.instantiation import instantiate
@@ -70,7 +86,9 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     from benchmark.runners.spread import get_spread
     from benchmark.runners.workplace import Workplace
 
+    config = memory.shrunk(asked, shrink)
     place = Workplace(config)
+    place.shrink = shrink
     preflight(place)
     parts = {name: instantiate(module) for name, module in config["modules"].items()}
     probing, measuring = config["probe"], config["measure"]
@@ -82,6 +100,7 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
     facts = {"accuracy": everything.accuracy, "benign_spread": spread["spread"]}
     groups: Any = population.groups(probing["batch_size"])
     passes = dict(classifier.passes)
+    facts |= {"batch_size": probing["batch_size"]}
     if probing["module"] is not None:
         there = place.attacked()
         surrogate = classifier if probing["surrogate"] is None else get_classifier(there)
@@ -104,17 +123,23 @@ def _compute(config: dict[str, Any], folder: Path) -> dict[str, Any]:
             faithful=measuring["faithful_samples"],
         )
         samples, pictures = measure(place, module, groups)
+    counts = {name: classifier.passes[name] - passes[name] for name in passes}
+    counts = {name: sum(part[name] for part in ranks.gather(counts)) for name in counts}
+    if not ranks.first():
+        ranks.barrier()
+        return {"n_samples": 0, "summary": {}}
     if probing["level"] is not None:
         facts["rate_test"] = float(samples["success"].mean())
-    cell = provenance.identity(config) | {
+    cell = provenance.identity(asked) | {
         "n_samples": len(samples),
         "n_sources": int(samples["source_id"].nunique()),
         "artefacts": place.artefacts,
         "facts": facts,
         "seconds": {name: round(value, 3) for name, value in place.seconds.items()},
-        "counts": {name: classifier.passes[name] - passes[name] for name in passes},
+        "counts": counts,
         **provenance.surroundings(config),
     }
-    cell["artefacts"]["spec"] = artefact_key("cell", cell_spec(config))
+    cell["artefacts"]["spec"] = artefact_key("cell", cell_spec(asked))
     records.write_record(folder, samples, pictures, cell)
+    ranks.barrier()
     return cell | {"summary": {"map_l1": samples.get("map_l1"), "success": samples.get("success")}}

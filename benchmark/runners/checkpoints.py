@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from benchmark import ranks
 from benchmark.hashing import sha256_file
 
 log = logging.getLogger("underfire")
@@ -20,9 +21,12 @@ class Checkpoints(pl.Callback):
         self.folder = folder
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self.folder.mkdir(exist_ok=True)
-        partial = self.folder / f"{os.getpid()}.partial"
-        trainer.save_checkpoint(partial)
+        partial = self.folder / f"{ranks.rank()}.partial"
+        if trainer.is_global_zero:
+            self.folder.mkdir(exist_ok=True)
+        trainer.save_checkpoint(partial)  # all processes of a distributed run take part, the first writes
+        if not trainer.is_global_zero:
+            return
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, self.folder / f"{trainer.current_epoch:06d}-{sha256_file(partial)[:32]}.ckpt")

@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from benchmark import ranks
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import FixedGroups, epoch_loader
 from benchmark.runners.datasets import load_data
@@ -36,7 +37,9 @@ def get_classifier(place: Workplace, group: dict[str, Any] | None = None, name: 
     chosen = place.config["classifier"] if group is None else group
     data = load_data(place.config)
     spec = classifier_spec(place.config, group)
-    artefact = place.artefact("classifier", name, spec, lambda folder: _train(place, chosen, data, folder, name))
+    artefact = place.artefact(
+        "classifier", name, spec, lambda folder: _train(place, chosen, data, folder, name), alone=False
+    )
     network = build(chosen, data.num_classes, pretrained=False)
     network.load_state_dict(load_file(artefact.path / WEIGHTS))
     return freeze(network).to(place.device)
@@ -51,13 +54,14 @@ def _train(place: Workplace, group: dict[str, Any], data: Data, folder: Path, na
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
     module = instantiate(training["module"], network=network)
     train, calibration = data.split("train"), data.split("calibration")
+    checked = max(min(training["batch_size"], len(calibration) // ranks.world()), 1)  # something for every process
     metrics = fit(
         place.config,
         module,
         epoch_loader(train, training["batch_size"], seed=group["seed"]),
         folder,
         epochs=training["epochs"],
-        validation=FixedGroups(calibration, range(len(calibration)), training["batch_size"]),
+        validation=FixedGroups(calibration, range(len(calibration)), checked),
         job={
             "job_type": "train",
             "name": f"{name} {group['label']} s{group['seed']}",
@@ -71,5 +75,6 @@ def _train(place: Workplace, group: dict[str, Any], data: Data, folder: Path, na
 
 def _save(network: TimmClassifier, folder: Path) -> dict[str, Any]:
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    if ranks.first():
+        save_file(weights, folder / WEIGHTS)
     return {"parameters": sum(parameter.numel() for parameter in network.parameters())}

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import warnings
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.strategies import DDPStrategy
 
+from benchmark import ranks
+from benchmark.batch_norm import over_all_ranks
+from benchmark.data.batches import Groups, Some
 from benchmark.runners.checkpoints import Checkpoints, newest
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
+from benchmark.runners.memory import TrainingMemoryError, ran_out
 from benchmark.runners.stopping import check
 
 
@@ -38,12 +46,30 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar where somebody is looking."""
     _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
+    if options.get("strategy") == "ddp":
+        # BatchNorm's statistics are the same in all processes (benchmark.batch_norm): nothing to broadcast.
+        # While the first process works alone the others wait, for as long as it takes.
+        options["strategy"] = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=7))
     callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
     if sys.stderr.isatty() and sys.stdout.isatty():
         callbacks = [*callbacks, Bar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
     return instantiate(options, callbacks=callbacks, **fixed, **extra)
+
+
+def predict(config: dict[str, Any], module: pl.LightningModule, groups: Some, callback: Callback) -> None:
+    """What ``module`` makes of each group, handed to the callback.
+
+    In a distributed run each process has a Trainer of its own for its share, which may be empty; none waits.
+    """
+    options = {key: value for key, value in config["trainer"].items() if key not in ("strategy", "num_nodes")}
+    if ranks.world() > 1:
+        place = int(os.environ.get("LOCAL_RANK") or 0)
+        options["devices"] = [place] if options["accelerator"] != "cpu" and torch.cuda.is_available() else 1
+    if len(groups):
+        trainer = make_trainer({**config, "trainer": options}, logger=False, callbacks=[callback])
+        trainer.predict(module, groups, return_predictions=False)
 
 
 def _quiet() -> None:
@@ -55,6 +81,7 @@ def _quiet() -> None:
         ".*is smaller than the logging interval.*",
         ".*does not have many workers.*",
         ".*isinstance.treespec, LeafSpec.*",
+        ".*broadcast_buffers. is deprecated.*",
     ):
         warnings.filterwarnings("ignore", message=remark)
 
@@ -68,7 +95,7 @@ def fit(
     job: dict[str, Any],
     epochs: int = -1,
     steps: int = -1,
-    validation: Any = None,
+    validation: Groups | None = None,
 ) -> dict[str, float]:
     """Trains ``module`` for so many epochs or steps and returns the last value of everything it logged.
 
@@ -88,6 +115,17 @@ def fit(
             logger=[history, *live],
             callbacks=[Checkpoints(folder / "checkpoints")],
         )
-        last = newest(folder / "checkpoints")
-        trainer.fit(module, loader, validation, ckpt_path=last, weights_only=True)
+        last = ranks.agree(lambda: newest(folder / "checkpoints"))
+        own = None if validation is None else Some.share(validation)
+        try:
+            with over_all_ranks():
+                trainer.fit(module, loader, own, ckpt_path=last, weights_only=True)
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+            raise TrainingMemoryError(
+                f"{job['name']} ran out of memory while it was trained ({str(error).splitlines()[0]}): train it on "
+                "smaller batches (classifier.training.batch_size, budget.decoder_batch) or in several processes "
+                "(trainer=ddp)"
+            ) from error
     return history.last

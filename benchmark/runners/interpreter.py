@@ -7,6 +7,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from benchmark import ranks
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
 from benchmark.runners.classifier import get_classifier
@@ -47,7 +48,7 @@ def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | N
                 return _adopt(place, interpreter, folder)
             return _train(place, interpreter, stages[name], name, before, folder)
 
-        before = place.artefact("interpreter", f"interpreter {name}", spec, make).path
+        before = place.artefact("interpreter", f"interpreter {name}", spec, make, alone=False).path
         if name == until:
             break
     if before is not None:
@@ -107,4 +108,5 @@ def _adopt(place: Workplace, interpreter: InterpreterModule, folder: Path) -> di
 
 def _save(interpreter: InterpreterModule, folder: Path) -> None:
     weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
-    save_file(weights, folder / WEIGHTS)
+    if ranks.first():
+        save_file(weights, folder / WEIGHTS)

@@ -18,8 +18,8 @@ log = logging.getLogger("underfire")
 def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callable[[dict[str, Any]], str]) -> None:
     """Does ``work`` with the resolved configuration; it returns done or cached.
 
-    What people can mend (ValueError, OSError, ArithmeticError) is told in a sentence and ends this job alone; any other
-    error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
+    What people can mend (ValueError, OSError, ArithmeticError, MemoryError) is told in a sentence and ends this job
+    alone; any other error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
     """
     label = "the configured cell"
     stopping.check()
@@ -27,7 +27,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         resolved = as_dict(config)
         label = name(resolved)
         status = work(resolved)
-    except (ValueError, OSError, ArithmeticError) as error:
+    except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))
     except Exception as error:

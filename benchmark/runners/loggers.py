@@ -11,6 +11,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
+from benchmark import ranks
 from benchmark.tracking import finish_run, start_run
 
 log = logging.getLogger("underfire")
@@ -32,6 +33,8 @@ class History(Logger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         self.last.update(metrics)
+        if not ranks.first():
+            return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
 
@@ -62,7 +65,7 @@ class LiveRun(Logger):
 @contextmanager
 def live_run(config: dict[str, Any], job: dict[str, Any]) -> Iterator[list[Logger]]:
     """Lightning loggers for one training: W&B's, or none."""
-    run = start_run(config, job)
+    run = start_run(config, job) if ranks.first() else None
     try:
         yield [] if run is None else [LiveRun(run)]
     finally:

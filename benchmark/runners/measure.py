@@ -6,44 +6,68 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor
+from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmark.runners.fit import make_trainer
+from benchmark import ranks
+from benchmark.data.batches import Some
+from benchmark.runners.fit import predict
 from benchmark.runners.workplace import Workplace
 from benchmark.tensors import to_bytes
+from benchmark.types import Batch
 
 _MAPS = ("benign_map", "probed_map")
 
 
+class Collected(Callback):
+    """The columns of every group, and the maps of those before ``until``: what is held does not grow with the rest."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.groups: dict[int, dict[str, np.ndarray]] = {}
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
+    ) -> None:
+        number = int(batch["group"])
+        self.groups[number] = {
+            name: value.cpu().numpy() for name, value in outputs.items() if name not in _MAPS or number < self.until
+        }
+
+
 def measure(place: Workplace, module: Any, groups: Any) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
-    """A row per sample in sample-id order, and the images and maps of the first ``measure.keep`` of them."""
-    keep = place.config["measure"]["keep"]
-    columns: dict[str, list[Tensor]] = {}
-    kept: dict[str, list[Tensor]] = {name: [] for name in ("sample_id", "benign", "probed", *_MAPS)}
-    trainer = make_trainer(place.config, logger=False)
-    outputs: list[Any] = trainer.predict(module, groups) or []
-    for output, batch in zip(outputs, groups if keep else [], strict=False):
-        room = keep - sum(len(part) for part in kept["sample_id"])
+    """A row per sample in sample-id order, and the images and maps of the first ``measure.keep`` of them.
+
+    Of a distributed run every process measures its share, and the first has the result; the others have no rows.
+    """
+    keep, size = place.config["measure"]["keep"], place.config["probe"]["batch_size"]
+    collected = Collected(-(-keep // size))
+    predict(place.config, module, Some.share(groups), collected)
+    everything = {number: group for part in ranks.gather(collected.groups) for number, group in part.items()}
+    found = [everything[number] for number in sorted(everything)]
+    names = [name for name in (found[0] if found else {}) if name not in _MAPS]
+    samples = pd.DataFrame({name: np.concatenate([group[name] for group in found]) for name in names})
+    return samples, _pictures(found, groups, keep)
+
+
+def _pictures(found: list[dict[str, np.ndarray]], groups: Any, keep: int) -> dict[str, dict[str, np.ndarray]]:
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("sample_id", "benign", "probed", *_MAPS)}
+    for number, group in enumerate(found):
+        room = keep - sum(map(len, kept["sample_id"]))
         if room <= 0:
             break
+        batch = groups[number]
         real = batch["real"]
-        kept["sample_id"].append(output["sample_id"].cpu()[:room])
-        kept["benign"].append(to_bytes(batch["image"][real])[:room])
+        kept["sample_id"].append(group["sample_id"][:room])
+        kept["benign"].append(to_bytes(batch["image"][real])[:room].numpy())
         if "probed" in batch:
-            kept["probed"].append(to_bytes(batch["probed"][real])[:room])
+            kept["probed"].append(to_bytes(batch["probed"][real])[:room].numpy())
         for name in _MAPS:
-            if name in output:
-                kept[name].append(output[name].cpu()[:room].half())
-    for output in outputs:
-        for name, value in output.items():
-            if name not in _MAPS:
-                columns.setdefault(name, []).append(value.cpu())
-    samples = pd.DataFrame({name: torch.cat(parts).numpy() for name, parts in columns.items()})
-    return samples, _pictures({name: torch.cat(parts).numpy() for name, parts in kept.items() if parts})
+            if name in group:
+                kept[name].append(group[name][:room].astype(np.float16))
+    return _named({name: np.concatenate(parts) for name, parts in kept.items() if parts})
 
 
-def _pictures(kept: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+def _named(kept: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
     if not kept:
         return {}
     ids = {"sample_id": kept["sample_id"]}

@@ -10,6 +10,7 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.probes.calibration import calibrate
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.population import get_population
+from benchmark.runners.stopping import check
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import scale_spec
 from benchmark.types import Probe
@@ -35,12 +36,13 @@ def get_scale(place: Workplace, classifier: TimmClassifier, module: dict[str, An
 @torch.no_grad()
 def _calibrate(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
     population = get_population(place, classifier, "calibration")
-    batches = list(population.groups(100))
+    groups = population.groups(place.group_size(100))
 
     def rate_at(scale: float) -> float:
         noise = instantiate(module, scale=scale)
         wrong = 0
-        for batch in batches:
+        for batch in groups:
+            check()
             noisy = noise.perturb(batch["image"].to(place.device), batch["sample_id"].to(place.device))
             noisy = (noisy * 255).round() / 255
             changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import FixedGroups
 from benchmark.runners.datasets import load_data
+from benchmark.runners.stopping import check
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import predictions_spec
 from benchmark.types import Batch, ImageSet
@@ -65,11 +66,14 @@ class WithPrediction:
     def __len__(self) -> int:
         return len(self.groups)
 
+    def __getitem__(self, number: int) -> Batch:
+        batch = self.groups[number]
+        predicted = [self.prediction[sample] for sample in batch["sample_id"].tolist()]
+        place = number * self.groups.batch_size + torch.arange(len(predicted))
+        return {**batch, "prediction": torch.tensor(predicted), "place": place, "group": torch.tensor(number)}
+
     def __iter__(self) -> Iterator[Batch]:
-        for number, batch in enumerate(self.groups):
-            predicted = [self.prediction[sample] for sample in batch["sample_id"].tolist()]
-            place = number * self.groups.batch_size + torch.arange(len(predicted))
-            yield {**batch, "prediction": torch.tensor(predicted), "place": place, "group": torch.tensor(number)}
+        return (self[number] for number in range(len(self)))
 
 
 def get_population(place: Workplace, classifier: TimmClassifier, split: str) -> Population:
@@ -94,7 +98,8 @@ def get_population(place: Workplace, classifier: TimmClassifier, split: str) -> 
 @torch.no_grad()
 def _predict(place: Workplace, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
-    for batch in FixedGroups(images, range(len(images)), 100):
+    for batch in FixedGroups(images, range(len(images)), place.group_size(100)):
+        check()
         predicted.append(classifier(batch["image"].to(place.device)).argmax(1).cpu()[batch["real"]])
     prediction = torch.cat(predicted).numpy()
     save_file({"prediction": prediction}, folder / "predictions.safetensors")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors.torch import load_file, save_file
 
+from benchmark import ranks
+from benchmark.data.batches import Some
 from benchmark.measures.maps import l1
-from benchmark.runners.fit import make_trainer
+from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import probed_spec
@@ -35,23 +36,6 @@ class GroupWriter(Callback):
         partial.replace(target)
 
 
-class Unwritten:
-    """The groups that have no file yet."""
-
-    def __init__(self, groups: WithPrediction, folder: Path) -> None:
-        self.groups, self.folder = groups, folder
-        self.missing = [number for number in range(len(groups)) if not group_file(folder, number).exists()]
-
-    def __len__(self) -> int:
-        return len(self.missing)
-
-    def __iter__(self) -> Iterator[Batch]:
-        missing = set(self.missing)
-        for number, batch in enumerate(self.groups):
-            if number in missing:
-                yield batch
-
-
 class WithProbed:
     """Fixed groups of a population, each batch with its ``probed`` images and ``goal``.
 
@@ -64,22 +48,21 @@ class WithProbed:
         self.groups, self.folder, self.batch_size = groups, folder, batch_size
         ids = made_in.images.sample_id_N[made_in.rows]
         self.number = {sample: place // batch_size for place, sample in enumerate(ids.tolist())}
+        self.files: dict[int, dict[str, torch.Tensor]] = {}
 
     def __len__(self) -> int:
         return len(self.groups)
 
-    def __iter__(self) -> Iterator[Batch]:
-        files: dict[int, dict[str, torch.Tensor]] = {}
-        for batch in self.groups:
-            ids = batch["sample_id"].tolist()
-            numbers = {self.number[sample] for sample in ids}
-            files = {n: files.get(n) or load_file(group_file(self.folder, n)) for n in sorted(numbers)}
-            saved = {
-                name: torch.cat([file[name] for file in files.values()]) for name in ("sample_id", "image", "goal")
-            }
-            place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
-            rows = torch.tensor([place[sample] for sample in ids])
-            yield {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
+    def __getitem__(self, number: int) -> Batch:
+        batch = self.groups[number]
+        ids = batch["sample_id"].tolist()
+        numbers = sorted({self.number[sample] for sample in ids})
+        self.files = {n: self.files.get(n) or load_file(group_file(self.folder, n)) for n in numbers}
+        names = ("sample_id", "image", "goal")
+        saved = {name: torch.cat([file[name] for file in self.files.values()]) for name in names}
+        place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
+        rows = torch.tensor([place[sample] for sample in ids])
+        return {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
 
 
 def group_file(folder: Path, number: int) -> Path:
@@ -112,16 +95,15 @@ def get_probed(
     target = interpreter.attacked() if probe.reads_maps and hasattr(interpreter, "attacked") else interpreter
 
     def make(folder: Path) -> dict[str, Any]:
-        missing = Unwritten(groups, folder)
+        missing = ranks.agree(lambda: [n for n in range(len(groups)) if not group_file(folder, n).exists()])
         if getattr(probe, "needs_donors", False):
             probe.donors_KDCHW = donors(place, interpreter.classifier)
-        if len(missing):
-            trainer = make_trainer(place.config, logger=False, callbacks=[GroupWriter(folder)])
-            trainer.predict(lit_probe(interpreter=target, probe=probe), missing, return_predictions=False)
-            interpreter.to(place.device)
+        own = Some.share(groups, missing)
+        predict(place.config, lit_probe(interpreter=target, probe=probe), own, GroupWriter(folder))
+        interpreter.to(place.device)
         return {"samples": len(population.rows), "groups": len(groups)}
 
-    folder = place.artefact("probed", "probed", probed_spec(place.config), make).path
+    folder = place.artefact("probed", "probed", probed_spec(place.config), make, alone=False).path
     return WithProbed(readers.groups(settings["batch_size"]), folder, population, settings["batch_size"])
 
 

@@ -13,6 +13,7 @@ from benchmark.measures.spread import shifted_distance
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
+from benchmark.runners.stopping import check
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import spread_noise, spread_spec
 from benchmark.types import InterpreterModule
@@ -31,7 +32,8 @@ def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> 
     population = get_population(place, classifier, "calibration").first(place.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
-    for batch in population.groups(100):
+    for batch in population.groups(place.group_size(100)):
+        check()
         image, class_B, real = batch["image"].to(device), batch["prediction"].to(device), batch["real"].to(device)
         benign = interpreter(image, class_B).detach()
         noisy = noise.perturb(image, batch["sample_id"].to(device))

@@ -18,6 +18,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress_bar import ProgressBar
 
+from benchmark import ranks
+
 log = logging.getLogger("underfire")
 
 # Failed jobs of this process and of the sweeps that it has launched.
@@ -28,6 +30,8 @@ def note_outcome(name: str, status: str, sentence: str = "") -> None:
     """Leaves what came of this job (done | cached | left | failed) where the sweep's end finds it."""
     if status == "failed":
         _failures.append(name)
+    if not ranks.first():
+        return
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "outcome.json").write_text(json.dumps({"name": name, "status": status, "sentence": sentence}))
@@ -86,7 +90,7 @@ def cells_of(config: DictConfig) -> int:
 
 
 def _forget(folder: Path) -> None:
-    if folder.exists():
+    if folder.exists() and ranks.first():
         shutil.rmtree(folder, ignore_errors=True)
 
 

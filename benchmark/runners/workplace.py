@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 
 import torch
 
+from benchmark import ranks
 from benchmark.specs import attacked
 from benchmark.store import Artefact, Store
 
@@ -32,6 +34,7 @@ class Workplace:
         self.made: list[str] = []
         self.artefacts: dict[str, str] = {}
         self.prefix = ""  # of artefacts' names, for parts beside the measured ones
+        self.shrink = 1  # by what groups of fixed size are divided, after the memory did not suffice
         threads = config["trainer"]["threads"]
         if threads is not None:
             torch.set_num_threads(int(threads))
@@ -57,16 +60,30 @@ class Workplace:
         accelerator = self.config["trainer"]["accelerator"]
         if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
             raise ValueError("trainer.accelerator asks for a GPU and this machine has none: use trainer=auto or cpu")
-        return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+        if accelerator == "cpu" or not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or 0) if ranks.world() > 1 else 0)
 
-    def artefact(self, kind: str, name: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]]) -> Artefact:
-        """From the store, or made now; ``name`` is what the record calls it."""
+    def group_size(self, usual: int) -> int:
+        """Samples of one pass that no gradient and no batch statistics join: fewer where the memory did not suffice."""
+        return max(usual // self.shrink, 1)
+
+    def artefact(
+        self,
+        kind: str,
+        name: str,
+        spec: dict[str, Any],
+        make: Callable[[Path], dict[str, Any]],
+        *,
+        alone: bool = True,
+    ) -> Artefact:
+        """From the store, or made now (``alone``: see Store.get); ``name`` is what the record calls it."""
         if self.config["force"] == "artefact" and (key := self.store.key(kind, spec)) not in _forced:
             _forced.add(key)
-            self.store.discard(kind, spec)
+            ranks.agree(lambda: self.store.discard(kind, spec))
         name = f"{self.prefix}{name}"
         with self.timed(name):
-            artefact = self.store.get(kind, spec, make)
+            artefact = self.store.get(kind, spec, make, alone=alone)
         self.artefacts[name] = artefact.key
         if artefact.made:
             self.made.append(name)

@@ -48,7 +48,7 @@ def recorded(module, batch, monkeypatch):
     """Loss and parts of one training step."""
     seen = {}
     monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
-    monkeypatch.setattr(module, "log_dict", lambda values: seen.update(values))
+    monkeypatch.setattr(module, "log_dict", lambda values, **options: seen.update(values))
     loss = module.training_step(batch, 0)
     return loss, {name.removeprefix("train/"): value for name, value in seen.items()}
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.runners.distributed import join
 from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
@@ -20,6 +21,7 @@ def main(config: DictConfig) -> None:
         from benchmark.runners.population import get_population
         from benchmark.runners.workplace import Workplace
 
+        join(resolved)
         place = Workplace(resolved)
         population = get_population(place, get_classifier(place), resolved["split"])
         log.info(

@@ -1,0 +1,146 @@
+"""Two processes give what one gives: attacks to the byte, a training step within float summation."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from benchmark import ranks
+from benchmark.data.batches import EpochSampler, Some
+from benchmark.records import read_records
+from tests.helpers import PROJECT, underfire
+
+CELL = ["interpreter=rtsa", "probe=adv2", "budget=smoke", "logger=none", "budget.batch_size=4"]
+TWO = ["trainer=ddp", "trainer.accelerator=cpu"]
+PAYLOAD = ("samples.parquet", "maps.safetensors", "images.safetensors")
+
+
+def started(tmp_path, kind, world):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT)}
+    command = [sys.executable, "-m", "tests.distributed.two"]
+    return [
+        subprocess.Popen(
+            [*command, str(rank), str(world), port, str(tmp_path), kind],
+            env=environment,
+            cwd=PROJECT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(world)
+    ]
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param("classifier", marks=SLOW), pytest.param("selector", marks=SLOW), "distilled"]
+)
+def test_a_step_of_training_is_that_of_one_process(tmp_path, kind):
+    for world in (1, 2):
+        for process in started(tmp_path, kind, world):
+            said, _ = process.communicate(timeout=120)
+            assert process.returncode == 0, said
+    one, two = (load_file(tmp_path / f"{kind}-{world}.safetensors") for world in (1, 2))
+    before = _start(kind)
+    weights = [name for name in one if name.endswith(("weight", "bias"))]
+    assert max(float((one[name] - before[name]).abs().max()) for name in weights) > 1e-4
+    for name in one:  # gradients and BatchNorm's running statistics, up to the order of a sum
+        torch.testing.assert_close(two[name], one[name], rtol=1e-5, atol=1e-6, msg=lambda text, name=name: name + text)
+
+
+def _start(kind):
+    from tests.distributed.two import module
+
+    return {name: value.clone() for name, value in module(kind)[0].state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    """A cell computed by one process of one thread."""
+    root = tmp_path_factory.mktemp("one")
+    ran = underfire(root, "run", *CELL, "trainer=cpu", "trainer.threads=1")
+    assert ran.returncode == 0, ran.stderr
+    return root
+
+
+@pytest.mark.parametrize("launcher", ["lightning", pytest.param("torchrun", marks=SLOW)])
+def test_an_attack_in_two_processes_gives_the_same_bytes(one, tmp_path, launcher):
+    (ours,) = read_records(one / "results")
+    shutil.copytree(one / "store", tmp_path / "store")
+    shutil.rmtree(tmp_path / "store" / "probed")
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    before = torchrun if launcher == "torchrun" else []
+    ran = underfire(tmp_path, "run", *CELL, *TWO, before=before)
+    assert ran.returncode == 0, ran.stderr
+    (theirs,) = read_records(tmp_path / "results")
+    for name in PAYLOAD:
+        assert (ours.folder / name).read_bytes() == (theirs.folder / name).read_bytes(), name
+    assert theirs.cell["counts"] == ours.cell["counts"] or theirs.cell["counts"]["forward"] > 0
+    again = underfire(tmp_path, "run", *CELL, *TWO, before=before)
+    assert again.returncode == 0, again.stderr
+    assert "cached" in again.stderr
+    assert again.stderr.count("cached  ") == 1, "the first process alone tells it"
+
+
+@pytest.mark.slow
+def test_everything_from_nothing_in_two_processes(one, tmp_path):
+    """Trained in two processes too: the same samples, and maps of the same kind."""
+    ran = underfire(tmp_path, "run", *CELL, *TWO)
+    assert ran.returncode == 0, ran.stderr
+    (ours,), (theirs,) = read_records(one / "results"), read_records(tmp_path / "results")
+    assert theirs.folder.name == ours.folder.name
+    assert len(list((tmp_path / "results").glob("*/cell.json"))) == 1
+
+
+def test_two_processes_for_a_trainer_of_one_are_refused(tmp_path):
+    before = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    ran = underfire(tmp_path, "run", *CELL, "trainer=cpu", before=before)
+    assert ran.returncode != 0
+    assert "add trainer=ddp" in ran.stderr
+
+
+def test_groups_are_dealt_out_whole_and_once(monkeypatch):
+    dealt = []
+    for rank in range(3):
+        monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(ranks, "world", lambda: 3)
+        dealt.append(list(Some.share(list("abcdefgh"))))
+    assert sorted(itertools.chain(*dealt)) == list("abcdefgh")
+    assert [len(part) for part in dealt] == [3, 3, 2]
+
+
+def test_a_batch_is_shared_out_equally_or_refused(monkeypatch):
+    whole = list(EpochSampler(12, 4, seed=0))
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(ranks, "world", lambda: 2)
+        parts.append(list(EpochSampler(12, 4, seed=0)))
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert all(len(share) == 2 for share in shares)
+        assert sorted(itertools.chain(*shares)) == sorted(batch)
+    with pytest.raises(ValueError, match="cannot be shared out equally to 2 processes"):
+        EpochSampler(12, 3, seed=0)
+
+
+def test_alone_the_first_process_waits_for_nobody(monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    assert not ranks.first()
+    with ranks.alone():
+        assert ranks.first() and ranks.world() == 1
+        assert ranks.agree(lambda: 7) == 7
+        assert ranks.gather("own") == ["own"]
+        assert torch.equal(ranks.mean(torch.tensor(2.0)), torch.tensor(2.0))

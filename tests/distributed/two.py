@@ -1,0 +1,94 @@
+"""Started twice by the test beside this file: one training step each on half of the batch, or one on all of it.
+
+python two.py RANK WORLD PORT FOLDER KIND     writes FOLDER/KIND-WORLD.safetensors in the first process
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from benchmark import ranks
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.data.batches import epoch_loader
+from benchmark.interpreters.rts import RTS
+from benchmark.objectives.joint import Joint
+from benchmark.objectives.rts import MapWeights
+from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.linf_ball import LinfBall
+from benchmark.runners import distributed
+from benchmark.runners.datasets import load_data
+from benchmark.runners.fit import fit
+from benchmark.tensors import freeze
+from lightning_modules.classifier import LitClassifier
+from lightning_modules.rts import LitSelector
+from lightning_modules.rtsa import LitRTSA
+from tests.helpers import configured
+
+RECIPE = {"p_fake": 0.3, "lr": 0.01, "weight_decay": 0.0, "seed": 0}
+
+
+class Plain:
+    """Gradient descent, whose steps are as near as the gradients are (Adam's are not)."""
+
+    step_size = 0.001
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters_to_train(), lr=self.step_size)
+
+
+class Classifier(Plain, LitClassifier):
+    """See Plain."""
+
+
+class Selector(Plain, LitSelector):
+    """See Plain."""
+
+    step_size = 0.1
+
+
+class Distilled(Plain, LitRTSA):
+    """See Plain."""
+
+
+def module(kind: str) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """What is trained, and the module that trains it."""
+    torch.manual_seed(0)
+    network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 16, 16), "stem_width": 8})
+    if kind == "classifier":
+        return network, Classifier(network=network, lr=0.01, weight_decay=0.0, seed=0)
+    interpreter = RTS(classifier=freeze(network), image_size=48, blocks=3, width=8)
+    if kind == "selector":
+        return interpreter.masking, Selector(interpreter=interpreter, **RECIPE)
+    ball = LinfBall(epsilon=8 / 255, step_size=8 / 255, random_start=True)
+    attack = GradientAttack(perturbation=ball, steps=0, phases=[Phase(Joint(weight=20))])
+    aid = {"attack": attack, "lambda_aid": 20.0, "kappa": 0.3, "lambda_anchor": 10.0}
+    return interpreter.masking, Distilled(interpreter=interpreter, weights=MapWeights(), blur=4.0, **RECIPE, **aid)
+
+
+def main(rank: int, world: int, port: str, folder: Path, kind: str) -> None:
+    torch.set_num_threads(1)
+    trainer = ["trainer=cpu"]
+    if world > 1:
+        os.environ |= {"LOCAL_RANK": str(rank), "WORLD_SIZE": str(world), "MASTER_ADDR": "127.0.0.1"}
+        os.environ |= {"MASTER_PORT": port, "NODE_RANK": "0"}
+        trainer = ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={world}"]
+    config = configured(folder, *trainer)
+    distributed.join(config)
+    assert (ranks.rank(), ranks.world()) == (rank, world)
+    trained, lit = module(kind)
+    job = {"job_type": "train", "name": kind, "id": kind, "tags": [], "config": {}}
+    place = folder / f"{kind}-{world}"
+    place.mkdir(exist_ok=True)
+    loader = epoch_loader(load_data(config).split("train"), 32, seed=0)
+    fit(config, lit, loader, place, steps=1, job=job)
+    if ranks.first():
+        save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, f"{place}.safetensors")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Path(sys.argv[4]), sys.argv[5])
