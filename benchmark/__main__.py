@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -77,13 +76,9 @@ def main() -> None:
     if command not in COMMANDS:
         print(f"underfire: {command!r} is no command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for name in ("hydra", "fontTools", "matplotlib"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("WANDB_SILENT", "true")
+    from benchmark import console, stopping
 
-    from benchmark.runners import stopping
-
+    console.configure()
     stopping.listen()
     try:
         if command in PLANNERS:

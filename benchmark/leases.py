@@ -21,6 +21,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from benchmark import stopping
 from benchmark.files import make_folder
 
 log = logging.getLogger("underfire")
@@ -48,6 +49,13 @@ class Lease:
         self._end = threading.Event()
         self._beating: threading.Thread | None = None
 
+    def take(self) -> bool:
+        """Whether the lease was free, or its owner a dead process of this host; then it is held from now on."""
+        make_folder(self.path.parent, "the folder of leases")
+        if taken := self._claim(None):
+            self._keep()
+        return taken
+
     def __enter__(self) -> Lease:
         make_folder(self.path.parent, "the folder of leases")
         watched, since, told = None, time.monotonic(), False
@@ -58,13 +66,21 @@ class Lease:
             if not told:
                 told = True
                 log.info("waiting for %s, which %s is making", self.what, _owner(seen))
+            stopping.check()
             time.sleep(POLL)
+        self._keep()
+        return self
+
+    def _keep(self) -> None:
         self._end.clear()
         self._beating = threading.Thread(target=self._beat, daemon=True, name=f"lease {self.path.name}")
         self._beating.start()
-        return self
 
     def __exit__(self, *error: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Ends it, if it is still held."""
         self._end.set()
         if self._beating is not None:
             self._beating.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
         job: ``job_type`` (train | cell), ``name``, ``id``, ``config`` and ``tags`` of the run.
     """
     settings = config["logger"]
-    if settings["mode"] == "disabled":
+    if settings["mode"] == "disabled" or (by_agent() and job["job_type"] != "cell"):
         return None
     try:
         import wandb
@@ -42,6 +43,11 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
     except Exception as error:  # W&B raises many kinds; a view must not cost a result
         log.warning("W&B did not start (%s); results are written all the same", error)
         return None
+
+
+def by_agent() -> bool:
+    """Whether a W&B agent started this process: its one run is the cell's, and is waited for even if nothing is new."""
+    return "WANDB_SWEEP_ID" in os.environ
 
 
 def finish_run(run: Any) -> None:

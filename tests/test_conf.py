@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from typing import Any
 
@@ -20,7 +21,13 @@ GROUPS = {
     for group in ("budget", "data", "classifier", "interpreter", "probe", "trainer", "logger", "measure", "paths")
 }
 CASES = [(group, option) for group, options in GROUPS.items() for option in options]
-EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+OPTUNA = pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_optuna_sweeper") is None, reason="pip install 'underfire[optuna]'"
+)
+EXPERIMENTS = [
+    pytest.param(path.stem, marks=[OPTUNA] if path.stem.startswith("optuna") else [])
+    for path in sorted((CONF / "experiment").glob("*.yaml"))
+]
 
 # What the runners supply when they build an object.
 SUPPLIED = {

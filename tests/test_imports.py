@@ -9,7 +9,7 @@ import pytest
 from tests.helpers import PROJECT
 
 LEAVES = {"types", "descent", "leases", "draws", "tensors", "hashing", "files", "versions", "store", "records"}
-LEAVES |= {"tracking", "ranks", "batch_norm"}
+LEAVES |= {"tracking", "ranks", "batch_norm", "stopping"}
 PARTS = {"data", "classifiers", "interpreters", "probes", "measures"}
 FILES = sorted([*(PROJECT / "benchmark").rglob("*.py"), *(PROJECT / "lightning_modules").rglob("*.py")])
 HEAVY = {"torch", "pytorch_lightning", "timm", "torchmetrics", "torchvision"}

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from benchmark.planning.plan import look
-from benchmark.planning.sweep import expand
+from benchmark.planning.sweep import Uncountable, expand
 from benchmark.records import is_done
 from benchmark.specs import cell_name
 
@@ -23,7 +23,10 @@ def gate(conf: str, overrides: list[str]) -> int | None:
     if flags - {"-m", "--multirun"} or not (flags or any(each.startswith("experiment=") for each in overrides)):
         return None
     start = time.perf_counter()
-    sweep = expand(conf, "run", overrides)
+    try:
+        sweep = expand(conf, "run", overrides)
+    except Uncountable:
+        return None
     if not sweep.multirun:
         return None
     cells = [look(planned)[0] for planned in sweep.cells]

@@ -42,13 +42,17 @@ class Sweep:
     cells: list[Planned]
 
 
+class Uncountable(ValueError):
+    """The cells are not known beforehand: a sweeper chooses each by what came of those before."""
+
+
 def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
     """The cells of ``python -m benchmark COMMAND overrides``.
 
     Args:
         conf: the folder of the configuration.
     Raises:
-        ValueError: the overrides themselves cannot be read.
+        ValueError: the overrides themselves cannot be read. Uncountable: the sweeper searches.
     """
     flags = [each for each in overrides if each in ("-m", "--multirun")]
     texts = [each for each in overrides if each not in flags]
@@ -60,6 +64,11 @@ def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
             whole = compose(command, fixed, return_hydra_config=True)
         except (HydraException, OmegaConfBaseException) as error:
             return Sweep(bool(flags), [Planned((), None, _sentence(error))])
+        if not str(whole.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
+            raise Uncountable(
+                f"{whole.hydra.sweeper['_target_'].rpartition('.')[2]} chooses its cells as it goes: they cannot be "
+                "counted beforehand"
+            )
         named = {each.key_or_group for each in parsed}
         own = [f"{key}={value}" for key, value in (whole.hydra.sweeper.params or {}).items() if key not in named]
         multirun = bool(flags) or "MULTIRUN" in str(whole.hydra.mode)

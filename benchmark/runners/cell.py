@@ -15,6 +15,7 @@ from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
 from benchmark.store import artefact_key, first_holds
+from benchmark.tracking import by_agent
 
 log = logging.getLogger("underfire")
 
@@ -31,13 +32,13 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     join(config)
     folder = Path(config["paths"]["results"]) / cell_name(config)
     if _done(config, folder):
-        return _cached(folder)
+        return _cached(config, folder)
     if config["retry"] == "failed" and not ranks.agree(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
     with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")):
         if _done(config, folder):
-            return _cached(folder)
+            return _cached(config, folder)
         return _computed(config, folder)
 
 
@@ -45,8 +46,10 @@ def _done(config: dict[str, Any], folder: Path) -> bool:
     return config["force"] is None and ranks.agree(lambda: records.is_done(folder))
 
 
-def _cached(folder: Path) -> tuple[Path, str]:
+def _cached(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     log.info("cached  %s", folder.name)
+    if by_agent() and ranks.first():
+        show_cell(config, folder)
     return folder, "cached"
 
 

@@ -22,7 +22,7 @@ from benchmark.runners.checkpoints import Checkpoints, newest
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
 from benchmark.runners.memory import TrainingMemoryError, ran_out
-from benchmark.runners.stopping import check
+from benchmark.stopping import check
 
 
 class Bar(RichProgressBar):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
 
+from benchmark import console, stopping
 from benchmark.planning.sweep import as_dict
-from benchmark.runners import stopping
+from benchmark.runners.devices import take
 from benchmark.runners.summary import note_outcome
 
 log = logging.getLogger("underfire")
@@ -22,7 +25,9 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     alone; any other error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
     """
     label = "the configured cell"
+    console.configure()
     stopping.check()
+    take(OmegaConf.to_container(HydraConfig.get().launcher), Path(HydraConfig.get().sweep.dir))  # type: ignore[arg-type]
     try:
         resolved = as_dict(config)
         label = name(resolved)

@@ -10,9 +10,9 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.probes.calibration import calibrate
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.population import get_population
-from benchmark.runners.stopping import check
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import scale_spec
+from benchmark.stopping import check
 from benchmark.types import Probe
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import shutil
 import time
 from collections import Counter
@@ -50,13 +51,14 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.start = time.perf_counter()
-        self.total, self.finished = cells_of(config), 0
+        self.total, self.finished, self.process = cells_of(config), 0, os.getpid()
         _forget(Path(config.hydra.sweep.dir))
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         total = getattr(self, "total", None)
         if total:
-            self.finished += 1
+            here = os.getpid() == self.process
+            self.finished = self.finished + 1 if here else len(outcomes(Path(config.hydra.sweep.dir)))
             Console(stderr=True).print(
                 ProgressBar(total, self.finished, width=40), f" {self.finished} of {total} cells", sep="", end="\n"
             )
@@ -81,7 +83,9 @@ class SweepSummary(Callback):
 
 
 def cells_of(config: DictConfig) -> int:
-    """How many jobs a sweep has: the product of its choices, on the command line and in the experiment."""
+    """How many jobs a sweep has: the product of its choices, typed or of the experiment; 0 where a sweeper searches."""
+    if not str(config.hydra.sweeper._target_).endswith("BasicSweeper"):
+        return 0
     overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     named = {override.key_or_group for override in overrides}
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items() if key not in named]

@@ -8,9 +8,9 @@ import time
 from rich.console import Console
 from rich.live import Live
 
+from benchmark import stopping
 from benchmark.planning.plan import Plan, plan, render
 from benchmark.planning.sweep import expand
-from benchmark.runners import stopping
 
 
 def main(conf: str, arguments: list[str]) -> int:

@@ -1,11 +1,20 @@
-"""A clean end at the next batch, when the machine's manager or somebody at the keyboard asks for one."""
+"""A clean end at the next batch, when the machine's manager or somebody at the keyboard asks for one.
+
+Signals reach the process that was started; the workers that it starts learn of them by a file whose name they inherit.
+"""
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
+import tempfile
+import uuid
+from pathlib import Path
 from types import FrameType
 
 SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")  # SIGUSR1: SLURM's warning before the time limit
+_FILE = "UNDERFIRE_STOP"
 
 _asked: list[int] = []
 
@@ -18,7 +27,10 @@ class Stopped(BaseException):
             f"stopped by {signal.Signals(number).name} between two batches; what is finished is kept, and the same "
             "command goes on where this one was"
         )
-        self.exit_code = 128 + number
+        self.number, self.exit_code = number, 128 + number
+
+    def __reduce__(self) -> tuple[type[Stopped], tuple[int]]:
+        return Stopped, (self.number,)
 
 
 def listen() -> None:
@@ -26,19 +38,30 @@ def listen() -> None:
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _note)
+    if _FILE not in os.environ:
+        path = Path(tempfile.gettempdir(), f"underfire-stop-{uuid.uuid4().hex}")
+        os.environ[_FILE] = str(path)
+        atexit.register(path.unlink, missing_ok=True)
 
 
 def _note(number: int, frame: FrameType | None) -> None:
     _asked.append(number)
     signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+    if path := os.environ.get(_FILE):
+        Path(path).write_text(str(number))
 
 
 def check() -> None:
-    """Raises Stopped if a signal has asked for it."""
+    """Raises Stopped if a signal has asked for it, here or in the process that started this one."""
     if _asked:
         raise Stopped(_asked[0])
+    path = os.environ.get(_FILE)
+    if path and os.path.exists(path):
+        raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
 
 
 def forget() -> None:
     """For tests: as if nobody had asked."""
     _asked.clear()
+    if path := os.environ.get(_FILE):
+        Path(path).unlink(missing_ok=True)

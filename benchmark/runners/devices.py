@@ -1,0 +1,67 @@
+"""One process a device: what a worker of a joblib sweep takes for itself, so that no two share a GPU or a core."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmark.leases import Lease
+
+# The place that this process has taken, for as long as it lives.
+_taken: list[Lease] = []
+
+
+def take(launcher: dict[str, Any], sweep: Path) -> None:
+    """A device and a share of the CPU's threads, if this process works for a joblib launcher with several workers.
+
+    Must be called before the process touches a GPU; a second call changes nothing.
+
+    Args:
+        launcher: Hydra's settings of it. sweep: the folder of the sweep, where workers leave their claims.
+    """
+    if _taken or not str(launcher.get("_target_", "")).endswith("JoblibLauncher"):
+        return
+    workers = _workers(int(launcher.get("n_jobs", -1)))
+    place = _claim(workers, sweep / ".places")
+    os.environ |= shares(place, workers, os.cpu_count() or 1, visible_devices())
+    _limit_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def shares(place: int, workers: int, cores: int, devices: list[str]) -> dict[str, str]:
+    """The environment of worker ``place`` of so many: its device in turn, and an equal share of the cores."""
+    chosen = {"OMP_NUM_THREADS": str(max(cores // workers, 1))}
+    return chosen | ({"CUDA_VISIBLE_DEVICES": devices[place % len(devices)]} if devices else {})
+
+
+def visible_devices() -> list[str]:
+    """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; empty where there is none."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [device for device in named.split(",") if device]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def _workers(jobs: int) -> int:
+    return jobs if jobs > 0 else max((os.cpu_count() or 1) + 1 + jobs, 1)
+
+
+def _claim(workers: int, folder: Path) -> int:
+    """The first free place; a worker that died has left its own to its successor."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in range(workers):
+        lease = Lease(folder / str(place), f"place {place} of the sweep")
+        if lease.take():
+            _taken.append(lease)
+            atexit.register(lease.leave)
+            return place
+    return os.getpid() % workers  # more processes than workers: the launcher is about to end some
+
+
+def _limit_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
