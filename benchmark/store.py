@@ -94,10 +94,7 @@ class Store:
                 _finish(partial, kind, spec, metrics, time.perf_counter() - start)
                 if lease.lost:
                     log.warning("%s %s was taken over meanwhile: this process had been silent for too long", kind, key)
-                if folder.exists():
-                    shutil.rmtree(partial)
-                else:
-                    os.replace(partial, folder)
+                _publish(partial, folder)
             ranks.barrier()
         return _load(folder, key, made=True)
 
@@ -116,8 +113,21 @@ def _found(folder: Path, kind: str, key: str) -> bool:
             return True
         log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
         shutil.rmtree(folder)
-    _partial(folder).mkdir(exist_ok=True)
+    partial = _partial(folder)
+    if partial.exists() and not damage(partial):  # finished, and cut off before it had its name
+        _publish(partial, folder)
+        return True
+    partial.mkdir(exist_ok=True)
     return False
+
+
+def _publish(partial: Path, folder: Path) -> None:
+    """Gives what is finished its name; where somebody has been quicker, theirs stays."""
+    shutil.rmtree(partial / "checkpoints", ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(partial)
+    else:
+        os.replace(partial, folder)
 
 
 def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) -> dict[str, Any]:
@@ -154,10 +164,10 @@ def lease_file(folder: Path) -> Path:
 
 
 def _finish(partial: Path, kind: str, spec: dict[str, Any], metrics: dict[str, Any], seconds: float) -> None:
-    shutil.rmtree(partial / "checkpoints", ignore_errors=True)
     write_atomic(partial / "config.yaml", yaml.safe_dump(spec, sort_keys=True).encode())
     write_atomic(partial / "metrics.json", json.dumps(metrics, indent=1, sort_keys=True).encode())
     files = sorted(path for path in partial.rglob("*") if path.is_file() and path.suffix != ".partial")
+    files = [path for path in files if path.parent.name != "checkpoints"]
     about = {
         "kind": kind,
         "format": FORMAT[kind],

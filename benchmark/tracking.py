@@ -37,7 +37,12 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
             mode=settings["mode"],
             resume="allow" if settings["mode"] == "online" else None,
             settings=wandb.Settings(
-                silent=True, console="off", disable_git=True, x_disable_stats=True, x_disable_meta=True
+                silent=True,
+                console="off",
+                disable_git=True,
+                x_disable_stats=True,
+                x_disable_meta=True,
+                init_timeout=settings["patience"],
             ),
         )
     except Exception as error:  # W&B raises many kinds; a view must not cost a result

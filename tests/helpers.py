@@ -26,16 +26,18 @@ def configured(root: Path, *overrides: str, command: str = "run") -> dict[str, A
         return as_dict(compose(command, overrides=[*fixed, *overrides]))
 
 
-def underfire(root: Path, *arguments: str, before: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+def underfire(
+    root: Path, *arguments: str, before: Sequence[str] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
     """``python -m benchmark`` with everything below ``root``, one thread, and no W&B server in reach.
 
     ``before`` are a launcher's own words, between ``-m`` and ``benchmark``.
     """
-    environment = {**os.environ, "UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline"}
+    own = {"UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", **environment}
     return subprocess.run(
         [sys.executable, "-m", *before, "benchmark", *arguments],
         cwd=PROJECT,
-        env=environment,
+        env={**os.environ, **own},
         capture_output=True,
         text=True,
         timeout=280,
