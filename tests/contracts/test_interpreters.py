@@ -1,0 +1,69 @@
+"""What every interpreter in conf/interpreter/ keeps: a new yaml is tried here without being named."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+
+import pytest
+import torch
+
+from benchmark.__main__ import conf_folder
+
+NAMES = sorted(path.stem for path in (conf_folder() / "interpreter").glob("*.yaml"))
+CLASSES = torch.tensor([0, 3, 1])
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def interpreter(request, made):
+    if request.param == "captum" and importlib.util.find_spec("captum") is None:
+        pytest.skip("pip install 'underfire[peers]'")
+    return made(request.param)
+
+
+def test_map_and_logits_of_one_look(interpreter, classifier, batch):
+    seen = interpreter.explain(batch["image"], CLASSES)
+    torch.testing.assert_close(seen.logits_BK.detach(), classifier(batch["image"]), rtol=1e-4, atol=1e-5)
+    map_Bhw = seen.map_Bhw.detach()
+    assert map_Bhw.shape[0] == 3 and map_Bhw.ndim == 3
+    assert torch.isfinite(map_Bhw).all() and map_Bhw.min() >= 0 and map_Bhw.max() <= 1
+    torch.testing.assert_close(interpreter(batch["image"], CLASSES).detach(), map_Bhw, rtol=1e-4, atol=1e-5)
+
+
+def test_samples_do_not_see_each_other(interpreter, batch):
+    together = interpreter(batch["image"], CLASSES).detach()
+    for row in (2, 0):
+        alone = interpreter(batch["image"][row : row + 1], CLASSES[row : row + 1]).detach()
+        torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-4)
+
+
+def test_the_same_look_twice_is_the_same(interpreter, batch):
+    first, second = (interpreter(batch["image"], CLASSES).detach() for _ in range(2))
+    assert torch.equal(first, second)
+
+
+def test_nothing_is_left_behind(interpreter, classifier, batch):
+    before = copy.deepcopy(classifier.state_dict())
+    interpreter.explain(batch["image"].clone().requires_grad_(), CLASSES)
+    assert all(torch.equal(value, before[name]) for name, value in classifier.state_dict().items())
+    assert all(parameter.grad is None and not parameter.requires_grad for parameter in classifier.parameters())
+    assert not any(module.training for module in classifier.modules())
+    assert not any(module._forward_hooks or module._backward_hooks for module in classifier.modules())
+
+
+def test_it_can_be_attacked_by_gradient_exactly_if_it_says_so(interpreter, batch):
+    met = interpreter.attacked() if hasattr(interpreter, "attacked") else interpreter
+    point = batch["image"].clone().requires_grad_()
+    map_Bhw = met.explain(point, CLASSES).map_Bhw
+    if not interpreter.differentiable:
+        assert not map_Bhw.requires_grad
+        return
+    weight = torch.linspace(0, 1, map_Bhw[0].numel()).view_as(map_Bhw[0])
+    (slope,) = torch.autograd.grad((map_Bhw * weight).sum(), point)
+    assert torch.isfinite(slope).all() and slope.abs().amax() > 0
+
+
+@pytest.mark.parametrize("wrong", [-1, 10])
+def test_a_class_that_is_not_there_is_named(interpreter, batch, wrong):
+    with pytest.raises(ValueError, match=rf"class {wrong} was asked for and the classifier has the classes 0 to 9"):
+        interpreter(batch["image"], torch.tensor([0, wrong, 1]))
