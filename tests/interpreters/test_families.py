@@ -382,16 +382,17 @@ def test_tokens_lie_on_a_grid(name, options):
 
 
 def test_grad_cam_agrees_with_the_peer(classifier, image):
-    """pytorch-grad-cam, on the last stage; it min-max normalises with an epsilon of 1e-7 and enlarges to the image."""
+    """pytorch-grad-cam, on the last stage; it stretches (epsilon 1e-7), enlarges to the image, stretches again."""
     peer = pytest.importorskip("pytorch_grad_cam")
+    with torch.no_grad():  # gradients beside which its other epsilon, 1e-6 under Grad-CAM++'s fraction, is nothing
+        classifier.net.get_classifier().weight *= 1000
     targets = [peer.utils.model_targets.ClassifierOutputTarget(int(c)) for c in CLASSES]
     for kind, ours in (("GradCAM", {}), ("GradCAMPlusPlus", {"plus_plus": True})):
         with getattr(peer, kind)(model=classifier, target_layers=[classifier.net.layer4]) as cam:
-            theirs = torch.tensor(cam(input_tensor=image, targets=targets))
+            theirs = torch.tensor(cam(input_tensor=image.clone().requires_grad_(), targets=targets))
         mine = GradCAM(classifier=classifier, image_size=32, closed_form=False, **ours)(image, CLASSES)
         mine = nn.functional.interpolate(mine[:, None], size=(32, 32), mode="bilinear", align_corners=False)[:, 0]
-        # both enlarged; theirs by OpenCV, whose corners lie elsewhere by less than a part in a thousand
-        torch.testing.assert_close(mine, theirs, rtol=0, atol=5e-3)
+        torch.testing.assert_close(min_max(mine), theirs, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize(
