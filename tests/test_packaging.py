@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
+
+import pytest
 
 from tests.helpers import PROJECT
 
@@ -16,6 +19,19 @@ def test_every_package_and_every_group_is_listed():
     groups = {path.parent for path in (PROJECT / "conf").rglob("*.yaml")}
     expected |= {".".join(("benchmark", *path.relative_to(PROJECT).parts)) for path in groups}
     assert listed == expected
+
+
+def test_no_file_of_ours_is_ignored_by_git():
+    """A folder named like one of W&B's or of the results would be missing from every clone."""
+    files = [
+        path for name in ("benchmark", "conf", "lightning_modules", "tests") for path in (PROJECT / name).rglob("*")
+    ]
+    ours = [str(path.relative_to(PROJECT)) for path in files if path.suffix in (".py", ".yaml")]
+    checked = ["git", "-C", str(PROJECT), "check-ignore", "--no-index", "--stdin"]
+    ran = subprocess.run(checked, input="\n".join(ours), capture_output=True, text=True, check=False)
+    if ran.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert ran.stdout == ""
 
 
 def test_pins_cover_the_dependencies_and_name_no_place():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark import ranks, records
 from benchmark.leases import Lease, cell_lease
@@ -16,6 +16,10 @@ from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
 from benchmark.store import artefact_key, first_holds
 from benchmark.tracking import by_agent
+
+if TYPE_CHECKING:
+    from benchmark.runners.population import Population
+    from benchmark.runners.workplace import Workplace
 
 log = logging.getLogger("underfire")
 
@@ -77,72 +81,84 @@ def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
 
 
 def _compute(asked: dict[str, Any], folder: Path, shrink: int) -> dict[str, Any]:
-    # torch and Lightning are imported here, so that a cached cell never pays for them.
+    # torch and Lightning are imported here and below, so that a cached cell never pays for them.
     from benchmark.runners.classifier import get_classifier
-    from benchmark.runners.instantiation import instantiate
-    from benchmark.runners.interpreter import get_interpreter, get_reference
-    from benchmark.runners.measure import measure
-    from benchmark.runners.noise import get_probe
+    from benchmark.runners.interpreter import get_interpreter
     from benchmark.runners.population import get_population
     from benchmark.runners.preflight import preflight
-    from benchmark.runners.probed import get_probed, surrogate_error
     from benchmark.runners.spread import get_spread
     from benchmark.runners.workplace import Workplace
 
-    config = memory.shrunk(asked, shrink)
-    place = Workplace(config)
+    place = Workplace(memory.shrunk(asked, shrink))
     place.shrink = shrink
     preflight(place)
-    parts = {name: instantiate(module) for name, module in config["modules"].items()}
-    probing, measuring = config["probe"], config["measure"]
     classifier = get_classifier(place)
-    everything = get_population(place, classifier, config["split"])
-    population = everything.first(probing["samples"])
+    everything = get_population(place, classifier, asked["split"])
     interpreter = get_interpreter(place, classifier)
-    spread = get_spread(place, interpreter)
-    facts = {"accuracy": everything.accuracy, "benign_spread": spread["spread"]}
-    groups: Any = population.groups(probing["batch_size"])
+    spread = get_spread(place, interpreter)["spread"]
+    facts = {"accuracy": everything.accuracy, "benign_spread": spread}
+    facts["batch_size"] = place.config["probe"]["batch_size"]
     passes = dict(classifier.passes)
-    facts |= {"batch_size": probing["batch_size"]}
-    if probing["module"] is not None:
-        there = place.attacked()
-        surrogate = classifier if probing["surrogate"] is None else get_classifier(there)
-        deceived = interpreter if there is place else get_interpreter(there, surrogate)
-        made_of = population
-        if surrogate is not classifier:
-            made_of = get_population(there, surrogate, config["split"]).first(probing["samples"])
-            population = everything.among(made_of)
-        probe, about = get_probe(there, surrogate)
-        facts |= about
-        if probe.reads_maps and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
-            facts["surrogate_map_l1"] = error
-        groups = get_probed(there, deceived, made_of, probe, parts["probe"], population)
+    groups, about = _groups(place, interpreter, everything)
     with place.timed("measure"):
-        module = parts["measure"](
-            interpreter=interpreter,
-            reference=get_reference(place, classifier) if probing["module"] is None else None,
-            spread=spread["spread"],
-            blur=place.config["measure"]["blur"],
-            faithful=measuring["faithful_samples"],
-        )
-        samples, pictures = measure(place, module, groups)
-    counts = {name: classifier.passes[name] - passes[name] for name in passes}
-    counts = {name: sum(part[name] for part in ranks.gather(counts)) for name in counts}
-    if not ranks.first():
-        ranks.barrier()
-        return {"n_samples": 0, "summary": {}}
-    if probing["level"] is not None:
-        facts["rate_test"] = float(samples["success"].mean())
-    cell = provenance.identity(asked) | {
-        "n_samples": len(samples),
-        "n_sources": int(samples["source_id"].nunique()),
-        "artefacts": place.artefacts,
-        "facts": facts,
-        "seconds": {name: round(value, 3) for name, value in place.seconds.items()},
-        "counts": counts,
-        **provenance.surroundings(config),
-    }
-    cell["artefacts"]["spec"] = artefact_key("cell", cell_spec(asked))
-    records.write_record(folder, samples, pictures, cell)
+        samples, pictures = _measured(place, interpreter, spread, groups)
+    counts = ranks.gather({name: classifier.passes[name] - passes[name] for name in passes})
+    record = {"n_samples": len(samples), "summary": {name: samples.get(name) for name in ("map_l1", "success")}}
+    if ranks.first():
+        if asked["probe"]["level"] is not None:
+            about["rate_test"] = float(samples["success"].mean())
+        cell = provenance.identity(asked) | {
+            "n_samples": len(samples),
+            "n_sources": int(samples["source_id"].nunique()),
+            "artefacts": {**place.artefacts, "spec": artefact_key("cell", cell_spec(asked))},
+            "facts": facts | about,
+            "seconds": {name: round(value, 3) for name, value in place.seconds.items()},
+            "counts": {name: sum(part[name] for part in counts) for name in passes},
+            **provenance.surroundings(place.config),
+        }
+        records.write_record(folder, samples, pictures, cell)
     ranks.barrier()
-    return cell | {"summary": {"map_l1": samples.get("map_l1"), "success": samples.get("success")}}
+    return record
+
+
+def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple[Any, dict[str, float]]:
+    """The groups that are measured, with their probed images where there is a probe, and what the record says of it."""
+    from benchmark.runners.classifier import get_classifier
+    from benchmark.runners.instantiation import instantiate
+    from benchmark.runners.interpreter import get_interpreter
+    from benchmark.runners.noise import get_probe
+    from benchmark.runners.population import get_population
+    from benchmark.runners.probed import get_probed, surrogate_error
+
+    probing = place.config["probe"]
+    population = everything.first(probing["samples"])
+    if probing["module"] is None:
+        return population.groups(probing["batch_size"]), {}
+    there, attacked_on, made_of = place.attacked(), interpreter.classifier, population
+    if probing["surrogate"] is not None:
+        attacked_on = get_classifier(there)
+        made_of = get_population(there, attacked_on, place.config["split"]).first(probing["samples"])
+        population = everything.among(made_of)
+    deceived = interpreter if there is place else get_interpreter(there, attacked_on)
+    probe, about = get_probe(there, attacked_on)
+    if probe.reads_maps and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
+        about["surrogate_map_l1"] = error
+    lit_probe = instantiate(place.config["modules"]["probe"])
+    return get_probed(there, deceived, made_of, probe, lit_probe, population), about
+
+
+def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:
+    """Samples and pictures of the record."""
+    from benchmark.runners.instantiation import instantiate
+    from benchmark.runners.interpreter import get_reference
+    from benchmark.runners.measure import measure
+
+    measuring, clean = place.config["measure"], place.config["probe"]["module"] is None
+    module = instantiate(place.config["modules"]["measure"])(
+        interpreter=interpreter,
+        reference=get_reference(place, interpreter.classifier) if clean else None,
+        spread=spread,
+        blur=measuring["blur"],
+        faithful=measuring["faithful_samples"],
+    )
+    return measure(place, module, groups)
