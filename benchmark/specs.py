@@ -54,14 +54,16 @@ def stage_specs(config: Spec) -> list[tuple[str, Spec]]:
     group = config["interpreter"]
     classifier = artefact_key("classifier", classifier_spec(config))
     encoder = group.get("encoder")
+    own = None if encoder is None else artefact_key("classifier", classifier_spec(config, encoder))
     if group.get("checkpoint") is not None:
         checksum = _checksum(group["checkpoint"], "interpreter.checkpoint")
-        return [("checkpoint", {"classifier": classifier, "network": group["network"], "checkpoint": checksum})]
+        spec = {"classifier": classifier, "encoder": own, "network": group["network"], "checkpoint": checksum}
+        return [("checkpoint", spec)]
     before, stages = None, []
     for name, stage in group.get("stages", {}).items():
         spec = {
             "classifier": classifier,
-            "encoder": None if encoder is None else artefact_key("classifier", classifier_spec(config, encoder)),
+            "encoder": own,
             "network": group["network"],
             "stage": stage,
             "after": before,

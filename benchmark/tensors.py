@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,12 @@ def top_region(map_Bhw: Tensor, share: float) -> Tensor:
     count = min(max(round(share * flat.shape[1]), 0), flat.shape[1])
     order = torch.argsort(flat, dim=1, descending=True, stable=True)[:, :count]
     return torch.zeros_like(flat, dtype=torch.bool).scatter(1, order, True).view_as(map_Bhw)
+
+
+def stand_in(interpreter: Any, kind: str) -> Any:
+    """What an interpreter offers under that name (attacked, remembering, side_by_side), or the interpreter itself."""
+    offer = getattr(interpreter, kind, None)
+    return interpreter if offer is None else offer()
 
 
 def check_classes(class_B: Tensor, num_classes: int) -> None:

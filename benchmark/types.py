@@ -75,6 +75,7 @@ class Explanation:
     logits_BK: Tensor
     map_Bhw: Tensor
     exists_B2: Tensor | None = None  # logits of (class absent, class present), where the interpreter has a selector
+    encoder_BK: Tensor | None = None  # logits of the encoder, where it is another network than the classifier
 
 
 class Goal(NamedTuple):

@@ -18,6 +18,9 @@ class LitMeasure(pl.LightningModule):
         interpreter: what is measured. reference: RTS_0, the common starting point, or None.
         spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
         faithful: how many samples, by their place, get deletion and insertion scores.
+        iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
+    Raises:
+        ValueError: a threshold or share outside (0, 1].
     """
 
     def __init__(
@@ -28,8 +31,15 @@ class LitMeasure(pl.LightningModule):
         spread: float,
         blur: float,
         faithful: int,
+        iou_threshold: float = 0.5,
+        top_share: float = 0.2,
     ) -> None:
         super().__init__()
+        if not 0 < iou_threshold <= 1 or not 0 < top_share <= 1:
+            raise ValueError(
+                f"measure.iou_threshold and measure.top_share lie in (0, 1], got {iou_threshold} and {top_share}"
+            )
+        self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.faithful = blur, faithful
 
@@ -59,7 +69,7 @@ class LitMeasure(pl.LightningModule):
         predicted_B, confidence_B = inputs.decision(logits_BK)
         probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
         changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
-        distances = maps.compare(benign, probed_map, image.shape[-2:])
+        distances = maps.compare(benign, probed_map, image.shape[-2:], self.iou_threshold, self.top_share)
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,
@@ -77,7 +87,7 @@ class LitMeasure(pl.LightningModule):
         image, class_B = batch["image"], batch["prediction"]
         nothing = torch.full_like(benign[:, 0, 0], float("nan"))
         columns = {
-            "object_iou": maps.object_iou(benign, batch["mask"]) if "mask" in batch else nothing,
+            "object_iou": maps.object_iou(benign, batch["mask"], self.iou_threshold) if "mask" in batch else nothing,
             "deletion": nothing,
             "insertion": nothing,
             "map_mean_benign": benign.flatten(1).mean(1),

@@ -149,6 +149,23 @@ class TimmClassifier(nn.Module):
         return layer if same else None
 
     @torch.no_grad()
+    def check_size(self, image_size: int) -> None:
+        """Raises a ValueError where the net does not take square images of that many pixels."""
+        was_training = self.training
+        self.eval()
+        try:
+            self(torch.zeros(1, 3, image_size, image_size, device=self.mean.device))
+        except (AssertionError, RuntimeError) as error:
+            size = self.net.pretrained_cfg.get("input_size", (3, "?"))[-1]
+            raise ValueError(
+                f"{self.name} does not take images of {image_size} px ({str(error).splitlines()[0]}): it is made for "
+                f"{size} px; set data.image_size={size}, or build it for yours with "
+                f"+classifier.options.img_size={image_size}"
+            ) from None
+        finally:
+            self.train(was_training)
+
+    @torch.no_grad()
     def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]:
         """(channels, rows, columns) of every pyramid level, fine to coarse, for square images."""
         was_training = self.training

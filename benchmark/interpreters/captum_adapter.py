@@ -42,14 +42,23 @@ class CaptumAttribution(nn.Module):
         if not 1 <= pool <= image_size:
             raise ValueError(f"interpreter.pool lies between 1 and the image's {image_size} pixels, got {pool}")
         self.classifier, self.pool, self.options = freeze(classifier), pool, options or {}
-        self.method = _method(method)(self.classifier)
+        try:
+            self.method = _method(method)(self.classifier)
+        except TypeError as error:
+            raise ValueError(
+                f"captum's {method} does not take the model alone ({error}): choose one that does (Saliency, DeepLift, "
+                "InputXGradient, IntegratedGradients, Occlusion, ...)"
+            ) from None
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, H / pool, W / pool)."""
         check_classes(class_B, self.classifier.num_classes)
         with torch.enable_grad():
             image = image_BCHW.detach().requires_grad_()
-            attribution = self.method.attribute(image, target=class_B, **self.options)
+            try:
+                attribution = self.method.attribute(image, target=class_B, **self.options)
+            except TypeError as error:
+                raise ValueError(f"captum does not take interpreter.options={self.options}: {error}") from None
         return pooled_magnitude(attribution.detach(), self.pool)
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
@@ -64,6 +73,8 @@ def _method(name: str) -> Any:
         raise ValueError("interpreter=captum needs captum: pip install 'underfire[peers]'") from None
     method = getattr(captum, name, None)
     if not inspect.isclass(method) or not hasattr(method, "attribute"):
-        known = sorted(key for key in dir(captum) if inspect.isclass(getattr(captum, key)))
+        kinds = {key: getattr(captum, key) for key in dir(captum) if inspect.isclass(getattr(captum, key))}
+        known = sorted(key for key, kind in kinds.items() if issubclass(kind, captum.Attribution))
+        known = [key for key in known if not key.startswith(("Layer", "Neuron")) and not key.endswith("Attribution")]
         raise ValueError(f"interpreter.method {name!r} is no attribution method of captum; it has {', '.join(known)}")
     return method

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from benchmark.tensors import at_image_size, freeze
+from benchmark.tensors import at_image_size, freeze, stand_in
 from benchmark.types import ClassifierModule, Explanation, Interpreter, InterpreterModule
 
 
 class Ensemble(nn.Module):
     """map = the mean of the members' maps, on the finest of their grids.
 
-    An attack meets ``attacked()``, whose map is the members' maps one below the other: its mean squared distance is the
-    mean of the members' l_int, so that a weight of M c asks for the sum of their l_int at c each.
+    An attack meets ``attacked()``, whose map holds all the members' own, scaled so that its mean squared distance to
+    another is the sum of the members' l_int, each on its own grid.
 
     Args:
         members: at least two interpreters of one classifier.
@@ -37,6 +37,10 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.differentiable = all(member.differentiable for member in members)
 
+    def side_by_side(self) -> SideBySide:
+        """The members as they are, for what an attack wants of them."""
+        return SideBySide(self.classifier, [stand_in(member, "side_by_side") for member in self.members])
+
     def attacked(self) -> SideBySide:
         """The members that an attack looks at, each by its own stand-in."""
         return SideBySide(self.classifier, [stand_in(member, "attacked") for member in self.members])
@@ -51,7 +55,10 @@ class Ensemble(nn.Module):
 
 
 class SideBySide:
-    """The maps of several interpreters one below the other, (B, M h, w)."""
+    """The pixels of several maps in one row, (B, 1, N), those of member i times sqrt(N / N_i).
+
+    mean (g - m)^2 over the row is sum_i mean (g_i - m_i)^2: the sum of the members' l_int.
+    """
 
     differentiable = True
 
@@ -68,13 +75,10 @@ class SideBySide:
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits of the first member's look, and the maps."""
         seen = [member.explain(image_BCHW, class_B) for member in self.members]
-        return Explanation(seen[0].logits_BK, torch.cat(same_size([each.map_Bhw for each in seen]), dim=1))
-
-
-def stand_in(member: Any, kind: str) -> Any:
-    """What the member offers under that name, or the member itself."""
-    offer = getattr(member, kind, None)
-    return member if offer is None else offer()
+        rows = [each.map_Bhw.flatten(1) for each in seen]
+        total = sum(row.shape[1] for row in rows)
+        scaled = [row * math.sqrt(total / row.shape[1]) for row in rows]
+        return Explanation(seen[0].logits_BK, torch.cat(scaled, dim=1)[:, None])
 
 
 def same_size(maps: list[Tensor]) -> list[Tensor]:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmark import draws
 from benchmark.interpreters.postprocess import pooled_magnitude
-from benchmark.interpreters.surrogate import smooth_copy
+from benchmark.interpreters.surrogate import check_beta, smooth_copy
 from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
@@ -55,6 +55,7 @@ class Gradient(nn.Module):
                 f"interpreter.samples must be at least 1, noise at least 0 and pool between 1 and the image's "
                 f"{image_size} pixels, got {samples}, {noise} and {pool}"
             )
+        check_beta(beta)
         self.classifier = freeze(classifier)
         self.kind, self.samples, self.baseline, self.pool = kind, samples, baseline, pool
         self.beta = beta

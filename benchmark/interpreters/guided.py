@@ -53,7 +53,7 @@ class GuidedBackprop(Gradient):
     ) -> None:
         super().__init__(classifier=classifier, image_size=image_size, beta=beta, pool=pool, seed=seed)
         if not any(isinstance(module, nn.ReLU) for module in classifier.modules()):
-            raise ValueError("guided_backprop guides ReLUs and this net has none (GELU, SiLU): use interpreter=grad")
+            raise ValueError("guided_backprop guides plain ReLUs and this net has none: use interpreter=grad")
         self._explain_with(None)
 
     def _explain_with(self, beta: float | None) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.descent import Adam
-from benchmark.interpreters.surrogate import smooth_copy
+from benchmark.interpreters.surrogate import check_beta, smooth_copy
 from benchmark.objectives.deletion import deletion_objective
 from benchmark.objectives.evidence import edit, gaussian_blur
 from benchmark.tensors import at_image_size, check_classes, freeze
@@ -71,6 +71,7 @@ class Mask(nn.Module):
                 "mask needs interpreter.area and smoothness of at least 0, power of at least 1 and a blur above 0, got "
                 f"{area}, {smoothness}, {power} and {blur}"
             )
+        check_beta(beta)
         Adam(lr=lr)  # says what is wrong with lr before anything starts
         self.classifier = freeze(classifier)
         self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked

@@ -69,7 +69,7 @@ class RTS(nn.Module):
         trunk = self.encoder.trunk(image_BCHW)
         logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
         map_Bhw, exists_B2 = self.masking(trunk.pyramid, class_B, self.confidence)
-        return Explanation(logits_BK, map_Bhw, exists_B2)
+        return Explanation(logits_BK, map_Bhw, exists_B2, None if self.shared else trunk.logits_BK)
 
     @torch.no_grad()
     def features(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:

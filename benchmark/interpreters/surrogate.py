@@ -54,14 +54,19 @@ class SmoothLeak(nn.Module):
         return self.slope * value + (1 - self.slope) * F.softplus(value, beta=self.beta)
 
 
+def check_beta(beta: float) -> None:
+    """Raises a ValueError where the surrogate's softplus would be none."""
+    if not beta > 0:
+        raise ValueError(f"interpreter.beta sharpens the surrogate's softplus and must be above 0, got {beta}")
+
+
 def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
     """The classifier with smooth activations, its weights shared; smooth nets (GELU, SiLU) come back alike.
 
     Raises:
         ValueError: beta not above 0.
     """
-    if not beta > 0:
-        raise ValueError(f"interpreter.beta sharpens the surrogate's softplus and must be above 0, got {beta}")
+    check_beta(beta)
     return freeze(shared_copy(classifier, lambda activation: smooth(activation, beta)))
 
 

@@ -71,18 +71,20 @@ def _centre(map_Bhw: Tensor) -> Tensor:
     return torch.stack([row, column], 1)
 
 
-def object_iou(map_Bhw: Tensor, mask_BHW: Tensor) -> Tensor:
-    """Overlap of the object's mask with the map, upsampled to the image and taken at >= 0.5; (B,)."""
-    return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= 0.5, mask_BHW)
+def object_iou(map_Bhw: Tensor, mask_BHW: Tensor, threshold: float = 0.5) -> Tensor:
+    """Overlap of the object's mask with the map, upsampled to the image and taken at >= ``threshold``; (B,)."""
+    return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= threshold, mask_BHW)
 
 
-def compare(benign_Bhw: Tensor, probed_Bhw: Tensor, size: Sequence[int]) -> dict[str, Tensor]:
+def compare(
+    benign_Bhw: Tensor, probed_Bhw: Tensor, size: Sequence[int], threshold: float = 0.5, share: float = 0.2
+) -> dict[str, Tensor]:
     """Every distance between benign and probed maps under its column name."""
     return {
         "map_l1": l1(benign_Bhw, probed_Bhw),
         "map_l2": l2(benign_Bhw, probed_Bhw),
-        "map_iou": iou(benign_Bhw, probed_Bhw),
-        "map_topq_iou": topq_iou(benign_Bhw, probed_Bhw),
+        "map_iou": iou(benign_Bhw, probed_Bhw, threshold),
+        "map_topq_iou": topq_iou(benign_Bhw, probed_Bhw, share),
         "map_ssim": ssim(benign_Bhw, probed_Bhw, size),
         "map_spearman": spearman(benign_Bhw, probed_Bhw),
         "map_shift": centre_shift(benign_Bhw, probed_Bhw),

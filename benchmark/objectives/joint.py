@@ -23,21 +23,25 @@ def exists_loss(exists_B2: Tensor) -> Tensor:
 
 
 class Joint:
-    """l_prd + lambda * l_int (+ exists_weight * selector), lambda rising linearly from ``weight`` to twice that.
+    """l_prd + lambda * l_int (+ exists_weight * selector + encoder_weight * encoder), lambda rising from c to 2c.
 
     Args:
         weight: c, the weight of the map loss at the start of the phase; 2c at its end.
         exists_weight: weight of the selector's own cross-entropy, where the interpreter has a selector.
+        encoder_weight: weight of l_prd on the encoder's own logits, where the encoder is another network.
     Raises:
         ValueError: a weight below zero.
     """
 
     needs_map = True
 
-    def __init__(self, *, weight: float, exists_weight: float = 0.0) -> None:
-        if weight < 0 or exists_weight < 0:
-            raise ValueError(f"attack weights must be >= 0, got weight={weight}, exists_weight={exists_weight}")
-        self.weight, self.exists_weight = weight, exists_weight
+    def __init__(self, *, weight: float, exists_weight: float = 0.0, encoder_weight: float = 0.0) -> None:
+        if min(weight, exists_weight, encoder_weight) < 0:
+            raise ValueError(
+                f"attack weights must be >= 0, got weight={weight}, exists_weight={exists_weight}, "
+                f"encoder_weight={encoder_weight}"
+            )
+        self.weight, self.exists_weight, self.encoder_weight = weight, exists_weight, encoder_weight
 
     def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
         if goal.map_Bhw is None:
@@ -47,4 +51,6 @@ class Joint:
             loss_B = loss_B + self.weight * (1 + progress) * map_loss(seen.map_Bhw, goal.map_Bhw)
         if self.exists_weight > 0 and seen.exists_B2 is not None:
             loss_B = loss_B + self.exists_weight * exists_loss(seen.exists_B2)
+        if self.encoder_weight > 0 and seen.encoder_BK is not None:
+            loss_B = loss_B + self.encoder_weight * goal_loss(seen.encoder_BK, goal)
         return loss_B

@@ -11,7 +11,7 @@ from benchmark.types import Explanation, Goal
 
 def top_mass(map_Bhw: Tensor, benign_Bhw: Tensor, share: float) -> Tensor:
     """The mean of the map over the benign map's top ``share`` of pixels, (B,) in [0, 1]: what the attack takes away."""
-    region = top_region(benign_Bhw, share)
+    region = top_region(benign_Bhw, max(share, 1 / benign_Bhw[0].numel()))  # at least one pixel
     return (map_Bhw * region).flatten(1).sum(1) / region.flatten(1).sum(1).clamp(min=1)
 
 

@@ -24,7 +24,13 @@ def check_values(config: dict[str, Any]) -> None:
         raise ValueError(f"force is null, cell or artefact, got {config['force']!r}")
     if config["retry"] not in (None, "failed"):
         raise ValueError(f"retry is null or failed, got {config['retry']!r}")
+    _check_numbers(config)
+    for key in ("iou_threshold", "top_share"):
+        if not 0 < (value := config["measure"][key]) <= 1:
+            raise ValueError(f"measure.{key} lies in (0, 1], got {value}")
     level = probe["level"]
+    if level is None and (probe["module"] or {}).get("kind") in ("normal", "uniform"):
+        raise ValueError("probe.level is null: noise needs a misclassification rate between 0 and 1 (0.03, 0.30)")
     if level is not None and not 0 < level < 1:
         raise ValueError(f"probe.level is a misclassification rate between 0 and 1 (0.03, 0.30), got {level}")
     if probe["batch_size"] < 1 or (probe["samples"] is not None and probe["samples"] < 1):
@@ -32,6 +38,27 @@ def check_values(config: dict[str, Any]) -> None:
             f"probe.batch_size and probe.samples must be at least 1, got {probe['batch_size']} and {probe['samples']}"
         )
     _check_attack(probe)
+
+
+def _check_numbers(config: dict[str, Any]) -> None:
+    whole = {"batch_size", "samples", "steps", "steps_factor", "warmup", "rounds", "seed"}
+    real = {"level", "epsilon", "step_size", "weight", "lr", "confidence", "price", "smoothness", "share", "start"}
+    for key, value in config["probe"].items():
+        kind, what = (int, "a whole number") if key in whole else (int | float, "a number")
+        if key in whole | real and value is not None and (isinstance(value, bool) or not isinstance(value, kind)):
+            raise ValueError(f"probe.{key} is {what}, got {value!r}" + _hint(key))
+    for key, value in config["budget"].items():
+        if isinstance(value, int | float) and value < 0:
+            raise ValueError(f"budget.{key} is a count, 0 or more, got {value}")
+    for path in ("seed", "data.seed", "classifier.seed", "interpreter.seed"):
+        group, _, key = path.rpartition(".")
+        seed = (config[group] if group else config)[key]
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"{path} is a whole number, 0 or more, got {seed!r}")
+
+
+def _hint(key: str) -> str:
+    return ": fractions are not worked out, write 8/255 as 0.0314" if key in ("epsilon", "step_size") else ""
 
 
 def _check_attack(probe: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ class GradientAttack:
         keep: map | size. margin: by how many logits the goal has to be reached to count, >= 0.
     Raises:
         ValueError: negative steps, or phases that do not add up to ``steps``.
+        FloatingPointError, when called: a loss or gradient that is not finite; names the step.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class GradientAttack:
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 (gradient,) = torch.autograd.grad(loss_B.sum(), parameter)
+                _check_finite(loss_B, gradient, number, step)
                 if number > 0 or self.keep == "size":
                     kept.offer(adversarial, seen, class_B)
                 parameter = descend(parameter.detach(), gradient, image_BCHW)
@@ -104,6 +106,17 @@ class GradientAttack:
             class_B = look.class_B
             kept.close(adversarial, look(adversarial, self.needs_map), class_B)
         return Outcome(kept.image_BCHW, kept.hit_B, kept.cost_B)
+
+
+def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
+    """A NaN has no sign: the attack would stand still and flatter whoever is attacked."""
+    bad_B = ~(torch.isfinite(loss_B) & torch.isfinite(gradient.flatten(1)).all(1))
+    if bad_B.any():
+        raise FloatingPointError(
+            f"the attack's loss or gradient is NaN or infinite at step {step} of phase {phase + 1}, for samples in "
+            f"rows {bad_B.nonzero()[:5, 0].tolist()} of their group; groups that are finished are kept: the map or its "
+            "gradient is not finite there (interpreter.beta, the interpreter's weights), or the step is too large"
+        )
 
 
 class _Look:

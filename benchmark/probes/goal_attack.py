@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchmark import draws
 from benchmark.probes.goals import KINDS, UNTARGETED, benign_goal, donor_goal, goal_class, shape_goal
+from benchmark.tensors import stand_in
 from benchmark.types import Goal, Interpreter, Outcome, Probed
 
 
@@ -54,15 +55,19 @@ class GoalAttack:
             goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
         map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.reads_maps else None
         start_B = draws.keys(self.seed, "attack start", id_B)
-        outcome = self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
+        met = stand_in(interpreter, "attacked") if self.reads_maps else interpreter
+        outcome = self.attack(met, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1))
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
     ) -> Tensor:
+        interpreter = stand_in(interpreter, "side_by_side")  # maps as an attack meets them, of the true net
         benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
         key_B = draws.keys(self.seed, "goal map", id_B)
         if self.goal.endswith("shape"):
+            if hasattr(interpreter, "members"):
+                raise ValueError("an ensemble has no one map to draw a shape on: use goal benign or other_image")
             return shape_goal(key_B, (benign_Bhw.shape[1], benign_Bhw.shape[2]))
         if self.goal.endswith("other_image"):
             if self.donors_KDCHW is None:

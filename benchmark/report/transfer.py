@@ -19,7 +19,7 @@ from benchmark.report.table import Cell, Table, markdown, write_table
 
 METRICS = {"map_l1": "map L1", "looks_benign": "share that looks benign", "success": "success"}
 IDENTITY = ("data", "probe", "seed", "data_seed", "split", "budget")
-SWEPT = ("epsilon", "steps", "steps_factor")  # of the probe's settings: each value has its own matrix
+SWEPT = ("epsilon", "steps", "steps_factor", "samples")  # of the probe's settings: each value has its own matrix
 NOTE = "All attacked samples; 95 % bootstrap intervals over sources, n as samples / sources."
 
 Place = tuple[str, str]
@@ -52,21 +52,18 @@ def _attacked_interpreter(record: Record) -> str:
 
 
 def by_place(records: list[Record]) -> dict[Place, Record]:
-    """{(source, reader): cell}.
+    """{(source, reader): cell}; where settings were changed between two sweeps, the cell that was computed last."""
+    oldest_first = sorted(records, key=lambda record: (record.folder / "cell.json").stat().st_mtime_ns)
+    return {(str(source_of(record)), _reader(record)): record for record in oldest_first}
 
-    Raises:
-        ValueError: two cells for one place: a setting was swept that the matrix has no axis for.
-    """
-    found: dict[Place, Record] = {}
-    for record in records:
-        place = (str(source_of(record)), _reader(record))
-        if place in found:
-            raise ValueError(
-                f"two transfer cells for {place[0]} read by {place[1]}: {found[place].cell['name']} and "
-                f"{record.cell['name']}; filter the records (budget=..., seed=..., experiment=...) to tell them apart"
-            )
-        found[place] = record
-    return found
+
+def superseded(records: list[Record], cells: dict[Place, Record]) -> list[str]:
+    """A sentence on the cells that later ones have taken the place of."""
+    shown = {record.folder.name for record in cells.values()}
+    left = sorted(record.folder.name for record in records if record.folder.name not in shown)
+    if not left:
+        return []
+    return [f"Left out, computed at other settings before: {', '.join(left)}.", ""]
 
 
 def matrices(
@@ -136,6 +133,7 @@ def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPL
         page += _section(
             out, f"transfer-{slug}", f"Transfer between interpreters: {slug}", cells, False, caption, options
         )
+        page += superseded(group, cells)
         defence = defence_table(f"transfer-{slug}-defence", cells, **options)
         if defence.rows:
             write_table(out / "tables", defence)
@@ -146,7 +144,9 @@ def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPL
             "same images, where both get the benign image right."
         )
         title = f"Transfer between classifiers: {slug}"
-        page += _section(out, f"transfer-{slug}", title, by_place(group), True, caption, options)
+        cells = by_place(group)
+        page += _section(out, f"transfer-{slug}", title, cells, True, caption, options)
+        page += superseded(group, cells)
     return page
 
 

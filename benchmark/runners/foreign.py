@@ -41,8 +41,8 @@ def _same_origin(config: Path, key: str, expected: dict[str, Any]) -> None:
     for name, value in expected.items():
         if isinstance(spec, dict) and name in spec and spec[name] != value:
             raise ValueError(
-                f"{key}={config.parent} was trained for another {name} ({spec[name]}, this run has {value}): use the "
-                f"one it was trained for, or leave {key} null to train one"
+                f"{key}={config.parent} was trained for another {name} ({str(spec[name])[:40]}, this run has {value}): "
+                f"use the one it was trained for, or leave {key} null to train one"
             )
 
 
@@ -52,9 +52,9 @@ def _read(file: Path, key: str) -> dict[str, Tensor]:
             return load_file(file)
         found = torch.load(file, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = (str(error).splitlines() or ["it is empty"])[0]
         raise ValueError(
-            f"{key}={file} is damaged or holds more than tensors ({str(error).splitlines()[0]}): get it again, or save "
-            "its state_dict alone"
+            f"{key}={file} is damaged or holds more than tensors ({reason}): get it again, or save its state_dict alone"
         ) from None
     state = found.get("state_dict", found) if isinstance(found, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -45,7 +45,9 @@ def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | N
 
         def make(folder: Path, name: str = name, before: Path | None = before) -> dict[str, Any]:
             if name == "checkpoint":
-                return _adopt(place, interpreter, folder)
+                told = adopt(place, interpreter)
+                _save(interpreter, folder)
+                return told
             return _train(place, interpreter, stages[name], name, before, folder)
 
         before = place.artefact("interpreter", f"interpreter {name}", spec, make, alone=False).path
@@ -97,13 +99,18 @@ def _train(
     return {key: float(value) for key, value in metrics.items()}
 
 
-def _adopt(place: Workplace, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
-    """Somebody else's weights, taken as they are."""
-    checkpoint = place.config["interpreter"]["checkpoint"]
+def adopt(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
+    """Somebody else's weights, taken as they are.
+
+    Raises:
+        ValueError: the interpreter has none, or they belong to another one.
+    """
+    group = place.config["interpreter"]
+    if not hasattr(interpreter, "masking"):
+        raise ValueError(f"interpreter={group['name']} is not trained: leave interpreter.checkpoint null")
     classifier = artefact_key("classifier", classifier_spec(place.config))
-    load_foreign(checkpoint, interpreter.masking, "interpreter.checkpoint", classifier=classifier)
-    _save(interpreter, folder)
-    return {"checkpoint": str(checkpoint)}
+    load_foreign(group["checkpoint"], interpreter.masking, "interpreter.checkpoint", classifier=classifier)
+    return {"checkpoint": str(group["checkpoint"])}
 
 
 def _save(interpreter: InterpreterModule, folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from benchmark.data.batches import check_labels
 from benchmark.runners import classifier, interpreter
 from benchmark.runners.datasets import load_data
+from benchmark.runners.foreign import load_foreign
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace
 from benchmark.tensors import freeze
@@ -26,6 +28,7 @@ def preflight(place: Workplace) -> None:
     attacked, there = _networks(place, data.num_classes), place.attacked()
     if there is not place:
         attacked = _networks(there, data.num_classes)
+    _blur(config["measure"]["blur"], data.image_size)
     _probe(config["probe"])
     if config["probe"]["reads_maps"] and not attacked.differentiable:
         raise ValueError(
@@ -35,12 +38,25 @@ def preflight(place: Workplace) -> None:
         )
 
 
+def _blur(sigma: float, size: int) -> None:
+    if not sigma > 0 or math.ceil(2.5 * sigma) >= size:
+        raise ValueError(
+            f"measure.blur is a sigma in pixels, above 0 and below {size / 2.5:.0f} for images of {size} px, got "
+            f"{sigma}"
+        )
+
+
 def _networks(place: Workplace, num_classes: int) -> InterpreterModule:
     """Classifier, interpreter and their training modules, untrained; the interpreter."""
     config = place.config
     network = freeze(classifier.build(config["classifier"], num_classes, pretrained=False)).to(place.device)
+    network.check_size(load_data(config).image_size)
+    if (checkpoint := config["classifier"]["checkpoint"]) is not None:
+        load_foreign(checkpoint, network, "classifier.checkpoint")
     instantiate(config["classifier"]["training"]["module"], network=network)
     explained = interpreter.build(place, network)
+    if config["interpreter"].get("checkpoint") is not None:
+        interpreter.adopt(place, explained)
     for stage in config["interpreter"].get("stages", {}).values():
         instantiate(stage["module"], interpreter=explained)
     return explained

@@ -91,15 +91,13 @@ def get_probed(
             f"probe {'reads' if probe.reads_maps else 'does not read'} maps: correct its yaml"
         )
     groups = population.groups(settings["batch_size"])
-    # An interpreter whose maps cannot be differentiated lends a smooth surrogate; maps are measured on the true one.
-    target = interpreter.attacked() if probe.reads_maps and hasattr(interpreter, "attacked") else interpreter
 
     def make(folder: Path) -> dict[str, Any]:
         missing = ranks.agree(lambda: [n for n in range(len(groups)) if not group_file(folder, n).exists()])
         if getattr(probe, "needs_donors", False):
             probe.donors_KDCHW = donors(place, interpreter.classifier)
         own = Some.share(groups, missing)
-        predict(place.config, lit_probe(interpreter=target, probe=probe), own, GroupWriter(folder))
+        predict(place.config, lit_probe(interpreter=interpreter, probe=probe), own, GroupWriter(folder))
         interpreter.to(place.device)
         return {"samples": len(population.rows), "groups": len(groups)}
 

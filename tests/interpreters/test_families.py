@@ -327,18 +327,22 @@ def test_input_shift(classifier, image):
     assert moved["integrated"] > 0.02
 
 
-def test_an_ensemble_asks_for_the_mean_of_the_members_losses(classifier, image):
-    members = [CAM(classifier=classifier, image_size=32), Gradient(classifier=classifier, image_size=32, pool=8)]
+def test_an_ensemble_asks_for_the_sum_of_the_members_losses(classifier, image):
+    members = [CAM(classifier=classifier, image_size=32), Gradient(classifier=classifier, image_size=32, pool=2)]
     ensemble = Ensemble(classifier=classifier, image_size=32, members=members)
     other = image.flip(0)
     stacked = [ensemble.attacked()(each, CLASSES) for each in (image, other)]
     surrogates = [members[0], members[1].attacked()]
     single = [[member(each, CLASSES) for each in (image, other)] for member in surrogates]
-    assert [len(each[0][0]) for each in single] == [4, 4], "of one size, so that nothing is enlarged"
-    expected = torch.stack([map_loss(a, b) for a, b in single]).mean(0)
+    assert [len(each[0][0]) for each in single] == [4, 16], "of different sizes, each on its own"
+    expected = torch.stack([map_loss(a, b) for a, b in single]).sum(0)
     torch.testing.assert_close(map_loss(*stacked), expected)
-    mean = torch.stack([member(image, CLASSES) for member in members]).mean(0)
-    torch.testing.assert_close(ensemble(image, CLASSES), mean)
+    truly = ensemble.side_by_side()(image, CLASSES)
+    torch.testing.assert_close(truly[:, :, :16], ensemble.attacked()(image, CLASSES)[:, :, :16])
+    assert not torch.equal(truly[:, :, 16:], ensemble.attacked()(image, CLASSES)[:, :, 16:]), "the true gradient"
+    coarse, fine = (member(image, CLASSES) for member in members)
+    enlarged = nn.functional.interpolate(coarse[:, None], size=16, mode="bilinear", align_corners=False)[:, 0]
+    torch.testing.assert_close(ensemble(image, CLASSES), (enlarged + fine) / 2)
     with pytest.raises(ValueError, match="at least two members"):
         Ensemble(classifier=classifier, image_size=32, members=members[:1])
 

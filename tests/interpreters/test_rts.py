@@ -142,3 +142,31 @@ def test_normalises_inside_and_keeps_resolution_on_small_input():
     image = torch.rand(2, 3, 32, 32)
     by_hand = (image.numpy() - mean[:, None, None]) / std[:, None, None]
     torch.testing.assert_close(wide(image), wide.net(torch.tensor(by_hand, dtype=torch.float32)), rtol=1e-4, atol=1e-5)
+
+
+def test_other_weights_give_another_map(interpreter, classifier):
+    """Adebayo et al., NeurIPS 2018: of the classifier that is the encoder, and of the decoder, each alone."""
+    image = torch.rand(3, 3, 48, 48, generator=torch.Generator().manual_seed(2))
+    classes = torch.tensor([0, 3, 1])
+    before = interpreter(image, classes).detach()
+    for part in (interpreter.masking.blocks, classifier.net):
+        kept = {name: value.clone() for name, value in part.state_dict().items()}
+        torch.manual_seed(5)
+        for parameter in part.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+        after = interpreter(image, classes).detach()
+        assert (before - after).abs().mean() > 0.01
+        part.load_state_dict(kept)
+    torch.testing.assert_close(interpreter(image, classes).detach(), before)
+
+
+def test_a_separate_encoder_s_logits_come_with_the_look(classifier):
+    torch.manual_seed(3)
+    encoder = TimmClassifier(name="resnet10t", num_classes=5, options=SMALL)
+    rts = RTS(classifier=classifier, image_size=48, blocks=4, width=4, encoder=encoder).eval()
+    image = torch.rand(2, 3, 48, 48)
+    seen = rts.explain(image, torch.tensor([0, 1]))
+    torch.testing.assert_close(seen.encoder_BK, encoder(image))
+    torch.testing.assert_close(seen.logits_BK, classifier(image))
+    shared = RTS(classifier=classifier, image_size=48, blocks=4, width=4).eval()
+    assert shared.explain(image, torch.tensor([0, 1])).encoder_BK is None

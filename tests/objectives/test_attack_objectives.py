@@ -82,3 +82,17 @@ def test_the_reward_pulls_both_maps_apart_until_the_cap():
     capped = torch.full((1, 1, 2), 0.9, requires_grad=True)
     distillation_loss(map_distance(benign.detach(), capped), torch.tensor([True]), 0.2).backward()
     assert (capped.grad == 0).all()
+
+
+def test_an_encoder_of_its_own_has_its_own_say():
+    """l_prd on the encoder's logits beside the classifier's, only where there are any (the authors' RTS attack)."""
+    logits, encoder = torch.randn(3, 4), torch.randn(3, 4)
+    target, map_Bhw = torch.tensor([1, 0, 3]), torch.rand(3, 5, 5)
+    goal = Goal(target, map_Bhw)
+    joint = Joint(weight=2.0, encoder_weight=0.1)
+    alone = joint(Explanation(logits, map_Bhw), goal, 0.0)
+    both = joint(Explanation(logits, map_Bhw, None, encoder), goal, 0.0)
+    expected = 0.1 * torch.nn.functional.cross_entropy(encoder, target, reduction="none")
+    torch.testing.assert_close(both - alone, expected)
+    with pytest.raises(ValueError, match="encoder_weight=-1"):
+        Joint(weight=1.0, encoder_weight=-1)

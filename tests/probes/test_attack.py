@@ -12,7 +12,7 @@ from benchmark.objectives.prediction import Prediction
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.linf_ball import LinfBall
-from benchmark.types import Explanation, Goal
+from benchmark.types import Explanation, Goal, Outcome
 
 EPSILON, ALPHA = 8 / 255, 1 / 255
 
@@ -193,3 +193,54 @@ def test_the_kept_iterate_is_the_best_hit_not_the_last(batch):
 def test_settings_that_cannot_attack_are_refused(build, words):
     with pytest.raises(ValueError, match=words):
         build()
+
+
+class Broken(GreenChannel):
+    """Its maps turn NaN for bright images."""
+
+    def explain(self, image_BCHW, class_B):
+        seen = super().explain(image_BCHW, class_B)
+        bad = torch.where(image_BCHW.mean((1, 2, 3), keepdim=True)[:, 0] > 0.5, float("nan"), 1.0)
+        return Explanation(seen.logits_BK, seen.map_Bhw * bad)
+
+
+def test_a_nan_stops_the_attack_and_names_the_step(batch):
+    image, ids = batch
+    image = image.clone()
+    image[1] = 0.9
+    broken = Broken(Linear())
+    goal = Goal(torch.full((10,), 2), torch.full((10, 4, 4), 0.5))
+    with pytest.raises(FloatingPointError, match=r"step 0 of phase 2, for samples in rows \[1"):
+        adv2(5.0)(broken, image, goal, draws.keys(0, "start", ids))
+
+
+class Inverted(GreenChannel):
+    """Maps that are one minus the others'."""
+
+    def __call__(self, image, class_B):
+        return 1 - image[:, 1]
+
+
+class Lending(GreenChannel):
+    """Lends attacks a stand-in whose maps are others."""
+
+    def attacked(self):
+        return Inverted(self.classifier)
+
+
+def test_the_goal_map_is_the_true_interpreter_s_and_the_attack_meets_the_stand_in(batch):
+    image, ids = batch
+    seen = {}
+
+    class Watching:
+        needs_map = True
+
+        def __call__(self, interpreter, image_BCHW, goal, key_B):
+            seen.update(interpreter=interpreter, goal=goal)
+            return Outcome(image_BCHW, torch.ones(10, dtype=torch.bool), torch.zeros(10))
+
+    lending = Lending(Linear())
+    prediction = lending.classifier(image).argmax(1)
+    GoalAttack(attack=Watching(), seed=0)(lending, image, prediction, ids)
+    assert isinstance(seen["interpreter"], Inverted)
+    torch.testing.assert_close(seen["goal"].map_Bhw, lending(image, prediction))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -118,8 +120,14 @@ def test_classifiers_have_a_matrix_of_their_own(tmp_path):
     assert "0.3" in csv.read_text()
 
 
-def test_two_cells_for_one_place_are_told(tmp_path):
+def test_of_two_cells_for_one_place_the_later_is_shown_and_the_other_named(tmp_path):
+    """A default was changed and the sweep run again: the cells of before are still there."""
     write(tmp_path, "rts", "rts", np.ones(10, bool), np.ones(10, bool))
-    record = read_records(tmp_path / "results")[0]
-    with pytest.raises(ValueError, match="two transfer cells"):
-        by_place([record, record])
+    (before,) = (tmp_path / "results").iterdir()
+    after = before.with_name("computed-later")
+    shutil.copytree(before, after)
+    os.utime(after / "cell.json", (4e9, 4e9))
+    records = read_records(tmp_path / "results")
+    assert [record.folder.name for record in by_place(records).values()] == ["computed-later"]
+    text = build_report(tmp_path / "results", tmp_path / "report", resamples=50).read_text()
+    assert f"Left out, computed at other settings before: {before.name}." in text

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from benchmark import files
 from benchmark.runners.cell import run_cell
 from benchmark.runners.foreign import load_foreign
+from benchmark.specs import cell_name
 from tests.helpers import configured, underfire
 
 
@@ -40,6 +41,18 @@ from tests.helpers import configured, underfire
         (["split=train"], "test or calibration"),
         (["force=everything"], "cell or artefact"),
         (["trainer.accelerator=gpu"], "no.* GPU|GPU and this machine has none"),
+        (["interpreter=grad", "interpreter.beta=0"], r"interpreter\.beta .* above 0, got 0"),
+        (["interpreter=guided_backprop", "interpreter.beta=-1"], r"interpreter\.beta"),
+        (["interpreter=mask", "interpreter.beta=0", "probe=clean"], r"interpreter\.beta"),
+        (["probe.epsilon=8/255"], r"write 8/255 as 0\.0314"),
+        (["probe.steps=2.5"], r"probe\.steps is a whole number, got 2\.5"),
+        (["probe=normal", "probe.level=null"], r"probe\.level is null"),
+        (["budget.classifier_epochs=-1"], r"budget\.classifier_epochs is a count"),
+        (["seed=-1"], "seed is a whole number, 0 or more, got -1"),
+        (["measure.blur=60"], r"measure\.blur is a sigma"),
+        (["measure.iou_threshold=0"], r"measure\.iou_threshold"),
+        (["interpreter=cam", "interpreter.checkpoint=README.md"], "interpreter=cam is not trained"),
+        (["classifier=timm", "classifier.name=vit_tiny_patch16_224", "interpreter=gradcam"], r"options\.img_size=48"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
@@ -108,6 +121,11 @@ class TestCheckpoints:
         with pytest.raises(ValueError, match="damaged"):
             load_foreign(path, module, "classifier.checkpoint")
 
+    def test_empty(self, tmp_path, module):
+        (tmp_path / "none.pt").touch()
+        with pytest.raises(ValueError, match="is damaged"):
+            load_foreign(tmp_path / "none.pt", module, "classifier.checkpoint")
+
     def test_a_pickle_is_never_run(self, tmp_path, module):
         torch.save(module, tmp_path / "whole.pt")
         with pytest.raises(ValueError, match="more than tensors"):
@@ -144,6 +162,20 @@ def test_a_trained_interpreter_serves_as_a_checkpoint_for_its_classifier_alone(t
     assert again != folder
     with pytest.raises(ValueError, match="trained for another classifier"):
         run_cell(configured(tmp_path, "probe=clean", f"interpreter.checkpoint={finish}", "classifier.seed=1"))
+
+
+def test_the_encoder_is_part_of_a_cell_with_somebody_else_s_weights(tmp_path):
+    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    given = f"interpreter.checkpoint={tmp_path}/w.safetensors"
+    names = {
+        cell_name(configured(tmp_path, given, *encoder))
+        for encoder in (
+            [],
+            ["+classifier@interpreter.encoder=small_resnet", "interpreter.encoder.seed=7"],
+            ["+classifier@interpreter.encoder=small_regnet"],
+        )
+    }
+    assert len(names) == 3
 
 
 def _stage(path) -> str:
