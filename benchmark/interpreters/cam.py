@@ -33,7 +33,7 @@ class CAM(nn.Module):
         if head is None:
             raise ValueError(
                 f"cam needs a net whose logits are one linear layer on globally averaged features; {classifier.name} "
-                "has another head: use interpreter=gradcam, or a ResNet, DenseNet, EfficientNet or MobileNet"
+                "has another head: use interpreter=gradcam, or a ResNet, DenseNet, EfficientNet or MobileNetV2"
             )
         self.register_buffer("weight_KC", head.weight.detach().clone(), persistent=False)
 

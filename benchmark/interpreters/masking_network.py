@@ -91,10 +91,12 @@ class MaskingNetwork(nn.Module):
     def __init__(self, *, channels: list[int], num_classes: int, blocks: int = 3, width: int | None = None) -> None:
         super().__init__()
         if not 1 <= blocks < len(channels):
+            most = len(channels) - 1
+            or_else = f", or interpreter.blocks between 1 and {most}" if most > 0 else ""
             raise ValueError(
                 f"RTS with {blocks} decoder blocks needs a net whose features have at least {blocks + 1} distinct "
                 f"resolutions; this one has {len(channels)} (a plain ViT has one): choose a convolutional or "
-                f"hierarchical net, or interpreter.blocks between 1 and {len(channels) - 1}"
+                f"hierarchical net{or_else}"
             )
         width = width or max(16, channels[-1] // 32)
         self.selector = ClassSelector(num_classes, channels[-1])
