@@ -26,6 +26,9 @@ COMMANDS = {
 # Commands that look at the sweep that the overrides of "run" mean; no job of Hydra's is started.
 PLANNERS = ("plan", "status")
 
+# Commands that end between two batches when they are told to stop; the others just end.
+STOPPABLE = ("run", "status", "train_classifier", "train_interpreter")
+
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
 READERS = ("report", "select", "sync")
 FILTERS = (
@@ -79,7 +82,8 @@ def main() -> None:
     from benchmark import console, stopping
 
     console.configure()
-    stopping.listen()
+    if command in STOPPABLE:
+        stopping.listen()
     try:
         if command in PLANNERS:
             raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))

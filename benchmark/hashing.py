@@ -38,6 +38,12 @@ def _canonical(value: Any, where: str) -> Any:
     )
 
 
+def own_checksum(content: dict[str, Any]) -> str:
+    """SHA-256 of a JSON object without its entry "checksum", where this stands in the file itself."""
+    rest = {key: value for key, value in content.items() if key != "checksum"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
 def sha256_file(path: Path) -> str:
     """SHA-256 of a file, hex."""
     with path.open("rb") as file:

@@ -88,6 +88,14 @@ class Lease:
             if (read(self.path) or {}).get("token") == self.token:
                 self.path.unlink(missing_ok=True)
 
+    def must_be_held(self) -> None:
+        """Raises an OSError if another process has taken it over: what is written now would be written by two."""
+        if self.lost or (read(self.path) or {}).get("token") != self.token:
+            raise OSError(
+                f"{self.what} was taken over by {_owner(read(self.path))}: this process had been silent for more than "
+                f"{self.patience:.0f} s (a full disk, a stopped machine); run the same command again"
+            )
+
     def _mutex(self) -> FileLock:
         return FileLock(self.path.with_name(f"{self.path.name}.mutex"))
 
@@ -95,7 +103,7 @@ class Lease:
         """Takes a free lease, one of a dead process of this host, or one whose count has stood at ``still``."""
         with self._mutex():
             held = read(self.path)
-            if held is not None and not _dead_here(held) and (still is None or held != still):
+            if held is not None and not _dead_here(held) and (still is None or held != still or _alive_here(held)):
                 return False
             if held is not None:
                 log.warning("%s has stopped making %s; it is taken over", _owner(held), self.what)
@@ -137,6 +145,14 @@ def held(path: Path) -> bool:
     return found is not None and not _dead_here(found)
 
 
+def beating(path: Path) -> bool:
+    """Whether somebody seems to be at work: held, and renewed of late by this machine's clock. For people to read."""
+    try:
+        return held(path) and time.time() - path.stat().st_mtime < 10 * PATIENCE
+    except OSError:
+        return False
+
+
 def cell_lease(folder: Path) -> Path:
     """The lease of the cell whose record lies in ``folder``: who is computing it, if anybody is."""
     return folder.parent / ".leases" / folder.name
@@ -152,6 +168,11 @@ def _dead_here(lease: dict[str, Any]) -> bool:
         return False
     born = _born(int(lease.get("pid", -1)))
     return born is None or (lease.get("born") is not None and born != lease["born"])
+
+
+def _alive_here(lease: dict[str, Any]) -> bool:
+    """Whether the owner is a process of this host that runs, however silent it is: a stopped one may go on."""
+    return (lease.get("host"), lease.get("space")) == (socket.gethostname(), _space()) and not _dead_here(lease)
 
 
 def _space() -> str:

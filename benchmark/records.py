@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.files import make_folder, write_atomic
-from benchmark.hashing import sha256_file
+from benchmark.hashing import own_checksum, sha256_file
 from benchmark.versions import FORMAT
 
 # pandas, pyarrow and safetensors are imported where samples are read or written: whether a cell is done, json says.
@@ -96,9 +96,12 @@ def read_record(folder: Path) -> Record:
     path = folder / "cell.json"
     try:
         cell = json.loads(path.read_text())
-        sums = cell["checksums"]
-    except (OSError, ValueError, KeyError) as error:
+        sums, _ = cell["checksums"], cell["status"]
+        changed = cell["checksum"] != own_checksum(cell)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"the record {folder} is damaged: cell.json cannot be read ({error})") from None
+    if changed:
+        raise ValueError(f"the record {folder} is damaged: cell.json has changed; run the cell again")
     for name, expected in sums.items():
         if not (folder / name).is_file() or sha256_file(folder / name) != expected:
             raise ValueError(f"the record {folder} is damaged: {name} is missing or has changed; run the cell again")
@@ -120,7 +123,7 @@ def is_failed(folder: Path) -> bool:
     """Whether the cell's record says that it failed."""
     try:
         return bool(json.loads((folder / "cell.json").read_text())["status"] == "failed")
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
@@ -158,7 +161,9 @@ def _parquet(samples: pd.DataFrame) -> bytes:
 
 
 def _write_cell(folder: Path, cell: dict[str, Any]) -> None:
-    write_atomic(folder / "cell.json", json.dumps(_plain(cell), indent=1, allow_nan=False).encode())
+    plain = _plain(cell)
+    text = json.dumps({**plain, "checksum": own_checksum(plain)}, indent=1, allow_nan=False)
+    write_atomic(folder / "cell.json", text.encode())
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import atexit
 import os
 import signal
 import tempfile
+import threading
 import uuid
 from pathlib import Path
 from types import FrameType
@@ -17,6 +18,7 @@ SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")  # SIGUSR1: SLURM's warning before th
 _FILE = "UNDERFIRE_STOP"
 
 _asked: list[int] = []
+_listening: list[int] = []
 
 
 class Stopped(BaseException):
@@ -34,7 +36,13 @@ class Stopped(BaseException):
 
 
 def listen() -> None:
-    """From now on the signals are noted; the same one for a second time acts as it would without us."""
+    """From now on the signals are noted; the same one for a second time acts as it would without us.
+
+    A second call in one process, and one outside its main thread, changes nothing.
+    """
+    if os.getpid() in _listening or threading.current_thread() is not threading.main_thread():
+        return
+    _listening.append(os.getpid())
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _note)
@@ -46,6 +54,7 @@ def listen() -> None:
 
 def _note(number: int, frame: FrameType | None) -> None:
     _asked.append(number)
+    os.write(2, f"\n{signal.Signals(number).name}: stopping at the next batch; once more ends at once\n".encode())
     signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
     if path := os.environ.get(_FILE):
         Path(path).write_text(str(number))

@@ -17,7 +17,7 @@ import yaml
 
 from benchmark import ranks
 from benchmark.files import write_atomic
-from benchmark.hashing import content_hash, sha256_file
+from benchmark.hashing import content_hash, own_checksum, sha256_file
 from benchmark.leases import Lease
 from benchmark.versions import FORMAT
 
@@ -63,9 +63,10 @@ class Store:
     def discard(self, kind: str, spec: dict[str, Any]) -> None:
         """Forgets an artefact and what is half made of it."""
         folder = self.path(kind, self.key(kind, spec))
-        for each in (folder, _partial(folder)):
-            if each.exists():
-                shutil.rmtree(each)
+        with Lease(lease_file(folder), f"{kind} {folder.name}"):
+            for each in (folder, _partial(folder)):
+                if each.exists():
+                    shutil.rmtree(each)
 
     def get(
         self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]], *, alone: bool = True
@@ -91,9 +92,8 @@ class Store:
             metrics = _made(make, partial, alone)
             ranks.barrier()
             if lease is not None:
+                lease.must_be_held()
                 _finish(partial, kind, spec, metrics, time.perf_counter() - start)
-                if lease.lost:
-                    log.warning("%s %s was taken over meanwhile: this process had been silent for too long", kind, key)
                 _publish(partial, folder)
             ranks.barrier()
         return _load(folder, key, made=True)
@@ -142,9 +142,12 @@ def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) ->
 def damage(folder: Path) -> str | None:
     """What is wrong with an artefact's folder, or None: every file must be there with its checksum."""
     try:
-        sums = json.loads((folder / "artefact.json").read_text())["checksums"]
-    except (OSError, ValueError, KeyError):
+        about = json.loads((folder / "artefact.json").read_text())
+        sums, changed = about["checksums"], about["checksum"] != own_checksum(about)
+    except (OSError, ValueError, KeyError, TypeError):
         return "artefact.json is missing or unreadable"
+    if changed:
+        return "artefact.json has changed"
     for name, expected in sums.items():
         path = folder / name
         if not path.is_file():
@@ -174,7 +177,8 @@ def _finish(partial: Path, kind: str, spec: dict[str, Any], metrics: dict[str, A
         "seconds": round(seconds, 3),
         "checksums": {path.relative_to(partial).as_posix(): sha256_file(path) for path in files},
     }
-    write_atomic(partial / "artefact.json", json.dumps(about, indent=1).encode())
+    text = json.dumps({**about, "checksum": own_checksum(about)}, indent=1)
+    write_atomic(partial / "artefact.json", text.encode())
 
 
 def _load(folder: Path, key: str, made: bool) -> Artefact:

@@ -18,6 +18,11 @@ def check(config: dict[str, Any]) -> None:
 def check_values(config: dict[str, Any]) -> None:
     """Raises a ValueError with a sentence for the first value that cannot be; touches no folder."""
     probe = config["probe"]
+    if not isinstance(probe, dict):
+        raise ValueError("probe is null: for maps without a probe set probe=clean")
+    for key, place in config["paths"].items():
+        if not isinstance(place, str):
+            raise ValueError(f"paths.{key} is a folder, got {place!r}")
     if config["split"] not in ("test", "calibration"):
         raise ValueError(f"split is test or calibration, got {config['split']!r}")
     if config["force"] not in (None, "cell", "artefact"):
@@ -50,6 +55,11 @@ def _check_numbers(config: dict[str, Any]) -> None:
     for key, value in config["budget"].items():
         if isinstance(value, int | float) and value < 0:
             raise ValueError(f"budget.{key} is a count, 0 or more, got {value}")
+    if config["probe"]["batch_size"] is None:
+        raise ValueError("probe.batch_size is a whole number, got null")
+    threads = config["trainer"]["threads"]
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise ValueError(f"trainer.threads is a number of threads, or null, got {threads!r}")
     for path in ("seed", "data.seed", "classifier.seed", "interpreter.seed"):
         group, _, key = path.rpartition(".")
         seed = (config[group] if group else config)[key]

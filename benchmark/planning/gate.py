@@ -6,6 +6,7 @@ import logging
 import time
 from pathlib import Path
 
+from benchmark import stopping
 from benchmark.planning.plan import look
 from benchmark.planning.sweep import Uncountable, expand
 from benchmark.records import is_done
@@ -29,7 +30,10 @@ def gate(conf: str, overrides: list[str]) -> int | None:
         return None
     if not sweep.multirun:
         return None
-    cells = [look(planned)[0] for planned in sweep.cells]
+    cells = []
+    for planned in sweep.cells:
+        stopping.check()
+        cells.append(look(planned)[0])
     mistakes = dict.fromkeys(cell.sentence for cell in reversed(cells) if cell.state == "wrong")
     if mistakes:
         wrong = [cell for cell in cells if cell.state == "wrong"]

@@ -78,23 +78,23 @@ def look(planned: Planned) -> tuple[Cell, list[Need]]:
 
 
 def _cell_state(folder: Path) -> tuple[str, str]:
-    if leases.held(leases.cell_lease(folder)):
-        return "running", ""
+    running = leases.beating(leases.cell_lease(folder))
     try:
         cell: dict[str, Any] = json.loads((folder / "cell.json").read_text())
-        if cell["status"] == "failed":
+        if cell["status"] == "failed" and not running:
             reason = cell["reason"]
             return "failed", f"{reason['error']} in {reason['stage']}: {reason['hint']}"
         whole = all((folder / name).is_file() for name in cell["checksums"])
-    except (OSError, ValueError, KeyError):
-        return "missing", ""
-    return ("done", "") if whole else ("missing", "")
+        whole = whole and cell["status"] == "done"
+    except (OSError, ValueError, KeyError, TypeError):
+        whole = False
+    return ("done" if whole else "running" if running else "missing"), ""
 
 
 def _artefact_state(folder: Path) -> str:
     if (folder / "artefact.json").is_file():
         return "done"
-    if leases.held(lease_file(folder)):
+    if leases.beating(lease_file(folder)):
         return "running"
     return "begun" if folder.with_name(f"{folder.name}.partial").is_dir() else "missing"
 

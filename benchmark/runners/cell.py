@@ -32,18 +32,33 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     Raises:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
     """
-    check(config)
-    join(config)
     folder = Path(config["paths"]["results"]) / cell_name(config)
+    try:
+        check(config)
+    except (ValueError, OSError) as error:
+        _leave_row(config, folder, error)
+        raise
+    join(config)
     if _done(config, folder):
         return _cached(config, folder)
     if config["retry"] == "failed" and not ranks.agree(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
-    with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")):
+    with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")) as lease:
         if _done(config, folder):
             return _cached(config, folder)
-        return _computed(config, folder)
+        return _computed(config, folder, lease)
+
+
+def _leave_row(config: dict[str, Any], folder: Path, error: Exception) -> None:
+    """The record of a failure, where one can be written."""
+    if not ranks.first():
+        return
+    try:
+        cell = provenance.identity(config) | provenance.surroundings(config)
+        records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
+    except OSError as second:
+        log.warning("the failure of %s left no record: %s", folder.name, second)
 
 
 def _done(config: dict[str, Any], folder: Path) -> bool:
@@ -57,18 +72,16 @@ def _cached(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     return folder, "cached"
 
 
-def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
+def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tuple[Path, str]:
     start, shrink = time.perf_counter(), 1
     while True:
         try:
-            record = _compute(config, folder, shrink)
+            record = _compute(config, folder, shrink, lease)
             break
         except Exception as error:
             smaller = memory.smaller(error, config, shrink)
             if smaller is None:
-                if ranks.first():
-                    cell = provenance.identity(config) | provenance.surroundings(config)
-                    records.write_failure(folder, cell, stage=provenance.stage_of(error), error=error)
+                _leave_row(config, folder, error)
                 raise
         shrink = smaller
         memory.give_back()
@@ -80,7 +93,7 @@ def _computed(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     return folder, "done"
 
 
-def _compute(asked: dict[str, Any], folder: Path, shrink: int) -> dict[str, Any]:
+def _compute(asked: dict[str, Any], folder: Path, shrink: int, lease: Lease | None) -> dict[str, Any]:
     # torch and Lightning are imported here and below, so that a cached cell never pays for them.
     from benchmark.runners.classifier import get_classifier
     from benchmark.runners.interpreter import get_interpreter
@@ -104,7 +117,8 @@ def _compute(asked: dict[str, Any], folder: Path, shrink: int) -> dict[str, Any]
         samples, pictures = _measured(place, interpreter, spread, groups)
     counts = ranks.gather({name: classifier.passes[name] - passes[name] for name in passes})
     record = {"n_samples": len(samples), "summary": {name: samples.get(name) for name in ("map_l1", "success")}}
-    if ranks.first():
+    if lease is not None:  # in the first process
+        lease.must_be_held()
         if asked["probe"]["level"] is not None:
             about |= _rate(samples)
         cell = provenance.identity(asked) | {

@@ -39,6 +39,11 @@ def _all(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.ckpt"), reverse=True)
 
 
+def epochs_of(path: Path | None) -> int:
+    """How many epochs a checkpoint has behind it."""
+    return 0 if path is None else int(path.stem.partition("-")[0]) + 1
+
+
 def newest(folder: Path) -> Path | None:
     """The newest checkpoint that is whole; damaged ones are told of and removed."""
     for path in _all(folder):

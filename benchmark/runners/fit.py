@@ -18,7 +18,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from benchmark import ranks
 from benchmark.batch_norm import over_all_ranks
 from benchmark.data.batches import Groups, Some
-from benchmark.runners.checkpoints import Checkpoints, newest
+from benchmark.runners.checkpoints import Checkpoints, epochs_of, newest
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
 from benchmark.runners.memory import TrainingMemoryError, ran_out
@@ -55,7 +55,11 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
         callbacks = [*callbacks, Bar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
-    return instantiate(options, callbacks=callbacks, **fixed, **extra)
+    trainer = instantiate(options, callbacks=callbacks, **fixed, **extra)
+    # benchmark.stopping ends the work at the next batch; Lightning's own handlers would talk to the other processes of
+    # a distributed run in the middle of something else, and hang.
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    return trainer
 
 
 def predict(config: dict[str, Any], module: pl.LightningModule, groups: Some, callback: Callback) -> None:
@@ -105,7 +109,8 @@ def fit(
         return {}
     if steps > 0:
         epochs = -(-steps // len(loader))
-    history = History(folder / "history.jsonl")
+    last = ranks.agree(lambda: newest(folder / "checkpoints"))
+    history = History(folder / "history.jsonl", epochs_of(last))
     with live_run(config, job) as live:
         trainer = make_trainer(
             config,
@@ -115,7 +120,6 @@ def fit(
             logger=[history, *live],
             callbacks=[Checkpoints(folder / "checkpoints")],
         )
-        last = ranks.agree(lambda: newest(folder / "checkpoints"))
         own = None if validation is None else Some.share(validation)
         try:
             with over_all_ranks():

@@ -26,6 +26,9 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
             faults.append(str(error))
         else:
             whole += [record] if record.cell["status"] == "done" else []
+    for folder in sorted(results.glob("*/")):
+        if not folder.name.startswith(".") and not (folder / "cell.json").exists():
+            faults.append(f"the record {folder} has no cell.json: run the cell again")
     return whole, faults
 
 
@@ -33,6 +36,21 @@ def unused(store: Path, records: list[Record]) -> list[Path]:
     """Artefacts that no record names. What a named one was built on is named by the same record."""
     needed = {key for record in records for key in record.cell["artefacts"].values()}
     return [path for path in artefacts(store) if path.name not in needed]
+
+
+def half_made(store: Path) -> list[Path]:
+    """What trainings and attacks that were cut off have left; none of it is anybody's at work, or gc would not run."""
+    return sorted(path for path in store.glob("*/*.partial") if path.is_dir())
+
+
+def missing(store: Path, record: Record) -> list[str]:
+    """A sentence for every artefact that a record names and the store lacks."""
+    there = {path.name for path in artefacts(store)}
+    return [
+        f"record {record.folder.name}: its {name} {key} is not in the store"
+        for name, key in record.cell["artefacts"].items()
+        if name != "spec" and key not in there
+    ]
 
 
 def classify_again(record: Record, samples: int) -> list[str]:
@@ -46,8 +64,13 @@ def classify_again(record: Record, samples: int) -> list[str]:
     images = record.images
     if not images or not samples:
         return []
-    config: dict[str, Any] = {**record.cell["config"], "force": None}
-    classifier = get_classifier(Workplace(config))
+    own: dict[str, Any] = record.cell["config"]
+    config = {**own, "force": None, "trainer": {**own["trainer"], "accelerator": "auto", "devices": 1}}
+    config["trainer"].pop("strategy", None)
+    try:
+        classifier = get_classifier(Workplace(config))
+    except (ValueError, OSError) as error:
+        return [f"record {record.folder.name}: its images cannot be classified again: {error}"]
     device = next(classifier.parameters()).device
     rows = record.samples.set_index("sample_id").loc[images["sample_id"][:samples]]
     faults = []

@@ -26,10 +26,13 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     """
     label = "the configured cell"
     console.configure()
+    stopping.listen()  # also in processes that a launcher has started
     stopping.check()
     take(OmegaConf.to_container(HydraConfig.get().launcher), Path(HydraConfig.get().sweep.dir))  # type: ignore[arg-type]
     try:
         resolved = as_dict(config)
+        if resolved.get("force") == "artefact" and "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
+            raise ValueError("force=artefact takes away what other processes are using: run it without a launcher")
         label = name(resolved)
         status = work(resolved)
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:

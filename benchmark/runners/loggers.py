@@ -20,10 +20,17 @@ log = logging.getLogger("underfire")
 class History(Logger):
     """Everything that a training logs, a JSON line each time."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, epochs: int = 0) -> None:
+        """Goes on after so many epochs of an earlier run; what that one logged later happens again."""
         super().__init__()
         self.path = path
         self.last: dict[str, float] = {}
+        lines = path.read_text().splitlines() if path.exists() else []
+        kept = [line for line in lines if line.startswith("{") and json.loads(line).get("epoch", 0) < epochs]
+        if lines and ranks.first():
+            path.write_text("".join(f"{line}\n" for line in kept))
+        for line in kept:
+            self.last.update({name: value for name, value in json.loads(line).items() if name != "step"})
 
     name = property(lambda self: "history")
     version = property(lambda self: 0)

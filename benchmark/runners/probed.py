@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
 
 from benchmark import ranks
 from benchmark.data.batches import Some
+from benchmark.files import write_atomic
 from benchmark.measures.maps import l1
 from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
@@ -19,6 +23,8 @@ from benchmark.runners.workplace import Workplace
 from benchmark.specs import probed_spec
 from benchmark.tensors import from_bytes
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
+
+log = logging.getLogger("underfire")
 
 
 class GroupWriter(Callback):
@@ -30,10 +36,9 @@ class GroupWriter(Callback):
     def on_predict_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
     ) -> None:
-        target = group_file(self.folder, int(batch["group"]))
-        partial = target.with_suffix(".partial")
-        save_file({name: value.cpu().contiguous() for name, value in outputs.items()}, partial)
-        partial.replace(target)
+        arrays = {name: value.cpu().contiguous() for name, value in outputs.items()}
+        content = save(arrays, metadata={"sum": _sum(arrays)})
+        write_atomic(group_file(self.folder, int(batch["group"])), content)
 
 
 class WithProbed:
@@ -65,6 +70,29 @@ class WithProbed:
         return {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
 
 
+def _sum(arrays: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].numpy().tobytes())
+    return digest.hexdigest()
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a group's file is there with the content that was written; a damaged one is told of and removed."""
+    if not path.exists():
+        return False
+    try:
+        with safe_open(path, "pt") as file:
+            told = (file.metadata() or {}).get("sum")
+            if told == _sum({name: file.get_tensor(name) for name in file.keys()}):  # noqa: SIM118
+                return True
+    except SafetensorError:
+        pass
+    log.warning("%s is damaged; its group is attacked again", path)
+    path.unlink()
+    return False
+
+
 def group_file(folder: Path, number: int) -> Path:
     """Where the images of one group lie."""
     return folder / f"group-{number:06d}.safetensors"
@@ -93,7 +121,7 @@ def get_probed(
     groups = population.groups(settings["batch_size"])
 
     def make(folder: Path) -> dict[str, Any]:
-        missing = ranks.agree(lambda: [n for n in range(len(groups)) if not group_file(folder, n).exists()])
+        missing = ranks.agree(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
         if getattr(probe, "needs_donors", False):
             probe.donors_KDCHW = donors(place, interpreter.classifier)
         own = Some.share(groups, missing)

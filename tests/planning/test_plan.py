@@ -103,6 +103,23 @@ def test_every_mistake_is_told_at_once_and_nothing_is_started(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
+def test_an_experiment_that_is_not_there_is_a_mistake(tmp_path):
+    for command in ("plan", "run"):
+        ran = underfire(tmp_path, command, "experiment=observation8")
+        assert ran.returncode == 1
+        assert "observation8" in ran.stdout + ran.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_leftover_lease_hides_no_record(root):
+    made = planned(root, *_one("rts", "pgd"))
+    lease = cell_lease(root / "results" / made.cells[0].name)
+    lease.parent.mkdir(exist_ok=True)
+    lease.write_text(json.dumps({"token": "t", "host": "node7", "pid": 1, "beat": 3, "space": ""}))
+    assert planned(root, *_one("rts", "pgd")).cells[0].state == "done"
+    lease.unlink()
+
+
 def test_status_watches_until_nothing_is_left(root):
     ran = underfire(root, "status", *_one("rts", "pgd"), "--watch", "--every", "0.2")
     assert ran.returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from benchmark.hashing import sha256_file
+from benchmark.hashing import own_checksum, sha256_file
 from benchmark.records import read_record, read_records
 from benchmark.runners.cell import run_cell
 from benchmark.runners.integrity import check_files, classify_again, unused
@@ -60,14 +61,47 @@ def test_a_forged_image_is_found_by_the_classifier(root, caplog):
     images = load_file(path)
     images["benign"] = np.ascontiguousarray(images["benign"][::-1])
     save_file(images, path)
-    cell = record.folder / "cell.json"
-    cell.write_text(cell.read_text().replace(record.cell["checksums"]["images.safetensors"], sha256_file(path)))
+    told = json.loads((record.folder / "cell.json").read_text())
+    told["checksums"]["images.safetensors"] = sha256_file(path)
+    (record.folder / "cell.json").write_text(json.dumps({**told, "checksum": own_checksum(told)}))
     forged = read_record(record.folder)
     forged.cell["config"]["paths"]["store"] = str(root / "store")
     forged.samples["pred_benign"] = np.arange(len(forged.samples)) % 10  # even if all of them look alike
     with caplog.at_level(logging.INFO, "underfire"):
         faults = classify_again(forged, 8)
     assert any("benign images" in fault and "classified otherwise" in fault for fault in faults)
+
+
+def test_a_record_that_says_something_else_is_found(root):
+    (cell, *_) = sorted((root / "results").glob("*/cell.json"))
+    cell.write_text(cell.read_text().replace('"benign_spread": 0', '"benign_spread": 9'))
+    ran = underfire(root, "verify")
+    assert ran.returncode == 1
+    assert "cell.json has changed" in ran.stderr
+
+
+def test_verify_mends_nothing_and_names_what_is_missing(root):
+    (classifier,) = (root / "store" / "classifier").glob("*/artefact.json")
+    shutil.rmtree(classifier.parent)
+    ran = underfire(root, "verify")
+    assert ran.returncode == 1
+    assert f"its classifier {classifier.parent.name} is not in the store" in ran.stderr
+    assert not classifier.parent.exists()
+    nothing = underfire(root, "verify", f"paths.results={root}/nowhere")
+    assert nothing.returncode == 1
+    assert "is not there" in nothing.stderr
+
+
+def test_gc_never_takes_silence_for_consent(root):
+    """A mistyped folder, and a damaged record, would make everything look unneeded."""
+    kept = sorted((root / "store").glob("*/*/artefact.json"))
+    typo = underfire(root, "gc", "delete=true", f"paths.results={root}/typo")
+    assert typo.returncode == 1 and "is not there" in typo.stderr
+    (maps, *_) = (root / "results").glob("*/maps.safetensors")
+    maps.write_bytes(b"")
+    damaged = underfire(root, "gc", "delete=true")
+    assert damaged.returncode == 1 and "1 damaged" in damaged.stderr
+    assert sorted((root / "store").glob("*/*/artefact.json")) == kept
 
 
 def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):

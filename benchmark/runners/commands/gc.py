@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from benchmark.leases import held
 from benchmark.records import read_records
-from benchmark.runners.integrity import unused
+from benchmark.runners.integrity import half_made, unused
 from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
@@ -27,8 +27,19 @@ def main(config: DictConfig) -> None:
                 f"{len(busy)} artefacts are being made ({busy[0]} ...), whose records are still to come: run gc when "
                 "the sweep has ended, or has been stopped"
             )
-        records = read_records(resolved["paths"]["results"], status="done")
-        found = unused(store, records)
+        results = Path(resolved["paths"]["results"])
+        if not results.is_dir():
+            raise ValueError(f"paths.results {results} is not there: without its records nothing would be needed")
+        if busy := sorted(path.name for path in results.glob(".leases/*") if path.suffix != ".mutex" and held(path)):
+            raise ValueError(f"{len(busy)} cells are being computed ({busy[0]} ...): run gc when the sweep has ended")
+        records = read_records(results, status="done")
+        damaged = len(list(results.glob("*/cell.json"))) - len(read_records(results))
+        if resolved["delete"] and (damaged or not records):
+            raise ValueError(
+                f"{results} has {len(records)} finished records and {damaged} damaged ones: what those need would be "
+                "deleted; run their cells again first, or delete the store yourself"
+            )
+        found = [*unused(store, records), *half_made(store)]
         total = 0
         for path in found:
             size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

@@ -19,6 +19,8 @@ def main(conf: str, arguments: list[str]) -> int:
     )
     parser.add_argument("--cells", action="store_true", help="name every cell")
     options, overrides = parser.parse_known_args(arguments)
+    if unknown := [each for each in overrides if each.startswith("-") and each not in ("-m", "--multirun")]:
+        parser.error(f"unknown option {unknown[0]}")
     made = plan(expand(conf, "run", overrides))
     Console(soft_wrap=True).print(render(made, every=options.cells))
     return 1 if made.count("wrong") else 0

@@ -23,6 +23,8 @@ def main(conf: str, arguments: list[str]) -> int:
     parser.add_argument("--watch", action="store_true", help="look again and again, until nothing is left to do")
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks (2)")
     options, overrides = parser.parse_known_args(arguments)
+    if unknown := [each for each in overrides if each.startswith("-") and each not in ("-m", "--multirun")]:
+        parser.error(f"unknown option {unknown[0]}")
     if options.every <= 0:
         parser.error(f"--every must be above 0 seconds, got {options.every:g}")
     sweep = expand(conf, "run", overrides)

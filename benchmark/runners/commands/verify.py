@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.integrity import artefacts, check_files, classify_again
+from benchmark.runners.integrity import artefacts, check_files, classify_again, missing
 from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
@@ -19,8 +19,14 @@ def main(config: DictConfig) -> None:
 
     def work(resolved: dict[str, Any]) -> str:
         store, results = Path(resolved["paths"]["store"]), Path(resolved["paths"]["results"])
+        for path, key in ((store, "paths.store"), (results, "paths.results")):
+            if not path.is_dir():
+                raise ValueError(f"{key} {path} is not there: nothing could be verified")
         records, faults = check_files(store, results)
         for record in records:
+            if lacking := missing(store, record):
+                faults += lacking
+                continue
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
             faults += classify_again(record, resolved["samples"])
