@@ -55,14 +55,35 @@ def by_agent() -> bool:
     return "WANDB_SWEEP_ID" in os.environ
 
 
-def finish_run(run: Any) -> None:
-    """Closes a run, so that the next job of a sweep does not log into it."""
+def finish_run(run: Any) -> bool:
+    """Closes a run, so that the next job of a sweep does not log into it; whether W&B has taken it to its end."""
     if run is None:
-        return
+        return False
     try:
         run.finish()
     except Exception as error:  # W&B raises many kinds; the user is told
         log.warning("W&B did not close its run (%s); the record is complete", error)
+        return False
+    return True
+
+
+def _mark(config: dict[str, Any], run_id: str) -> Path:
+    return Path(config["paths"]["wandb"]) / "wandb" / "sent" / f"{config['logger']['mode']}-{run_id}"
+
+
+def was_sent(config: dict[str, Any], run_id: str) -> bool:
+    """Whether a run has been made of this cell or training, to its end, in this mode."""
+    return _mark(config, run_id).exists()
+
+
+def note_sent(config: dict[str, Any], run_id: str) -> None:
+    """Remembers it, beside W&B's own files."""
+    mark = _mark(config, run_id)
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+    except OSError as error:
+        log.warning("that %s was sent could not be noted (%s): sync will send it again", run_id, error)
 
 
 def default_group(config: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from benchmark import ranks
-from benchmark.tracking import finish_run, start_run
+from benchmark.tracking import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
@@ -73,7 +73,11 @@ class LiveRun(Logger):
 def live_run(config: dict[str, Any], job: dict[str, Any]) -> Iterator[list[Logger]]:
     """Lightning loggers for one training: W&B's, or none."""
     run = start_run(config, job) if ranks.first() else None
+    live = None if run is None else LiveRun(run)
+    whole = False
     try:
-        yield [] if run is None else [LiveRun(run)]
+        yield [] if live is None else [live]
+        whole = live is not None and not live.broken
     finally:
-        finish_run(run)
+        if finish_run(run) and whole:
+            note_sent(config, job["id"])

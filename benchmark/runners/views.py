@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.records import Record, read_record
-from benchmark.tracking import finish_run, start_run
+from benchmark.tracking import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
@@ -66,17 +67,18 @@ def panel(record: Record, count: int) -> np.ndarray | None:
     return np.concatenate(rows, axis=0)
 
 
-def show_cell(config: dict[str, Any], folder: Path) -> None:
-    """Sends one record to W&B; whatever goes wrong there is told and costs nothing."""
+def show_cell(config: dict[str, Any], folder: Path) -> bool:
+    """Sends one record to W&B, and tells whether it was taken; whatever goes wrong there costs nothing."""
     if config["logger"]["mode"] == "disabled":
-        return
+        return False
     record = read_record(folder)
     cell = record.cell
     tags = [str(cell[name]) for name in ("data", "classifier", "interpreter", "probe", "budget")]
     job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _flat(cell)}
     run = start_run(config, job)
     if run is None:
-        return
+        return False
+    taken = False
     try:
         import wandb
 
@@ -85,10 +87,38 @@ def show_cell(config: dict[str, Any], folder: Path) -> None:
             caption = "input, probed input, benign map, probed map"
             run.log({"samples": wandb.Image(picture, caption=caption)})
         run.summary.update(summary_of(record))
+        taken = True
     except Exception as error:  # W&B raises many kinds; the record is complete and the user is told
         log.warning("W&B did not take %s (%s); the record is complete", cell["name"], error)
     finally:
-        finish_run(run)
+        taken = finish_run(run) and taken
+    if taken:
+        note_sent(config, cell["cell"])
+    return taken
+
+
+def show_training(config: dict[str, Any], folder: Path) -> bool:
+    """Sends the curves of one artefact's training to W&B from its history, and tells whether they were taken."""
+    import yaml
+
+    kind, key = folder.parent.name, folder.name
+    spec = yaml.safe_load((folder / "config.yaml").read_text())
+    job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": [kind], "config": spec}
+    run = start_run(config, job)
+    if run is None:
+        return False
+    taken = False
+    try:
+        for line in (folder / "history.jsonl").read_text().splitlines():
+            run.log(json.loads(line))
+        taken = True
+    except Exception as error:  # W&B raises many kinds; the history is complete and the user is told
+        log.warning("W&B did not take the curves of %s %s (%s)", kind, key, error)
+    finally:
+        taken = finish_run(run) and taken
+    if taken:
+        note_sent(config, key)
+    return taken
 
 
 def _flat(cell: dict[str, Any]) -> dict[str, Any]:

@@ -117,8 +117,25 @@ def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):
     assert faults == []
 
 
-def test_sync_sends_each_cell_once(root):
+def test_sync_sends_each_cell_and_each_training_once(root):
     first, again = underfire(root, "sync"), underfire(root, "sync")
-    assert "2 of 2 records sent" in first.stderr, first.stderr
-    assert "0 of 2 records sent" in again.stderr, again.stderr
-    assert len(list((root / "wandb").glob("offline-run-*"))) == 2
+    assert "2 of 2 records and 4 of 4 trainings sent" in first.stderr, first.stderr
+    assert "0 of 2 records and 0 of 4 trainings sent" in again.stderr, again.stderr
+    assert len(list((root / "wandb").glob("offline-run-*"))) == 6
+    (curve, *_) = (root / "store" / "classifier").glob("*/history.jsonl")
+    (run,) = (root / "wandb").glob(f"offline-run-*/run-{curve.parent.name}.wandb")
+    assert run.stat().st_size > 500
+
+
+def test_a_run_that_was_cut_off_is_sent_again(root):
+    assert underfire(root, "sync").returncode == 0
+    (record, _) = read_records(root / "results")
+    (root / "wandb" / "sent" / f"offline-{record.cell['cell']}").unlink()  # killed before W&B had it all
+    assert "1 of 2 records and 0 of 4 trainings sent" in underfire(root, "sync").stderr
+
+
+def test_sync_says_what_it_cannot_do(root):
+    nothing = underfire(root, "sync", "interpreter=gard")
+    assert nothing.returncode == 1 and "no finished record" in nothing.stderr
+    silent = underfire(root, "sync", "logger=none")
+    assert silent.returncode == 1 and "sends nothing" in silent.stderr

@@ -1,4 +1,4 @@
-"""``python -m benchmark sync``: records to Weights & Biases, at any time after the fact."""
+"""``python -m benchmark sync``: records and trainings to Weights & Biases, at any time after the fact."""
 
 from __future__ import annotations
 
@@ -8,30 +8,42 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.records import read_records
+from benchmark.records import Record, read_records
 from benchmark.runners.jobs import job
-from benchmark.runners.views import show_cell
+from benchmark.runners.views import show_cell, show_training
+from benchmark.tracking import was_sent
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Makes a run of every finished record that has none; online runs are found again by the cell's hash."""
+    """Makes a run of every finished record, and of every training that one needs, that has none in this mode yet."""
 
     def work(resolved: dict[str, Any]) -> str:
+        if resolved["logger"]["mode"] == "disabled":
+            raise ValueError("logger=none sends nothing: sync needs logger=wandb (offline folders) or wandb_online")
         filters = {name: value for name, value in resolved["filter"].items() if value is not None}
         records = read_records(resolved["paths"]["results"], **filters, status="done")
-        offline = resolved["logger"]["mode"] == "offline"
-        runs = Path(resolved["paths"]["wandb"]) / "wandb"
-        sent = 0
-        for record in records:
-            if offline and list(runs.glob(f"offline-run-*/run-{record.cell['cell']}.wandb")):
-                continue
-            show_cell(
-                {**record.cell["config"], "logger": resolved["logger"], "paths": resolved["paths"]}, record.folder
-            )
-            sent += 1
-        log.info("%d of %d records sent (%s)", sent, len(records), resolved["logger"]["mode"])
+        if not records:
+            raise ValueError(f"no finished record in {resolved['paths']['results']} matches {filters or 'at all'}")
+        histories = trainings(Path(resolved["paths"]["store"]), records)
+        own = {"logger": resolved["logger"], "paths": resolved["paths"]}
+        cells = [record for record in records if not was_sent(resolved, record.cell["cell"])]
+        curves = [folder for folder in histories if not was_sent(resolved, folder.name)]
+        sent = sum(show_cell({**record.cell["config"], **own}, record.folder) for record in cells)
+        drawn = sum(show_training({**records[0].cell["config"], **own}, folder) for folder in curves)
+        log.info(
+            "%d of %d records and %d of %d trainings sent (%s)",
+            *(sent, len(records), drawn, len(histories), resolved["logger"]["mode"]),
+        )
+        if failed := len(cells) - sent + len(curves) - drawn:
+            raise ValueError(f"{failed} were not taken by W&B (see above); the same command sends them again")
         return "done"
 
     job(config, lambda settings: "sync", work)
+
+
+def trainings(store: Path, records: list[Record]) -> list[Path]:
+    """The folders of the artefacts with a history that the records name."""
+    named = {key for record in records for key in record.cell["artefacts"].values()}
+    return sorted(path.parent for path in store.glob("*/*/history.jsonl") if path.parent.name in named)
