@@ -124,3 +124,25 @@ def test_a_damaged_lease_is_nobodys(tmp_path, content):
     path.write_text(content)
     with lease(path):
         assert read(path)["pid"] == os.getpid()
+
+
+def test_who_lives_on_this_host_is_never_taken_over_however_silent(tmp_path):
+    """A process that was stopped, or whose disk was full, may go on; two must not write one folder."""
+    path = tmp_path / "x.lease"
+    code = "import sys, time; from benchmark.leases import Lease; from pathlib import Path\n"
+    code += "Lease(Path(sys.argv[1]), 'a thing', heartbeat=99).__enter__(); print('held', flush=True); time.sleep(99)"
+    owner = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout.readline() == "held\n"
+    still = read(path)
+    assert not lease(path)._claim(still)
+    assert not lease(path).take()
+    owner.kill()
+    owner.wait()
+    heir = lease(path)
+    assert heir.take()
+    heir.must_be_held()
+    _foreign(path)
+    with pytest.raises(OSError, match="was taken over by process 1 on elsewhere"):
+        heir.must_be_held()
+    heir.leave()
+    owner.stdout.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from safetensors.torch import load_file
 from benchmark import ranks
 from benchmark.data.batches import EpochSampler, Some
 from benchmark.records import read_records
+from tests.faults.harness import start
 from tests.helpers import PROJECT, underfire
 
 CELL = ["interpreter=rtsa", "probe=adv2", "budget=smoke", "logger=none", "budget.batch_size=4"]
@@ -103,6 +106,20 @@ def test_everything_from_nothing_in_two_processes(one, tmp_path):
     (ours,), (theirs,) = read_records(one / "results"), read_records(tmp_path / "results")
     assert theirs.folder.name == ours.folder.name
     assert len(list((tmp_path / "results").glob("*/cell.json"))) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", ["made classifier", "made interpreter selector"])
+def test_a_signal_ends_both_processes(tmp_path, after):
+    process = start(tmp_path, *CELL, *TWO)
+    deadline = time.monotonic() + 90
+    while after not in (tmp_path / "log").read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) != 0
+    assert not list(tmp_path.glob("results/*/cell.json"))
+    ran = underfire(tmp_path, "run", *CELL, *TWO)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_two_processes_for_a_trainer_of_one_are_refused(tmp_path):

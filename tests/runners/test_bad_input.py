@@ -90,6 +90,15 @@ def test_a_failed_cell_leaves_a_record_with_its_reason(tmp_path):
     assert "distinct resolutions" in record.cell["reason"]["hint"]
 
 
+def test_a_store_that_cannot_be_made_leaves_a_row_to_retry(tmp_path):
+    from benchmark.records import read_records
+
+    with pytest.raises(OSError, match=r"paths\.store /proc/nothing"):
+        run_cell(configured(tmp_path, "paths.store=/proc/nothing"))
+    (record,) = read_records(tmp_path / "results")
+    assert record.cell["status"] == "failed"
+
+
 def test_unknown_options_and_keys_are_answered_by_name(tmp_path):
     unknown_option = underfire(tmp_path, "run", "interpreter=rtz")
     assert unknown_option.returncode == 1

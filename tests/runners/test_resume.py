@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from benchmark.records import read_record
 from benchmark.runners.cell import run_cell
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
+from benchmark.runners.loggers import History
 from benchmark.runners.workplace import seeded
 from lightning_modules.classifier import LitClassifier
 from tests.helpers import configured
@@ -74,6 +77,35 @@ def test_an_attack_resumes_at_its_group(finished, monkeypatch):
     assert {path.name: path.read_bytes() for path in probed.glob("group-*.safetensors")} == before
     assert (probed / groups[0].name).stat().st_mtime_ns == kept, "what was there was not made again"
     assert read_record(folder).samples.equals(record.samples)
+
+
+def test_a_group_that_was_cut_short_is_attacked_again(finished, caplog):
+    root, options, record = finished
+    probed = root / "store" / "probed" / record.cell["artefacts"]["probed"]
+    before = {path.name: path.read_bytes() for path in probed.glob("group-*.safetensors")}
+    (probed / "artefact.json").unlink()
+    partial = probed.with_name(f"{probed.name}.partial")
+    probed.rename(partial)
+    first, second, *_ = sorted(partial.glob("group-*.safetensors"))
+    first.write_bytes(first.read_bytes()[:-9])
+    changed = bytearray(second.read_bytes())
+    changed[-9] ^= 1
+    second.write_bytes(bytes(changed))
+    with caplog.at_level(logging.WARNING, "underfire"):
+        run_cell({**configured(root, *options), "force": "cell"})
+    assert all(f"{path.name} is damaged" in caplog.text for path in (first, second))
+    assert {path.name: path.read_bytes() for path in probed.glob("group-*.safetensors")} == before
+
+
+def test_a_history_goes_on_where_its_checkpoint_was(tmp_path):
+    path = tmp_path / "history.jsonl"
+    whole = History(path)
+    for epoch in range(3):
+        whole.log_metrics({"loss": 1.0 - epoch / 10, "epoch": epoch}, step=epoch)
+    resumed = History(path, epochs=2)
+    assert resumed.last["loss"] == 0.9
+    assert len(path.read_text().splitlines()) == 2, "the third epoch happens again"
+    assert History(path).last == {}
 
 
 def test_batch_size_changes_nothing_beyond_float_summation(finished):
