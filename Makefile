@@ -37,11 +37,11 @@ sweep-noise: $(READY) ## an example: two noise types at two levels, two interpre
 sweep-attack: $(READY) ## an example: ADV2 at three budgets
 	$(BIN)/python -m benchmark run -m interpreter=rts,rtsa_anchored probe=adv2 probe.epsilon=0.0078,0.0157,0.0314
 
-test: $(READY) ## the tests (a few minutes)
-	@$(BIN)/python -m pytest
+test: $(READY) ## the tests (a few minutes), two at a time with one thread each
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(READY) ## the tests with the slow ones
-	@$(BIN)/python -m pytest -m 'not gpu'
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu'
 
 lint: $(READY) ## ruff: style and format
 	@$(BIN)/ruff check .
