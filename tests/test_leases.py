@@ -53,7 +53,9 @@ def test_one_process_at_a_time(tmp_path):
 
 def _foreign(path, **changes):
     """A lease of another machine."""
-    path.write_text(json.dumps({"token": "t", "host": "elsewhere", "pid": 1, "beat": 3, "space": "", **changes}))
+    partial = path.with_name("written-elsewhere")  # renamed, as a lease writes itself: nobody reads half of it
+    partial.write_text(json.dumps({"token": "t", "host": "elsewhere", "pid": 1, "beat": 3, "space": "", **changes}))
+    os.replace(partial, path)
 
 
 def test_a_dead_owner_of_this_host_is_inherited_at_once(tmp_path, caplog):
