@@ -51,8 +51,9 @@ class LinfBall:
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor:
         """One step against the sign of the gradient, and back into ball and range."""
         size = self.step_size * edge_weight(image_BCHW) if self.edges else self.step_size
-        moved = parameter - size * gradient.sign()
-        return (image_BCHW + (moved - image_BCHW).clamp(-self.epsilon, self.epsilon)).clamp(0, 1)
+        moved = gradient.sign().mul_(size)  # one new tensor, then in place: allocating costs more than counting
+        torch.sub(parameter, moved, out=moved)
+        return moved.sub_(image_BCHW).clamp_(-self.epsilon, self.epsilon).add_(image_BCHW).clamp_(0, 1)
 
 
 def edge_weight(image_BCHW: Tensor) -> Tensor:
