@@ -1,7 +1,11 @@
-"""Arrays too large for memory: rows of a safetensors file, read as they are asked for and written as they are made."""
+"""Arrays too large for memory: rows of a safetensors file, read as they are asked for and written as they are made.
+
+The file's metadata holds the SHA-256 of its table of arrays and of their bytes.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -56,56 +60,91 @@ def read_rows(path: Path) -> dict[str, Tensor | RowFile]:
     """What ``write_rows`` wrote: small arrays in memory, in a file above MEMORY the large ones as RowFile.
 
     Raises:
-        SafetensorError: the file is damaged.
+        SafetensorError: the file is damaged, by its length or its checksum.
     """
     from safetensors.torch import load_file
 
+    start, header = checked(path)
     if path.stat().st_size <= MEMORY:
         return dict(load_file(path))
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    end = 8 + length + max(about["data_offsets"][1] for about in header.values())
-    if path.stat().st_size != end:
-        raise SafetensorError(f"it has {path.stat().st_size} bytes, its header speaks of {end}")
     arrays: dict[str, Tensor | RowFile] = {}
     for name, about in header.items():
-        rows = RowFile(path, name, about, 8 + length)
+        rows = RowFile(path, name, about, start)
         arrays[name] = rows if len(rows.shape) > 1 else rows[torch.arange(len(rows))]
     return arrays
+
+
+def checked(path: Path) -> tuple[int, dict[str, Any]]:
+    """Where the arrays of a file begin, and its table of them, if both are what was written.
+
+    Raises:
+        SafetensorError: they are not.
+    """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        size = path.stat().st_size
+        try:
+            header = json.loads(file.read(length)) if length < size else {}
+            told = header.pop("__metadata__")["sum"]
+            end = 8 + length + max(about["data_offsets"][1] for about in header.values())
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise SafetensorError("its header cannot be read, or has no checksum") from None
+        if size != end:
+            raise SafetensorError(f"it has {size} bytes, its header speaks of {end}")
+        if _sum(header, file) != told:
+            raise SafetensorError("its checksum is not that of its content")
+    return 8 + length, header
+
+
+def _sum(header: Mapping[str, Any], file: Any) -> str:
+    """SHA-256 of the table of arrays and of everything that is left to read."""
+    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
+    while part := file.read(2**20):
+        digest.update(part)
+    return digest.hexdigest()
 
 
 def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) -> None:
     """``count`` rows of several arrays, part by part, as one safetensors file that is there whole or not at all."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        starts: dict[str, int] = {}
-        done = 0
+    with partial.open("w+b") as file:
+        header: dict[str, Any] = {}
+        start, done = 0, 0
         for part in parts:
-            if not starts:
-                starts = _write_header(file, count, part)
+            if not header:
+                header = _table(count, part)
+                start = _write_header(file, header, "0" * 64)
             for name, array in part.items():
                 rows = array[: count - done].contiguous()
-                file.seek(starts[name] + done * (rows[0].numel() * rows.element_size() if len(rows) else 0))
+                width = rows[0].numel() * rows.element_size() if len(rows) else 0
+                file.seek(start + header[name]["data_offsets"][0] + done * width)
                 file.write(rows.numpy().tobytes())
             done += min(len(next(iter(part.values()))), count - done)
+        file.seek(start)
+        _write_header(file, header, _sum(header, file))
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
 
 
-def _write_header(file: Any, count: int, part: Mapping[str, Tensor]) -> dict[str, int]:
-    """Where each array's rows begin in the file."""
-    header, offset = {}, 0
+def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Of each array its kind, shape, and the bytes between which its rows lie."""
+    table, offset = {}, 0
     for name, array in sorted(part.items(), key=lambda item: -item[1].element_size()):  # wide numbers lie aligned
         size = count * array[0].numel() * array.element_size()
-        header[name] = {
+        table[name] = {
             "dtype": _NAMES[array.dtype],
             "shape": [count, *array.shape[1:]],
             "data_offsets": [offset, offset + size],
         }
         offset += size
-    text = json.dumps(header).encode()
+    return table
+
+
+def _write_header(file: Any, table: Mapping[str, Any], told: str) -> int:
+    """Writes the beginning of the file; returns where the arrays begin."""
+    text = json.dumps({"__metadata__": {"sum": told}, **table}).encode()
     text += b" " * (-len(text) % 8)
+    file.seek(0)
     file.write(len(text).to_bytes(8, "little") + text)
-    return {name: 8 + len(text) + about["data_offsets"][0] for name, about in header.items()}
+    return 8 + len(text)

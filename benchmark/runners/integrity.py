@@ -16,8 +16,9 @@ def artefacts(store: Path) -> list[Path]:
 
 
 def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
-    """Every finished record that is whole, and a sentence for every artefact and record that is not."""
+    """Every finished record that is whole, and a sentence for every artefact, cache and record that is not."""
     faults = [f"artefact {path}: {fault}" for path in artefacts(store) if (fault := damage(path))]
+    faults += _harmed_caches(store / "data")
     whole: list[Record] = []
     for path in sorted(results.glob("*/cell.json")):
         try:
@@ -30,6 +31,21 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
         if not folder.name.startswith(".") and not (folder / "cell.json").exists():
             faults.append(f"the record {folder} has no cell.json: run the cell again")
     return whole, faults
+
+
+def _harmed_caches(folder: Path) -> list[str]:
+    """A sentence for every cache of composites whose content is not what was written."""
+    from safetensors import SafetensorError
+
+    from benchmark.data.rows import checked
+
+    faults = []
+    for path in sorted(folder.glob("digits-*.safetensors")):
+        try:
+            checked(path)
+        except (SafetensorError, OSError) as error:
+            faults.append(f"the cache {path}: {error}; remove it, it is made again")
+    return faults
 
 
 def unused(store: Path, records: list[Record]) -> list[Path]:

@@ -45,11 +45,20 @@ def test_rows_come_in_the_order_asked_for(file, monkeypatch):
         assert torch.equal(found["mask"][chosen], whole["mask"][chosen])
 
 
-def test_a_file_cut_short_is_damaged(file, monkeypatch):
-    monkeypatch.setattr(rows, "MEMORY", 0)
+def test_a_file_cut_short_is_damaged(file):
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(SafetensorError, match="its header speaks of"):
         read_rows(file)
+
+
+@pytest.mark.parametrize("memory", [0, 2**20], ids=["on disk", "in memory"])
+def test_every_flipped_bit_is_told(file, monkeypatch, memory):
+    monkeypatch.setattr(rows, "MEMORY", memory)
+    whole = file.read_bytes()
+    for place in range(len(whole)):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(SafetensorError):
+            read_rows(file)
 
 
 def test_digits_are_the_same_from_disk(tmp_path, monkeypatch):
