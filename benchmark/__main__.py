@@ -129,9 +129,11 @@ def _launch(command: str, overrides: list[str]) -> None:
             sys.argv.pop(1)
 
     hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    from benchmark import stopping
     from benchmark.runners import summary
 
     if summary.any_failed():
+        stopping.check()
         raise SystemExit(1)
 
 

@@ -16,8 +16,9 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock
 
@@ -25,6 +26,8 @@ from benchmark import stopping
 from benchmark.files import make_folder
 
 log = logging.getLogger("underfire")
+
+Place = TypeVar("Place")
 
 HEARTBEAT = 2.0  # seconds between two beats
 PATIENCE = 60.0  # seconds without a beat after which an owner counts as dead
@@ -128,6 +131,11 @@ class Lease:
                     self._write(count)
             except OSError as error:  # a full disk: the owner goes on as long as it can
                 log.warning("the lease on %s could not be renewed (%s)", self.what, error)
+
+
+def first_free(places: Iterable[tuple[Place, Lease]]) -> tuple[Place, Lease] | None:
+    """The first place whose lease can be taken, with the lease, held; None where there is none."""
+    return next(((place, lease) for place, lease in places if lease.take()), None)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """A clean end at the next batch, when the machine's manager or somebody at the keyboard asks for one.
 
 Signals reach the process that was started; the workers that it starts learn of them by a file whose name they inherit.
+A job of a cluster's queue learns so of what stops the sweep, but keeps to itself what stops it alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ _FILE = "UNDERFIRE_STOP"
 
 _asked: list[int] = []
 _listening: list[int] = []
+_above: list[str] = []  # the files of those who started this process and are not stopped along with it
 
 
 class Stopped(BaseException):
@@ -35,10 +37,13 @@ class Stopped(BaseException):
         return Stopped, (self.number,)
 
 
-def listen() -> None:
+def listen(*, alone: bool = False) -> None:
     """From now on the signals are noted; the same one for a second time acts as it would without us.
 
     A second call in one process, and one outside its main thread, changes nothing.
+
+    Args:
+        alone: what stops this process does not stop the one that started it, nor its other workers.
     """
     if os.getpid() in _listening or threading.current_thread() is not threading.main_thread():
         return
@@ -46,6 +51,8 @@ def listen() -> None:
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _note)
+    if alone and _FILE in os.environ:
+        _above.append(os.environ.pop(_FILE))
     if _FILE not in os.environ:
         path = Path(tempfile.gettempdir(), f"underfire-stop-{uuid.uuid4().hex}")
         os.environ[_FILE] = str(path)
@@ -64,9 +71,9 @@ def check() -> None:
     """Raises Stopped if a signal has asked for it, here or in the process that started this one."""
     if _asked:
         raise Stopped(_asked[0])
-    path = os.environ.get(_FILE)
-    if path and os.path.exists(path):
-        raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
+    for path in (os.environ.get(_FILE), *_above):
+        if path and os.path.exists(path):
+            raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
 
 
 def forget() -> None:

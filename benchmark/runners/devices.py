@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmark.leases import Lease
+from benchmark.leases import Lease, first_free
 
 # The place that this process has taken, for as long as it lives.
 _taken: list[Lease] = []
@@ -51,14 +51,13 @@ def _workers(jobs: int) -> int:
 
 def _claim(workers: int, folder: Path) -> int:
     """The first free place; a worker that died has left its own to its successor."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for place in range(workers):
-        lease = Lease(folder / str(place), f"place {place} of the sweep")
-        if lease.take():
-            _taken.append(lease)
-            atexit.register(lease.leave)
-            return place
-    return os.getpid() % workers  # more processes than workers: the launcher is about to end some
+    held = first_free((place, Lease(folder / str(place), f"place {place} of the sweep")) for place in range(workers))
+    if held is None:
+        return os.getpid() % workers  # more processes than workers: the launcher is about to end some
+    place, lease = held
+    _taken.append(lease)
+    atexit.register(lease.leave)
+    return place
 
 
 def _limit_threads(threads: int) -> None:

@@ -22,19 +22,26 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     """Does ``work`` with the resolved configuration; it returns done or cached.
 
     What people can mend (ValueError, OSError, ArithmeticError, MemoryError) is told in a sentence and ends this job
-    alone; any other error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on.
+    alone; any other error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on. A job
+    of a cluster's queue that is told to stop leaves "stopped", and the sweep's other jobs go on.
     """
     label = "the configured cell"
     console.configure()
-    stopping.listen()  # also in processes that a launcher has started
-    stopping.check()
+    queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
+    stopping.listen(alone=queued)  # also in processes that a launcher has started
     take(OmegaConf.to_container(HydraConfig.get().launcher), Path(HydraConfig.get().sweep.dir))  # type: ignore[arg-type]
     try:
+        stopping.check()
         resolved = as_dict(config)
         if resolved.get("force") == "artefact" and "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
             raise ValueError("force=artefact takes away what other processes are using: run it without a launcher")
         label = name(resolved)
         status = work(resolved)
+    except stopping.Stopped as stop:
+        if not queued:
+            raise
+        log.warning("stopped  %s: %s", label, stop)
+        note_outcome(label, "stopped", str(stop))
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import math
@@ -15,21 +16,28 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 from rich.console import Console
 from rich.progress_bar import ProgressBar
 
 from benchmark import ranks
+from benchmark.leases import Lease, first_free
 
 log = logging.getLogger("underfire")
 
-# Failed jobs of this process and of the sweeps that it has launched.
+# Outcomes for which a command's exit status is not 0.
+UNFINISHED = ("failed", "stopped")
+
+# Failed and stopped jobs of this process and of the sweeps that it has launched.
 _failures: list[str] = []
+
+# The lease on the folder of the sweep that this process runs; not the callback's, which is sent to workers.
+_held: list[Lease] = []
 
 
 def note_outcome(name: str, status: str, sentence: str = "") -> None:
-    """Leaves what came of this job (done | cached | left | failed) where the sweep's end finds it."""
-    if status == "failed":
+    """Leaves what came of this job (done | cached | left | stopped | failed) where the sweep's end finds it."""
+    if status in UNFINISHED:
         _failures.append(name)
     if not ranks.first():
         return
@@ -44,7 +52,10 @@ def outcomes(folder: Path) -> list[dict[str, Any]]:
 
 
 class SweepSummary(Callback):
-    """Hydra callback: forgets the outcomes of the sweep before, and tells the total at the end."""
+    """Hydra callback: forgets the outcomes of the sweep before, and tells the total at the end.
+
+    Every sweep that runs has a folder of its own, so that two at once count each their own cells.
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         _forget(Path(config.hydra.run.dir))
@@ -52,7 +63,15 @@ class SweepSummary(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.start = time.perf_counter()
         self.total, self.finished, self.process = cells_of(config), 0, os.getpid()
-        _forget(Path(config.hydra.sweep.dir))
+        if not ranks.first():
+            return
+        usual = Path(config.hydra.sweep.dir)
+        self.folder, lease = _own_folder(usual)
+        _held.append(lease)
+        if self.folder != usual:
+            log.info("another sweep runs in %s: the notes on this one are in %s", usual, self.folder)
+            _move(config, self.folder)
+        _forget(self.folder)
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         total = getattr(self, "total", None)
@@ -64,22 +83,26 @@ class SweepSummary(Callback):
             )
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        found = outcomes(Path(config.hydra.sweep.dir))
+        if not ranks.first():
+            return  # what failed in this process is known to it
+        found = outcomes(self.folder)
+        _held.pop().leave()
         count = Counter(outcome["status"] for outcome in found)
         seconds = time.perf_counter() - self.start
         log.info(
-            "%d cells: %d computed, %d cached, %d failed%s, in %.1f s",
+            "%d cells: %d computed, %d cached, %d failed%s%s, in %.1f s",
             len(found),
             count["done"],
             count["cached"],
             count["failed"],
+            f", {count['stopped']} stopped" if count["stopped"] else "",
             f", {count['left']} left" if count["left"] else "",
             seconds,
         )
         for outcome in found:
-            if outcome["status"] == "failed":
+            if outcome["status"] in UNFINISHED:
                 _failures.append(outcome["name"])
-                log.info("failed  %s: %s", outcome["name"], outcome["sentence"])
+                log.info("%-7s %s: %s", outcome["status"], outcome["name"], outcome["sentence"])
 
 
 def cells_of(config: DictConfig) -> int:
@@ -93,11 +116,31 @@ def cells_of(config: DictConfig) -> int:
     return math.prod(len(list(each.sweep_iterator())) for each in overrides if each.is_sweep_override())
 
 
+def _own_folder(usual: Path) -> tuple[Path, Lease]:
+    """The first of FOLDER, FOLDER-2, FOLDER-3 ... that no running sweep writes to, and the lease on it."""
+    folders = (usual if number == 1 else usual.with_name(f"{usual.name}-{number}") for number in itertools.count(1))
+    held = first_free((folder, Lease(_lease_of(folder), f"the sweep in {folder}")) for folder in folders)
+    assert held is not None  # there is always one more
+    return held
+
+
+def _lease_of(folder: Path) -> Path:
+    return folder.parent / ".leases" / folder.name
+
+
+def _move(config: DictConfig, folder: Path) -> None:
+    """Sets the sweep's folder, here and in the configuration of every job, which Hydra composes anew."""
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    with read_write(config):
+        config.hydra.sweep.dir = str(folder)
+        config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{quoted}'")
+
+
 def _forget(folder: Path) -> None:
     if folder.exists() and ranks.first():
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def any_failed() -> bool:
-    """Whether a job of this process, or of a sweep that it launched, failed."""
+    """Whether a job of this process, or of a sweep that it launched, failed or was stopped."""
     return bool(_failures)

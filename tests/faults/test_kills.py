@@ -34,6 +34,7 @@ def test_two_sweeps_at_once_share_the_work(undisturbed, tmp_path):
     assert [process.wait(250) for process in processes] == [0, 0]
     told = "".join(log.read_text() for log in logs)
     assert told.count("done    ") == CELLS
+    assert all(f"{CELLS} cells: " in log.read_text() for log in logs), "each counts its own cells"
     made = [line.split()[-4] for line in told.splitlines() if line.startswith("made ")]
     assert len(made) == len(set(made)) > CELLS, "each artefact is made by one of them"
     assert computed(tmp_path) == undisturbed[1]

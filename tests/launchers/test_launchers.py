@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,6 +19,7 @@ from benchmark.planning.check import check_values
 from benchmark.planning.sweep import expand
 from benchmark.records import read_records
 from benchmark.runners import devices
+from tests.faults.harness import computed, start
 from tests.helpers import PROJECT, underfire
 
 SWEEP = ["-m", "interpreter=rts", "probe=clean,pgd,sign", "budget=smoke", "logger=none", "trainer=cpu"]
@@ -68,6 +73,55 @@ def test_a_sweep_in_several_processes_is_the_sweep_in_one(tmp_path, launcher):
         assert (one.folder / "samples.parquet").read_bytes() == (other.folder / "samples.parquet").read_bytes()
     trained = list((tmp_path / "many" / "store" / "classifier").glob("*/artefact.json"))
     assert len(trained) == 1, "the jobs share one classifier"
+
+
+class TestQueue:
+    """Signals as a cluster's queue sends them, with submitit's local executor."""
+
+    sweep = [*SWEEP[:2], "probe=clean,pgd", *SWEEP[3:], "hydra/launcher=submitit_local"]
+
+    def jobs(self, root):
+        """The processes of the jobs, as soon as one of them is at work."""
+        deadline = time.monotonic() + 100
+        while not list(root.glob("store/classifier/*.partial")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        found = [path for path in Path("/proc").glob("[0-9]*/cmdline") if str(root).encode() in path.read_bytes()]
+        return sorted(int(path.parent.name) for path in found if b"submitit.core._submit" in path.read_bytes())
+
+    @pytest.mark.slow
+    def test_what_stops_one_job_leaves_the_others_at_work(self, tmp_path):
+        process = start(tmp_path, *self.sweep)
+        os.kill(self.jobs(tmp_path)[0], signal.SIGUSR1)
+        assert process.wait(200) == 1
+        told = (tmp_path / "log").read_text()
+        assert "2 cells: 1 computed, 0 cached, 0 failed, 1 stopped" in told
+        assert "stopped by SIGUSR1 between two batches" in told
+        ran = underfire(tmp_path, "run", *self.sweep)
+        assert ran.returncode == 0, ran.stderr
+        assert "2 cells: 1 computed, 1 cached, 0 failed" in ran.stderr
+
+    @pytest.mark.slow
+    def test_what_stops_the_sweep_stops_its_jobs(self, tmp_path):
+        process = start(tmp_path, *self.sweep)
+        assert len(self.jobs(tmp_path)) == 2
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(100) == 128 + signal.SIGTERM
+        assert not list(tmp_path.glob("results/*/cell.json"))
+        assert not list(tmp_path.glob("store/*/*.lease"))
+
+    @pytest.mark.slow
+    def test_a_preempted_job_is_queued_again_and_goes_on(self, tmp_path):
+        (tmp_path / "queue").mkdir()
+        process = start(tmp_path / "queue", *self.sweep, log=tmp_path / "log")
+        for job in self.jobs(tmp_path / "queue"):
+            os.kill(job, signal.SIGUSR2)
+        assert process.wait(200) == 0
+        assert "2 cells: 2 computed, 0 cached, 0 failed" in (tmp_path / "log").read_text()
+        told = "".join(path.read_text() for path in tmp_path.glob("queue/outputs/sweep/.submitit/*/*.err"))
+        assert told.count("Requeued job") >= 2
+        alone = underfire(tmp_path / "alone", "run", *self.sweep[:-1])
+        assert alone.returncode == 0, alone.stderr
+        assert computed(tmp_path / "queue") == computed(tmp_path / "alone")
 
 
 class TestAgent:
