@@ -53,13 +53,6 @@ class Store:
         """Where the artefact lies, or would."""
         return self.root / kind / key
 
-    def peek(self, kind: str, spec: dict[str, Any]) -> str:
-        """``done``, ``missing`` or ``damaged``."""
-        folder = self.path(kind, self.key(kind, spec))
-        if not folder.exists():
-            return "missing"
-        return "damaged" if damage(folder) else "done"
-
     def discard(self, kind: str, spec: dict[str, Any]) -> None:
         """Forgets an artefact and what is half made of it."""
         folder = self.path(kind, self.key(kind, spec))

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark import files, store
 from benchmark.hashing import content_hash
-from benchmark.store import Store, artefact_key
+from benchmark.store import Store, artefact_key, damage
 from benchmark.versions import FORMAT
 
 SPEC = {"seed": 0, "module": {"lr": 0.001, "name": "net"}, "layers": [1, 2]}
@@ -65,14 +65,23 @@ class TestHash:
             content_hash({"lr": float("nan")})
 
 
+def state(root, spec):
+    """done, missing or damaged."""
+    store = Store(root)
+    folder = store.path("classifier", store.key("classifier", spec))
+    if not folder.exists():
+        return "missing"
+    return "damaged" if damage(folder) else "done"
+
+
 def test_made_once_and_then_found(tmp_path):
     first = Store(tmp_path).get("classifier", SPEC, write)
     again = Store(tmp_path).get("classifier", SPEC, lambda folder: pytest.fail("made twice"))
     assert (first.made, again.made) == (True, False)
     assert again.path == first.path == tmp_path / "classifier" / first.key
     assert again.metrics == {"accuracy": 0.5}
-    assert Store(tmp_path).peek("classifier", SPEC) == "done"
-    assert Store(tmp_path).peek("classifier", {}) == "missing"
+    assert state(tmp_path, SPEC) == "done"
+    assert state(tmp_path, {}) == "missing"
 
 
 def test_two_processes_make_it_once(tmp_path):
@@ -99,7 +108,7 @@ def test_two_processes_make_it_once(tmp_path):
 def test_damage_is_told_and_made_again(tmp_path, harm, caplog):
     made = Store(tmp_path).get("classifier", SPEC, write)
     harm(made.path)
-    assert Store(tmp_path).peek("classifier", SPEC) == "damaged"
+    assert state(tmp_path, SPEC) == "damaged"
     with caplog.at_level(logging.WARNING, "underfire"):
         again = Store(tmp_path).get("classifier", SPEC, write)
     assert again.made
@@ -114,7 +123,7 @@ def test_a_failing_make_leaves_its_part_and_nothing_finished(tmp_path):
 
     with pytest.raises(ValueError, match="no"):
         Store(tmp_path).get("classifier", SPEC, fail)
-    assert Store(tmp_path).peek("classifier", SPEC) == "missing"
+    assert state(tmp_path, SPEC) == "missing"
     seen = []
     Store(tmp_path).get("classifier", SPEC, lambda folder: seen.extend(folder.iterdir()) or write(folder))
     assert [path.name for path in seen] == ["half"], "a later make finds what there was"
@@ -123,7 +132,7 @@ def test_a_failing_make_leaves_its_part_and_nothing_finished(tmp_path):
 def test_discard_forgets(tmp_path):
     Store(tmp_path).get("classifier", SPEC, write)
     Store(tmp_path).discard("classifier", SPEC)
-    assert Store(tmp_path).peek("classifier", SPEC) == "missing"
+    assert state(tmp_path, SPEC) == "missing"
 
 
 def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
