@@ -69,7 +69,7 @@ def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
                 f"{whole.hydra.sweeper['_target_'].rpartition('.')[2]} chooses its cells as it goes: they cannot be "
                 "counted beforehand"
             )
-        named = {each.key_or_group for each in parsed}
+        named = {each.get_key_element() for each in parsed}
         own = [f"{key}={value}" for key, value in (whole.hydra.sweeper.params or {}).items() if key not in named]
         multirun = bool(flags) or "MULTIRUN" in str(whole.hydra.mode)
         if not multirun:

@@ -110,7 +110,7 @@ def cells_of(config: DictConfig) -> int:
     if not str(config.hydra.sweeper._target_).endswith("BasicSweeper"):
         return 0
     overrides = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    named = {override.key_or_group for override in overrides}
+    named = {override.get_key_element() for override in overrides}
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items() if key not in named]
     overrides += OverridesParser.create().parse_overrides(params)
     return math.prod(len(list(each.sweep_iterator())) for each in overrides if each.is_sweep_override())

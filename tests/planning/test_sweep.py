@@ -45,6 +45,8 @@ def test_an_experiment_s_own_sweep_is_expanded_and_may_be_narrowed():
     narrowed = expand(CONF, "run", ["experiment=observation_8", "interpreter=rts"])
     assert {planned.config["interpreter"]["name"] for planned in narrowed.cells} == {"rts"}
     assert len(narrowed.cells) == 9
+    sources = expand(CONF, "run", ["experiment=transfer", "interpreter=cam", "interpreter@probe.source=rts,cam"])
+    assert [planned.config["probe"]["source"]["name"] for planned in sources.cells] == ["rts", "cam"]
 
 
 def test_one_cell_without_a_sweep():
