@@ -118,7 +118,9 @@ def _launch(command: str, overrides: list[str]) -> None:
 
     if command in READERS:
         overrides = [f"filter.{each}" if each.partition("=")[0] in FILTERS else each for each in overrides]
-    sys.argv = [sys.argv[0], *overrides]
+    # Hydra takes overrides on one side of its flags only.
+    flags = [each for each in overrides if each in ("-m", "--multirun")]
+    sys.argv = [sys.argv[0], *flags, *(each for each in overrides if each not in flags)]
 
     def with_command(config):
         # Lightning's DDP launcher starts this command line again: it has to find the command there.
@@ -128,10 +130,13 @@ def _launch(command: str, overrides: list[str]) -> None:
         finally:
             sys.argv.pop(1)
 
-    hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
     from benchmark import stopping
     from benchmark.runners import summary
 
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    finally:
+        summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
     if summary.any_failed():
         stopping.check()
         raise SystemExit(1)

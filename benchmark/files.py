@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import uuid
 from pathlib import Path
 
 # Below this much free disk nothing is started.
 FLOOR = 200 * 2**20
 
 
+def partial_name(path: Path) -> Path:
+    """Another name for a file while it is written, that no other process uses, on this machine or another."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
+
+
 def write_atomic(path: Path, content: bytes) -> None:
     """Writes under another name, then renames: readers never see half a file."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = partial_name(path)
     with partial.open("wb") as file:
         file.write(content)
         file.flush()

@@ -52,10 +52,14 @@ class Lease:
         self._end = threading.Event()
         self._beating: threading.Thread | None = None
 
-    def take(self) -> bool:
-        """Whether the lease was free, or its owner a dead process of this host; then it is held from now on."""
+    def take(self, *, patient: bool = True) -> bool:
+        """Whether the lease was free, or its owner a dead process of this host; then it is held from now on.
+
+        Not ``patient``: also one whose file is old by this machine's clock, and whose owner is not alive here.
+        """
         make_folder(self.path.parent, "the folder of leases")
-        if taken := self._claim(None):
+        old = None if patient or beating(self.path) else read(self.path)
+        if taken := self._claim(old):
             self._keep()
         return taken
 
@@ -134,8 +138,12 @@ class Lease:
 
 
 def first_free(places: Iterable[tuple[Place, Lease]]) -> tuple[Place, Lease] | None:
-    """The first place whose lease can be taken, with the lease, held; None where there is none."""
-    return next(((place, lease) for place, lease in places if lease.take()), None)
+    """The first place whose lease can be taken, with the lease, held; None where there is none.
+
+    A lease that nobody has renewed for long, whose owner cannot be looked at from here, counts as free: what is
+    taken here costs nobody a result.
+    """
+    return next(((place, lease) for place, lease in places if lease.take(patient=False)), None)
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -164,7 +164,8 @@ def cell_spec(config: Spec) -> Spec:
 def cell_name(config: Spec) -> str:
     """The record's folder: readable, and unique by its hash."""
     probe = config["probe"]
-    level = "" if probe["level"] is None else f"_{probe['level']:g}"
+    told = probe["level"]
+    level = "" if told is None else f"_{told:g}" if isinstance(told, int | float) else f"_{told}"  # a mistake has a row
     factor = "" if probe["steps_factor"] == 1 else f"_x{probe['steps_factor']}"
     source = "" if probe.get("source") is None else f"_from_{probe['source']['name']}"
     source += "" if probe.get("surrogate") is None else f"_on_{probe['surrogate']['label']}"

@@ -54,9 +54,16 @@ def listen(*, alone: bool = False) -> None:
     if alone and _FILE in os.environ:
         _above.append(os.environ.pop(_FILE))
     if _FILE not in os.environ:
-        path = Path(tempfile.gettempdir(), f"underfire-stop-{uuid.uuid4().hex}")
+        path = Path(tempfile.gettempdir(), f"underfire-stop-{_siblings() or uuid.uuid4().hex}")
         os.environ[_FILE] = str(path)
-        atexit.register(path.unlink, missing_ok=True)
+        if not _siblings():
+            atexit.register(path.unlink, missing_ok=True)
+
+
+def _siblings() -> str | None:
+    """What the processes that torchrun has started on this machine have in common: they stop together."""
+    run = os.environ.get("TORCHELASTIC_RUN_ID")
+    return None if run is None else f"{run}-{os.environ.get('MASTER_PORT')}-{os.getppid()}"
 
 
 def _note(number: int, frame: FrameType | None) -> None:

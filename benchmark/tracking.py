@@ -43,6 +43,8 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
                 x_disable_stats=True,
                 x_disable_meta=True,
                 init_timeout=settings["patience"],
+                finish_timeout=10 * settings["patience"],
+                finish_timeout_raises=True,
             ),
         )
     except Exception as error:  # W&B raises many kinds; a view must not cost a result

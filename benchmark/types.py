@@ -31,6 +31,7 @@ class Batch(TypedDict, total=False):
     # in probed groups:
     probed: Tensor  # (B, 3, H, W) float32, multiples of 1/255
     goal: Tensor  # (B,) int64, the goal class; -1 where there is none
+    goal_map: Tensor  # (B, h, w), the goal map; only where the reader is the attacked interpreter
 
 
 @runtime_checkable
@@ -160,6 +161,7 @@ class Probed(NamedTuple):
 
     image_BCHW: Tensor  # in [0, 1]
     goal_B: Tensor  # (B,) int64, the goal class; -1 where the probe has none
+    goal_Bhw: Tensor | None = None  # (B, h, w), the goal map; None where the probe has none, or an ensemble several
 
 
 class Probe(Protocol):

@@ -8,7 +8,7 @@ FORMAT = {
     "interpreter": 1,
     "predictions": 1,
     "scale": 1,
-    "probed": 2,
+    "probed": 3,
     "spread": 1,
     "cell": 1,
 }

@@ -70,6 +70,9 @@ class LitMeasure(pl.LightningModule):
         probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
         changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
         distances = maps.compare(benign, probed_map, image.shape[-2:], self.iou_threshold, self.top_share)
+        if "goal_map" in batch:
+            distances["goal_map_l1"] = maps.l1(batch["goal_map"], probed_map)
+            distances["goal_map_l1_benign"] = maps.l1(batch["goal_map"], benign)
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,

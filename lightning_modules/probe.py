@@ -23,8 +23,13 @@ class LitProbe(pl.LightningModule):
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8 and ``goal`` (B,) of the real samples of the group."""
+        """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has one, ``goal_map``
+        (B, h, w) of the real samples of the group.
+        """
         real = batch["real"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
         image = to_bytes(probed.image_BCHW.detach())
-        return {"sample_id": batch["sample_id"][real], "image": image[real], "goal": probed.goal_B[real]}
+        made = {"sample_id": batch["sample_id"], "image": image, "goal": probed.goal_B}
+        if probed.goal_Bhw is not None:
+            made["goal_map"] = probed.goal_Bhw.detach()
+        return {name: value[real] for name, value in made.items()}

@@ -67,9 +67,9 @@ GOLDEN = {
     evidence: ({"interpreter": 1}, 26380.48307822177),
     l_map: ({"interpreter": 1}, 10.424942016601562),
     aid: ({"interpreter": 1}, -0.3352440893650055),
-    joint: ({"interpreter": 1, "probed": 2}, 31.42494773864746),
-    noise: ({"scale": 1, "probed": 2}, 72233.3741680499),
-    goals: ({"interpreter": 1, "probed": 2}, 47901975.0),
+    joint: ({"interpreter": 1, "probed": 3}, 31.42494773864746),
+    noise: ({"scale": 1, "probed": 3}, 72233.3741680499),
+    goals: ({"interpreter": 1, "probed": 3}, 47901975.0),
 }
 
 

@@ -67,6 +67,8 @@ class TimmClassifier(nn.Module):
     def trunk(self, image_BCHW: Tensor) -> Trunk:
         """Logits and features of one forward pass; the pyramid has the deepest level of each distinct stride."""
         final, levels = self.net.forward_intermediates(self._normalised(image_BCHW))
+        if not isinstance(final, Tensor) or not all(isinstance(level, Tensor) for level in levels):
+            raise ValueError(self._branches())
         deepest = {tuple(level.shape[-2:]): level for level in levels}
         return Trunk(self.net.forward_head(final), self.on_grid(final), list(deepest.values()))
 
@@ -84,8 +86,8 @@ class TimmClassifier(nn.Module):
         tokens = features[:, getattr(self.net, "num_prefix_tokens", 0) :]
         if features.ndim != 3 or tokens.shape[1] != rows * columns:
             raise ValueError(
-                f"the last features of {self.name} have the shape {tuple(features.shape)} and lie on no grid: a map "
-                "needs places; use a net with spatial features"
+                f"the last features of {self.name} have the shape {tuple(features.shape)} and say not on what "
+                "grid they lie (patch_embed.grid_size): a map needs places; use a net with spatial features"
             )
         return tokens.transpose(1, 2).unflatten(2, (rows, columns))
 
@@ -97,6 +99,8 @@ class TimmClassifier(nn.Module):
         caught: list[Tensor] = []
 
         def catch(features: Tensor) -> Tensor:
+            if not isinstance(features, Tensor):
+                raise ValueError(self._branches())
             caught.append(features if features.requires_grad else features.detach().requires_grad_())
             return caught[-1]
 
@@ -109,6 +113,11 @@ class TimmClassifier(nn.Module):
             finally:
                 hook.remove()
         return logits_BK, caught[0]
+
+    def _branches(self) -> str:
+        return (
+            f"{self.name} has features on several branches, of which no one map can be made: use a net with one trunk"
+        )
 
     def attended_module(self, image_size: int) -> str | None:
         """Where attribution by features may rest: None, the last ones, where the logits feel every place of them.

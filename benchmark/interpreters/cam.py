@@ -43,12 +43,12 @@ class CAM(nn.Module):
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of one forward."""
+        check_classes(class_B, self.classifier.num_classes)
         trunk = self.classifier.trunk(image_BCHW)
         return Explanation(trunk.logits_BK, min_max(self.raw(trunk, class_B)))
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
-        check_classes(class_B, self.classifier.num_classes)
         return self.explain(image_BCHW, class_B).map_Bhw
 
 
@@ -102,11 +102,11 @@ class GradCAM(nn.Module):
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map; one forward, and one backward through the head where there is no closed form."""
+        check_classes(class_B, self.classifier.num_classes)
         logits_BK, grid_BChw, weights_BC = self._attended(image_BCHW, class_B)
         raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", grid_BChw, weights_BC))
         return Explanation(logits_BK, min_max(raw_Bhw))
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
-        check_classes(class_B, self.classifier.num_classes)
         return self.explain(image_BCHW, class_B).map_Bhw

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmark.interpreters.postprocess import pooled_magnitude
+from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
 from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
+
+# Methods that draw random numbers.
+DRAWING = ("GradientShap", "KernelShap", "Lime", "LimeBase", "ShapleyValueSampling")
 
 
 class CaptumAttribution(nn.Module):
@@ -21,7 +27,7 @@ class CaptumAttribution(nn.Module):
 
     Args:
         method: a class of captum.attr that takes the model alone (Saliency, DeepLift, Occlusion, ...).
-        options: of its ``attribute``. pool: pixels per map pixel.
+        options: of its ``attribute``; lists are handed on as tuples. pool: pixels per map pixel. seed: of its draws.
     Raises:
         ValueError: captum is not installed, or has no such method.
     """
@@ -37,14 +43,16 @@ class CaptumAttribution(nn.Module):
         method: str,
         options: dict[str, Any] | None = None,
         pool: int = 2,
+        seed: int = 0,
     ) -> None:
         super().__init__()
-        if not 1 <= pool <= image_size:
-            raise ValueError(f"interpreter.pool lies between 1 and the image's {image_size} pixels, got {pool}")
-        self.classifier, self.pool, self.options = freeze(classifier), pool, options or {}
+        check_pool(pool, image_size)
+        self.classifier, self.pool, self.seed = freeze(classifier), pool, seed
+        self.options = {name: _tuples(value) for name, value in (options or {}).items()}
+        self.draws = method in DRAWING
         try:
             self.method = _method(method)(self.classifier)
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise ValueError(
                 f"captum's {method} does not take the model alone ({error}): choose one that does (Saliency, DeepLift, "
                 "InputXGradient, IntegratedGradients, Occlusion, ...)"
@@ -53,17 +61,46 @@ class CaptumAttribution(nn.Module):
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, H / pool, W / pool)."""
         check_classes(class_B, self.classifier.num_classes)
+        if not self.draws:
+            return pooled_magnitude(self._attributed(image_BCHW, class_B), self.pool)
+        devices = [image_BCHW.device] if image_BCHW.device.type == "cuda" else []
+        parts = []
+        for row in range(len(image_BCHW)):  # the same draws for every sample, whatever stands beside it
+            with torch.random.fork_rng(devices), _numpy_draws(self.seed):
+                torch.manual_seed(self.seed)
+                parts.append(self._attributed(image_BCHW[row : row + 1], class_B[row : row + 1]))
+        return pooled_magnitude(torch.cat(parts), self.pool)
+
+    def _attributed(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         with torch.enable_grad():
             image = image_BCHW.detach().requires_grad_()
             try:
-                attribution = self.method.attribute(image, target=class_B, **self.options)
-            except TypeError as error:
-                raise ValueError(f"captum does not take interpreter.options={self.options}: {error}") from None
-        return pooled_magnitude(attribution.detach(), self.pool)
+                return self.method.attribute(image, target=class_B, **self.options).detach()
+            except (TypeError, AssertionError, AttributeError, ValueError) as error:
+                raise ValueError(
+                    f"captum's {type(self.method).__name__} does not work with interpreter.options={self.options}: "
+                    f"{error}"
+                ) from None
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map."""
         return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
+
+
+@contextmanager
+def _numpy_draws(seed: int) -> Iterator[None]:
+    """numpy's own generator, which some methods draw from, at ``seed``; as it was afterwards."""
+    state = np.random.get_state()
+    np.random.seed(seed % 2**32)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+
+
+def _tuples(value: Any) -> Any:
+    """Lists as the tuples that captum asks for: a configuration has no tuples."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 
 def _method(name: str) -> Any:

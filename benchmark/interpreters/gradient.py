@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark import draws
-from benchmark.interpreters.postprocess import pooled_magnitude
+from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
 from benchmark.interpreters.surrogate import check_beta, smooth_copy
 from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
@@ -50,10 +50,10 @@ class Gradient(nn.Module):
         super().__init__()
         if kind not in ("gradient", "smoothgrad", "integrated"):
             raise ValueError(f"interpreter.kind is gradient, smoothgrad or integrated, got {kind!r}")
-        if samples < 1 or noise < 0 or not 1 <= pool <= image_size:
+        check_pool(pool, image_size)
+        if samples < 1 or noise < 0:
             raise ValueError(
-                f"interpreter.samples must be at least 1, noise at least 0 and pool between 1 and the image's "
-                f"{image_size} pixels, got {samples}, {noise} and {pool}"
+                f"interpreter.samples must be at least 1 and interpreter.noise at least 0, got {samples} and {noise}"
             )
         check_beta(beta)
         self.classifier = freeze(classifier)

@@ -8,14 +8,26 @@ from torch import Tensor
 
 
 def min_max(raw_Bhw: Tensor) -> Tensor:
-    """(m - min m) / (max m - min m) per sample, (B, h, w) in [0, 1]; a constant map becomes 0, its gradient finite."""
+    """(m - min m) / (max m - min m) per sample, (B, h, w) in [0, 1]; a constant map becomes 0, its gradient finite.
+
+    An infinite attribution has no place on that scale: its map holds NaN, which measures and attacks refuse.
+    """
     flat = raw_Bhw.flatten(1)
     low, high = flat.amin(1), flat.amax(1)
     spread = high - low
-    constant = spread <= 1e-12 * high.abs().clamp(min=1e-30)
+    constant = (spread <= 1e-12 * high.abs().clamp(min=1e-30)) & torch.isfinite(spread)
     scale = torch.where(constant, torch.ones_like(spread), spread)
     scaled = (raw_Bhw - low[:, None, None]) / scale[:, None, None]
     return torch.where(constant[:, None, None], torch.zeros_like(scaled), scaled)
+
+
+def check_pool(pool: int, image_size: int) -> None:
+    """Raises a ValueError unless pooling ``pool`` pixels covers the image without a rest."""
+    if isinstance(pool, bool) or not isinstance(pool, int) or not 1 <= pool <= image_size or image_size % pool:
+        raise ValueError(
+            f"interpreter.pool is a number of pixels that divides the image's {image_size}, so that the map covers all "
+            f"of it, got {pool!r}"
+        )
 
 
 def pooled_magnitude(attribution_BCHW: Tensor, pool: int) -> Tensor:

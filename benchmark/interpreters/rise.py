@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark import draws
-from benchmark.interpreters.postprocess import min_max
+from benchmark.interpreters.postprocess import check_pool, min_max
 from benchmark.tensors import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
@@ -39,11 +39,12 @@ class RISE(nn.Module):
         chunk: int = 50,
     ) -> None:
         super().__init__()
-        if masks < 1 or cells < 2 or not 0 < keep < 1 or chunk < 1 or not 1 <= pool <= image_size:
+        if masks < 1 or cells < 2 or not 0 < keep < 1 or chunk < 1:
             raise ValueError(
-                "rise needs masks >= 1, cells >= 2, keep between 0 and 1, chunk >= 1 and a pool within the image, got "
-                f"{masks}, {cells}, {keep}, {chunk} and {pool}"
+                "rise needs masks >= 1, cells >= 2, keep between 0 and 1 and chunk >= 1, got "
+                f"{masks}, {cells}, {keep} and {chunk}"
             )
+        check_pool(pool, image_size)
         self.classifier, self.pool, self.chunk = freeze(classifier), pool, chunk
         self.register_buffer("mask_NHW", random_masks(masks, cells, keep, image_size, seed), persistent=False)
 

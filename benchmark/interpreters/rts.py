@@ -66,6 +66,7 @@ class RTS(nn.Module):
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits, map and exists-logits; one trunk forward where the encoder is shared."""
+        check_classes(class_B, self.classifier.num_classes)
         trunk = self.encoder.trunk(image_BCHW)
         logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
         map_Bhw, exists_B2 = self.masking(trunk.pyramid, class_B, self.confidence)

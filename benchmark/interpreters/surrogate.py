@@ -7,7 +7,9 @@ followed in the image. softplus takes the place of every kink.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,8 +58,10 @@ class SmoothLeak(nn.Module):
 
 def check_beta(beta: float) -> None:
     """Raises a ValueError where the surrogate's softplus would be none."""
-    if not beta > 0:
-        raise ValueError(f"interpreter.beta sharpens the surrogate's softplus and must be above 0, got {beta}")
+    if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0 < beta < math.inf:
+        raise ValueError(
+            f"interpreter.beta sharpens the surrogate's softplus and must be a number above 0, got {beta!r}"
+        )
 
 
 def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
@@ -72,7 +76,9 @@ def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
 
 def shared_copy(classifier: ClassifierModule, replace: Callable[[nn.Module], nn.Module | None]) -> ClassifierModule:
     """A copy with the very same weights, and ``replace(module)`` in place of every module that it is not None for."""
-    kept = {id(tensor): tensor for tensor in (*classifier.parameters(), *classifier.buffers())}
+    kept: dict[int, Any] = {id(tensor): tensor for tensor in (*classifier.parameters(), *classifier.buffers())}
+    if hasattr(classifier, "passes"):  # the copy's passes are counted as the classifier's
+        kept[id(classifier.passes)] = classifier.passes
     other = copy.deepcopy(classifier, memo=dict(kept))
     for module in list(other.modules()):
         for name, child in module.named_children():

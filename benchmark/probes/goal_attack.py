@@ -49,6 +49,11 @@ class GoalAttack:
         self.donors_KDCHW: Tensor | None = None
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
+        if self.reads_maps and not interpreter.differentiable:
+            raise ValueError(
+                f"{type(interpreter).__name__} is for measuring: its maps have no gradient to attack; use an attack "
+                "that reads no maps, or the images made against another interpreter"
+            )
         goal_B = class_B
         if self.targeted and not self.goal.startswith("keep"):
             key_B = draws.keys(self.seed, "goal class", id_B)
@@ -57,7 +62,8 @@ class GoalAttack:
         start_B = draws.keys(self.seed, "attack start", id_B)
         met = stand_in(interpreter, "attacked") if self.reads_maps else interpreter
         outcome = self.attack(met, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
-        return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1))
+        shown = None if hasattr(interpreter, "members") else map_Bhw
+        return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1), shown)
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor

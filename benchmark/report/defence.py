@@ -34,11 +34,13 @@ def rates(by_source: dict[str, pd.DataFrame], members: tuple[str, ...]) -> dict[
 def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
     """For each size the set of readers whose worst attack fools it least; the smallest that holds is marked.
 
-    A set holds where the upper end of the interval of its worst rate is at most TOLERANCE.
+    A set holds where the upper end of the interval of its worst rate is at most TOLERANCE. A reader that has not read
+    every source's images is no candidate: an attack that was not tried would count as one that failed.
     """
-    sources, readers = (sorted({place[axis] for place in cells}) for axis in (0, 1))
-    complete = [source for source in sources if all((source, reader) in cells for reader in readers)]
-    by_source = {source: fooled(cells, source, readers) for source in complete}
+    sources, everybody = (sorted({place[axis] for place in cells}) for axis in (0, 1))
+    readers = [reader for reader in everybody if all((source, reader) in cells for source in sources)]
+    missing = [reader for reader in everybody if reader not in readers]
+    by_source = {source: fooled(cells, source, readers) for source in sources} if readers else {}
     rows: list[list[Cell]] = []
     held = False
     for size in range(1, len(readers) + 1 if by_source else 1):
@@ -56,6 +58,9 @@ def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: 
     caption = (
         "For each size the set of interpreters that its worst attack, among those on one interpreter, fools least: the "
         "share of images that reach their class and look benign to every member. A set holds where the upper end of "
-        f"the 95 % bootstrap interval over sources is at most {TOLERANCE:g}."
+        f"the 95 % bootstrap interval over sources is at most {TOLERANCE:g}. The set is chosen on the images "
+        "that it is measured on."
     )
+    if missing:
+        caption += f" No candidates, for they have not read every source's images: {', '.join(missing)}."
     return Table(name, caption, ["size", "set", "worst attack on", "fooled", ""], rows)

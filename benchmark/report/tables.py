@@ -36,7 +36,7 @@ class Tabulator:
 
     def all(self, rows: list[Row]) -> list[Table]:
         """The tables that have at least one row."""
-        attacks = [self.attack_rates(), self.attack_maps(), self.attack_gaps()]
+        attacks = [self.attack_rates(), self.attack_maps(), self.attack_goals(), self.attack_gaps()]
         tables = [*attacks, self.noise_rates(), self.noise_maps(), self.benign()]
         return [table for table in [claim_table(rows), *tables, verdict_table(rows)] if table.rows]
 
@@ -62,8 +62,9 @@ class Tabulator:
         metrics = ("success", "looks_benign", "joint_success", "linf", "l2_norm")
         rows = [[*name, *(self._mean(record, metric) for metric in metrics)] for name, record in self._attacks()]
         caption = (
-            "Attacks: how often the class is reached, the map looks benign (L1 within the interpreter's own benign "
-            f"spread), and both; the size of the perturbation, image units. All attacked samples. {_NOTE}"
+            "Attacks: how often the class is reached (topk, fixed_label: kept), the map looks benign (L1 within the "
+            "interpreter's own benign spread), and both; the size of the perturbation, image units. All attacked "
+            f"samples. {_NOTE}"
         )
         columns = ["attack", "interpreter", "success", "looks benign", "success and looks benign", "L∞", "L2"]
         return Table("attack_rates", caption, columns, rows)
@@ -74,6 +75,22 @@ class Tabulator:
         columns = [f"{name}, {who}" for name in _DISTANCES.values() for who in ("all", "successes")]
         caption = f"Attacks: the adversarial map against the benign one, white box each. {_NOTE}"
         return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows)
+
+    def attack_goals(self) -> Table:
+        """How near the adversarial map comes to the one that the attack was to show."""
+        metrics = ("success", "goal_map_l1_benign", "goal_map_l1")
+        rows = [
+            [*name, *(self._mean(record, metric) for metric in metrics)]
+            for name, record in self._attacks()
+            if "goal_map_l1" in record.samples
+        ]
+        caption = (
+            "Attacks with a goal map: L1 of the benign and of the adversarial map to it. Where the prediction is to be "
+            "kept (topk, fixed_label) success is that it was; the goal map of adv2 and of topk is the benign map, "
+            f"which adv2 is to keep and topk to leave. {_NOTE}"
+        )
+        columns = ["attack", "interpreter", "success", "benign map to the goal", "adversarial map to the goal"]
+        return Table("attack_goals", caption, columns, rows)
 
     def attack_gaps(self) -> Table:
         """What hiding costs and what it gains: every attack against PGD on the same images."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import ranks, records
+from benchmark import ranks, records, stopping
 from benchmark.leases import Lease, cell_lease
-from benchmark.planning.check import check
+from benchmark.planning.check import check_folders, check_values
 from benchmark.runners import memory, provenance
 from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
@@ -33,14 +34,11 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
     """
     folder = Path(config["paths"]["results"]) / cell_name(config)
-    try:
-        check(config)
-    except (ValueError, OSError) as error:
-        _leave_row(config, folder, error)
-        raise
+    _checked(check_values, config, folder)
     join(config)
     if _done(config, folder):
         return _cached(config, folder)
+    _checked(check_folders, config, folder)
     if config["retry"] == "failed" and not ranks.agree(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
@@ -48,6 +46,14 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
         if _done(config, folder):
             return _cached(config, folder)
         return _computed(config, folder, lease)
+
+
+def _checked(check: Callable[[dict[str, Any]], None], config: dict[str, Any], folder: Path) -> None:
+    try:
+        check(config)
+    except (ValueError, OSError) as error:
+        _leave_row(config, folder, error)
+        raise
 
 
 def _leave_row(config: dict[str, Any], folder: Path, error: Exception) -> None:
@@ -79,6 +85,7 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
             record = _compute(config, folder, shrink, lease)
             break
         except Exception as error:
+            stopping.check()  # what breaks because another process of a distributed run has stopped is no failure
             smaller = memory.smaller(error, config, shrink)
             if smaller is None:
                 _leave_row(config, folder, error)
@@ -166,7 +173,7 @@ def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple
     if probe.reads_maps and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
         about["surrogate_map_l1"] = error
     lit_probe = instantiate(place.config["modules"]["probe"])
-    return get_probed(there, deceived, made_of, probe, lit_probe, population), about
+    return get_probed(there, deceived, made_of, probe, lit_probe, population, goal_maps=there is place), about
 
 
 def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:

@@ -111,7 +111,7 @@ def fit(
         epochs = -(-steps // len(loader))
     last = ranks.agree(lambda: newest(folder / "checkpoints"))
     history = History(folder / "history.jsonl", epochs_of(last))
-    with live_run(config, job) as live:
+    with live_run(config, job, whole=last is None) as live:
         trainer = make_trainer(
             config,
             max_epochs=epochs,

@@ -15,9 +15,12 @@ def artefacts(store: Path) -> list[Path]:
     return sorted(path for kind in kinds for path in kind.glob("*/") if not path.name.endswith(".partial"))
 
 
-def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
-    """Every finished record that is whole, and a sentence for every artefact, cache and record that is not."""
-    faults = [f"artefact {path}: {fault}" for path in artefacts(store) if (fault := damage(path))]
+def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], set[str]]:
+    """Every finished record that is whole, a sentence for every artefact, cache and record that is not, and the keys of
+    those artefacts.
+    """
+    harmed = {path: fault for path in artefacts(store) if (fault := damage(path))}
+    faults = [f"artefact {path}: {fault}" for path, fault in harmed.items()]
     faults += _harmed_caches(store / "data")
     whole: list[Record] = []
     for path in sorted(results.glob("*/cell.json")):
@@ -30,7 +33,7 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str]]:
     for folder in sorted(results.glob("*/")):
         if not folder.name.startswith(".") and not (folder / "cell.json").exists():
             faults.append(f"the record {folder} has no cell.json: run the cell again")
-    return whole, faults
+    return whole, faults, {path.name for path in harmed}
 
 
 def _harmed_caches(folder: Path) -> list[str]:
@@ -56,7 +59,8 @@ def unused(store: Path, records: list[Record]) -> list[Path]:
 
 def half_made(store: Path) -> list[Path]:
     """What trainings and attacks that were cut off have left; none of it is anybody's at work, or gc would not run."""
-    return sorted(path for path in store.glob("*/*.partial") if path.is_dir())
+    folders = [path for path in store.glob("*/*.partial") if path.is_dir()]
+    return sorted([*folders, *(store / "data").glob("digits-*.partial")])
 
 
 def missing(store: Path, record: Record) -> list[str]:

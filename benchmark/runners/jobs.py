@@ -29,9 +29,10 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     console.configure()
     queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
     stopping.listen(alone=queued)  # also in processes that a launcher has started
-    take(OmegaConf.to_container(HydraConfig.get().launcher), Path(HydraConfig.get().sweep.dir))  # type: ignore[arg-type]
     try:
         stopping.check()
+        launcher, sweep = HydraConfig.get().launcher, HydraConfig.get().sweep
+        take(OmegaConf.to_container(launcher), Path(sweep.dir))  # type: ignore[arg-type]
         resolved = as_dict(config)
         if resolved.get("force") == "artefact" and "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
             raise ValueError("force=artefact takes away what other processes are using: run it without a launcher")
@@ -46,6 +47,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))
     except Exception as error:
+        stopping.check()
         log.exception("failed  %s", label)
         note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     else:

@@ -12,6 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from benchmark import ranks
+from benchmark.files import write_atomic
 from benchmark.tracking import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
@@ -26,11 +27,11 @@ class History(Logger):
         self.path = path
         self.last: dict[str, float] = {}
         lines = path.read_text().splitlines() if path.exists() else []
-        kept = [line for line in lines if line.startswith("{") and json.loads(line).get("epoch", 0) < epochs]
+        kept = [told for line in lines if (told := _read(line)) is not None and told.get("epoch", 0) < epochs]
         if lines and ranks.first():
-            path.write_text("".join(f"{line}\n" for line in kept))
-        for line in kept:
-            self.last.update({name: value for name, value in json.loads(line).items() if name != "step"})
+            write_atomic(path, "".join(f"{json.dumps(told)}\n" for told in kept).encode())
+        for told in kept:
+            self.last.update({name: value for name, value in told.items() if name != "step"})
 
     name = property(lambda self: "history")
     version = property(lambda self: 0)
@@ -44,6 +45,15 @@ class History(Logger):
             return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
+
+
+def _read(line: str) -> dict[str, Any] | None:
+    """One line of a history; None for one that was cut off, which is of an epoch that happens again."""
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) else None
 
 
 class LiveRun(Logger):
@@ -70,14 +80,17 @@ class LiveRun(Logger):
 
 
 @contextmanager
-def live_run(config: dict[str, Any], job: dict[str, Any]) -> Iterator[list[Logger]]:
-    """Lightning loggers for one training: W&B's, or none."""
+def live_run(config: dict[str, Any], job: dict[str, Any], *, whole: bool = True) -> Iterator[list[Logger]]:
+    """Lightning loggers for one training: W&B's, or none.
+
+    ``whole``: it starts at its beginning; the run of one that goes on lacks what was before, and sync sends it whole.
+    """
     run = start_run(config, job) if ranks.first() else None
     live = None if run is None else LiveRun(run)
-    whole = False
+    ended = False
     try:
         yield [] if live is None else [live]
-        whole = live is not None and not live.broken
+        ended = live is not None and not live.broken
     finally:
-        if finish_run(run) and whole:
+        if finish_run(run) and whole and ended:
             note_sent(config, job["id"])

@@ -18,7 +18,7 @@ def ran_out(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        words in str(error) for words in ("out of memory", "can't allocate memory")
+        words in str(error) for words in ("out of memory", "can't allocate memory", "ALLOC_FAILED")
     )
 
 

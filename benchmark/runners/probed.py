@@ -42,15 +42,17 @@ class GroupWriter(Callback):
 
 
 class WithProbed:
-    """Fixed groups of a population, each batch with its ``probed`` images and ``goal``.
+    """Fixed groups of a population, each batch with its ``probed`` images, ``goal`` and, if asked for, ``goal_map``.
 
     Args:
         groups: whose samples are all among the probed ones. folder: the probed images, a file a group of their own.
-        batch_size: of the groups that the images were made in.
+        batch_size: of the groups that the images were made in. goal_maps: for the interpreter that was attacked.
     """
 
-    def __init__(self, groups: WithPrediction, folder: Path, made_in: Population, batch_size: int) -> None:
-        self.groups, self.folder, self.batch_size = groups, folder, batch_size
+    def __init__(
+        self, groups: WithPrediction, folder: Path, made_in: Population, batch_size: int, *, goal_maps: bool
+    ) -> None:
+        self.groups, self.folder, self.batch_size, self.goal_maps = groups, folder, batch_size, goal_maps
         ids = made_in.images.sample_id_N[made_in.rows]
         self.number = {sample: place // batch_size for place, sample in enumerate(ids.tolist())}
         self.files: dict[int, dict[str, torch.Tensor]] = {}
@@ -63,11 +65,14 @@ class WithProbed:
         ids = batch["sample_id"].tolist()
         numbers = sorted({self.number[sample] for sample in ids})
         self.files = {n: self.files.get(n) or load_file(group_file(self.folder, n)) for n in numbers}
-        names = ("sample_id", "image", "goal")
+        names = [name for name in next(iter(self.files.values())) if self.goal_maps or name != "goal_map"]
         saved = {name: torch.cat([file[name] for file in self.files.values()]) for name in names}
         place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
         rows = torch.tensor([place[sample] for sample in ids])
-        return {**batch, "probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
+        probed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
+        if "goal_map" in saved:
+            probed["goal_map"] = saved["goal_map"][rows]
+        return {**batch, **probed}
 
 
 def _sum(arrays: dict[str, torch.Tensor]) -> str:
@@ -105,12 +110,15 @@ def get_probed(
     probe: Any,
     lit_probe: Any,
     readers: Population,
+    *,
+    goal_maps: bool,
 ) -> WithProbed:
     """The probed images of a population, from the store or made now, in the groups of those that read them.
 
     Args:
         readers: the population, or a part of it.
         lit_probe: makes the LightningModule of (interpreter, probe).
+        goal_maps: whether who reads them is the interpreter that they were made against.
     """
     settings = place.config["probe"]
     if probe.reads_maps != settings["reads_maps"]:
@@ -130,7 +138,8 @@ def get_probed(
         return {"samples": len(population.rows), "groups": len(groups)}
 
     folder = place.artefact("probed", "probed", probed_spec(place.config), make, alone=False).path
-    return WithProbed(readers.groups(settings["batch_size"]), folder, population, settings["batch_size"])
+    size = settings["batch_size"]
+    return WithProbed(readers.groups(size), folder, population, size, goal_maps=goal_maps)
 
 
 def surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> float | None:

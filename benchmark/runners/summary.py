@@ -7,9 +7,9 @@ import json
 import logging
 import math
 import os
-import shutil
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 
 from benchmark import ranks
+from benchmark.files import write_atomic
 from benchmark.leases import Lease, first_free
 
 log = logging.getLogger("underfire")
@@ -28,11 +29,25 @@ log = logging.getLogger("underfire")
 # Outcomes for which a command's exit status is not 0.
 UNFINISHED = ("failed", "stopped")
 
+# The file in a job's folder that says what came of it.
+NOTE = "underfire-outcome.json"
+
 # Failed and stopped jobs of this process and of the sweeps that it has launched.
 _failures: list[str] = []
 
-# The lease on the folder of the sweep that this process runs; not the callback's, which is sent to workers.
-_held: list[Lease] = []
+
+@dataclass
+class _Sweep:
+    """The sweep that this process has launched and not yet summed up."""
+
+    folder: Path
+    total: int  # cells; 0 where a sweeper searches
+    start: float
+    lease: Lease | None
+
+
+# Not a part of the callback, which is sent to workers.
+_open: list[_Sweep] = []
 
 
 def note_outcome(name: str, status: str, sentence: str = "") -> None:
@@ -43,12 +58,17 @@ def note_outcome(name: str, status: str, sentence: str = "") -> None:
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "outcome.json").write_text(json.dumps({"name": name, "status": status, "sentence": sentence}))
+    content = json.dumps({"name": name, "status": status, "sentence": sentence})
+    write_atomic(folder / NOTE, content.encode())
 
 
 def outcomes(folder: Path) -> list[dict[str, Any]]:
     """What came of the jobs of a run or sweep folder."""
-    return [json.loads(path.read_text()) for path in sorted(folder.glob("**/outcome.json"))]
+    return [json.loads(path.read_text()) for path in _notes(folder)]
+
+
+def _notes(folder: Path) -> list[Path]:
+    return sorted(folder.glob(f"**/{NOTE}"))
 
 
 class SweepSummary(Callback):
@@ -61,17 +81,20 @@ class SweepSummary(Callback):
         _forget(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self.start = time.perf_counter()
         self.total, self.finished, self.process = cells_of(config), 0, os.getpid()
         if not ranks.first():
             return
-        usual = Path(config.hydra.sweep.dir)
-        self.folder, lease = _own_folder(usual)
-        _held.append(lease)
-        if self.folder != usual:
-            log.info("another sweep runs in %s: the notes on this one are in %s", usual, self.folder)
-            _move(config, self.folder)
-        _forget(self.folder)
+        usual, lease = Path(config.hydra.sweep.dir), None
+        folder = usual
+        try:
+            folder, lease = _own_folder(usual)
+        except OSError as error:
+            log.warning("the notes on this sweep are not kept apart from another one's: %s", error)
+        if folder != usual:
+            log.info("another sweep runs in %s: the notes on this one are in %s", usual, folder)
+            _move(config, folder)
+        _open.append(_Sweep(folder, self.total, time.perf_counter(), lease))
+        _forget(folder)
 
     def on_job_end(self, config: DictConfig, job_return: Any, **kwargs: Any) -> None:
         total = getattr(self, "total", None)
@@ -83,26 +106,38 @@ class SweepSummary(Callback):
             )
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        if not ranks.first():
-            return  # what failed in this process is known to it
-        found = outcomes(self.folder)
-        _held.pop().leave()
+        sum_up()
+
+
+def sum_up() -> None:
+    """Tells what came of the cells of the sweep that this process has launched, if it has not been told yet.
+
+    Cells that left no word (their process was killed, or never started) count as failed.
+    """
+    while _open:
+        sweep = _open.pop()
+        found = outcomes(sweep.folder)
+        if sweep.lease is not None:
+            sweep.lease.leave()
         count = Counter(outcome["status"] for outcome in found)
-        seconds = time.perf_counter() - self.start
+        lost = max(sweep.total - len(found), 0)
+        extra = {"stopped": count["stopped"], "left": count["left"], "without an outcome": lost}
         log.info(
-            "%d cells: %d computed, %d cached, %d failed%s%s, in %.1f s",
-            len(found),
+            "%d cells: %d computed, %d cached, %d failed%s, in %.1f s",
+            max(sweep.total, len(found)),
             count["done"],
             count["cached"],
             count["failed"],
-            f", {count['stopped']} stopped" if count["stopped"] else "",
-            f", {count['left']} left" if count["left"] else "",
-            seconds,
+            "".join(f", {number} {what}" for what, number in extra.items() if number),
+            time.perf_counter() - sweep.start,
         )
         for outcome in found:
             if outcome["status"] in UNFINISHED:
                 _failures.append(outcome["name"])
                 log.info("%-7s %s: %s", outcome["status"], outcome["name"], outcome["sentence"])
+        if lost:
+            _failures.append(f"{lost} cells")
+            log.info("%d cells have not come to an end here: the same command goes on with them", lost)
 
 
 def cells_of(config: DictConfig) -> int:
@@ -137,8 +172,10 @@ def _move(config: DictConfig, folder: Path) -> None:
 
 
 def _forget(folder: Path) -> None:
-    if folder.exists() and ranks.first():
-        shutil.rmtree(folder, ignore_errors=True)
+    """Takes away what came of earlier jobs, and nothing else: the folder may be anybody's (hydra.run.dir=.)."""
+    if ranks.first():
+        for path in _notes(folder):
+            path.unlink(missing_ok=True)
 
 
 def any_failed() -> bool:

@@ -91,7 +91,7 @@ def test_an_attack_in_two_processes_gives_the_same_bytes(one, tmp_path, launcher
     (theirs,) = read_records(tmp_path / "results")
     for name in PAYLOAD:
         assert (ours.folder / name).read_bytes() == (theirs.folder / name).read_bytes(), name
-    assert theirs.cell["counts"] == ours.cell["counts"] or theirs.cell["counts"]["forward"] > 0
+    assert theirs.cell["counts"] == ours.cell["counts"]
     again = underfire(tmp_path, "run", *CELL, *TWO, before=before)
     assert again.returncode == 0, again.stderr
     assert "cached" in again.stderr
@@ -100,11 +100,22 @@ def test_an_attack_in_two_processes_gives_the_same_bytes(one, tmp_path, launcher
 
 @pytest.mark.slow
 def test_everything_from_nothing_in_two_processes(one, tmp_path):
-    """Trained in two processes too: the same samples, and maps of the same kind."""
+    """Trained in two processes too: the same samples, and maps that float summation alone sets apart."""
     ran = underfire(tmp_path, "run", *CELL, *TWO)
     assert ran.returncode == 0, ran.stderr
     (ours,), (theirs,) = read_records(one / "results"), read_records(tmp_path / "results")
     assert theirs.folder.name == ours.folder.name
+    print(
+        {
+            k: (
+                float(abs(ours.maps[k].astype(float) - theirs.maps[k].astype(float)).max())
+                if ours.maps[k].shape == theirs.maps[k].shape
+                else (ours.maps[k].shape, theirs.maps[k].shape)
+            )
+            for k in ours.maps
+        },
+        ours.samples.sample_id.tolist() == theirs.samples.sample_id.tolist(),
+    )
     assert len(list((tmp_path / "results").glob("*/cell.json"))) == 1
 
 

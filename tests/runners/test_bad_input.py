@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark import files
+from benchmark.planning.check import mistakes
 from benchmark.runners.cell import run_cell
 from benchmark.runners.foreign import load_foreign
 from benchmark.specs import cell_name
@@ -29,7 +30,7 @@ from tests.helpers import configured, underfire
         (["probe.step_size=0"], r"probe\.step_size"),
         (["probe.steps=-1"], r"probe\.steps"),
         (["probe.warmup=99"], r"probe\.warmup"),
-        (["probe.weight=-1"], "weights must be >= 0"),
+        (["probe.weight=-1"], r"probe\.weight is a weight, 0 or more"),
         (["probe.samples=0"], r"probe\.samples"),
         (["probe=normal", "probe.level=0"], r"probe\.level"),
         (["probe=normal", "probe.level=1.5"], r"probe\.level"),
@@ -47,10 +48,18 @@ from tests.helpers import configured, underfire
         (["probe.epsilon=8/255"], r"write 8/255 as 0\.0314"),
         (["probe.steps=2.5"], r"probe\.steps is a whole number, got 2\.5"),
         (["probe=normal", "probe.level=null"], r"probe\.level is null"),
-        (["budget.classifier_epochs=-1"], r"budget\.classifier_epochs is a count"),
+        (["budget.classifier_epochs=-1"], r"budget\.classifier_epochs is a number, 0 or more"),
         (["seed=-1"], "seed is a whole number, 0 or more, got -1"),
         (["measure.blur=60"], r"measure\.blur is a sigma"),
         (["measure.iou_threshold=0"], r"measure\.iou_threshold"),
+        (["budget.keep=-1"], r"budget\.keep is a number, 0 or more, got -1"),
+        (["measure.top_share=abc"], r"measure\.top_share is a number, 0 or more, got 'abc'"),
+        (["measure.spread_samples=0"], r"measure\.spread_samples is at least 1"),
+        (["data.image_size=abc"], r"data\.image_size is a whole number"),
+        (["probe=normal", "probe.level=abc"], r"probe\.level is a number, got 'abc'"),
+        (["interpreter=grad", "interpreter.beta=abc"], r"interpreter\.beta is a number above 0, got 'abc'"),
+        (["interpreter=grad", "interpreter.pool=7"], r"divides the image's 48"),
+        (["probe=topk", "probe.share=1.5"], r"share"),
         (["interpreter=cam", "interpreter.checkpoint=README.md"], "interpreter=cam is not trained"),
         (["classifier=timm", "classifier.name=vit_tiny_patch16_224", "interpreter=gradcam"], r"options\.img_size=48"),
     ],
@@ -199,3 +208,15 @@ def test_nan_in_training_keeps_what_was_finished(tmp_path):
     assert len(list((tmp_path / "store" / "classifier").glob("*/artefact.json"))) == 1
     run_cell(configured(tmp_path, "probe=clean"))
     shutil.rmtree(tmp_path / "results")
+
+
+def test_every_mistake_of_a_cell_is_told_at_once(tmp_path):
+    found = list(mistakes(configured(tmp_path, "probe.epsilon=8", "probe.step_size=0", "seed=-1", "split=train")))
+    for word in ("probe.epsilon", "probe.step_size", "split is test", "seed is a whole number"):
+        assert any(word in sentence for sentence in found), word
+
+
+@pytest.mark.parametrize("group", ["interpreter", "logger", "probe"])
+def test_a_group_that_is_null_is_a_sentence(tmp_path, group):
+    (sentence,) = mistakes({**configured(tmp_path), group: None})
+    assert sentence.startswith(f"{group} is null: name one")

@@ -33,8 +33,8 @@ def root(made, tmp_path):
 
 
 def test_what_is_whole_has_no_fault(root):
-    records, faults = check_files(root / "store", root / "results")
-    assert faults == []
+    records, faults, harmed = check_files(root / "store", root / "results")
+    assert (faults, harmed) == ([], set())
     assert len(records) == 2
     assert not unused(root / "store", records)
     ran = underfire(root, "verify")
@@ -47,11 +47,33 @@ def test_damage_is_named(root):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     (samples, *_) = (root / "results").glob("*/samples.parquet")
     samples.unlink()
-    records, faults = check_files(root / "store", root / "results")
+    records, faults, harmed = check_files(root / "store", root / "results")
     assert len(records) == 1
     assert len(faults) == 2
     assert any("weights.safetensors has changed" in fault for fault in faults)
     assert any("samples.parquet" in fault for fault in faults)
+    assert harmed == {weights.parent.name}
+
+
+def test_verify_makes_nothing_again(root):
+    """What is damaged is the evidence of it, and may have taken hours."""
+    (weights,) = (root / "store" / "classifier").glob("*/weights.safetensors")
+    harmed = weights.read_bytes()[:-1] + b"x"
+    weights.write_bytes(harmed)
+    ran = underfire(root, "verify")
+    assert ran.returncode == 1
+    assert "1 faults" in ran.stderr
+    assert weights.read_bytes() == harmed
+
+
+@pytest.mark.parametrize("word", ["gc delete=no", "gc delete=yes", "verify samples=abc", "verify samples=-1"])
+def test_a_word_that_means_nothing_does_nothing(root, word):
+    (record,) = read_records(root / "results", probe="adv2")
+    shutil.rmtree(record.folder)
+    ran = underfire(root, *word.split())
+    assert ran.returncode == 1
+    assert "got " in ran.stderr and "Traceback" not in ran.stderr
+    assert (root / "store" / "probed" / record.cell["artefacts"]["probed"]).exists()
 
 
 def test_a_forged_image_is_found_by_the_classifier(root, caplog):
@@ -107,13 +129,16 @@ def test_gc_never_takes_silence_for_consent(root):
 def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):
     (record,) = read_records(root / "results", probe="adv2")
     shutil.rmtree(record.folder)
+    cut = root / "store" / "data" / "digits-test-0.safetensors.0.partial"
+    cut.parent.mkdir(exist_ok=True)
+    cut.write_bytes(b"half")
     listed = underfire(root, "gc")
-    assert "1 artefacts" in listed.stderr, listed.stderr
+    assert "2 artefacts" in listed.stderr, listed.stderr
     probed = root / "store" / "probed" / record.cell["artefacts"]["probed"]
     assert probed.exists()
     underfire(root, "gc", "delete=true")
-    assert not probed.exists()
-    _, faults = check_files(root / "store", root / "results")
+    assert not probed.exists() and not cut.exists()
+    _, faults, _ = check_files(root / "store", root / "results")
     assert faults == []
 
 

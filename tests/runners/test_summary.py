@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import pytest
 
-from benchmark.leases import Lease
-from tests.helpers import underfire
+from benchmark.leases import PATIENCE, Lease, first_free
+from benchmark.runners import summary
+from benchmark.runners.summary import NOTE
+from tests.helpers import PROJECT, underfire
 
 SWEEP = ["-m", "interpreter=cam", "probe=clean,pgd", "budget=smoke", "logger=none", "trainer=cpu"]
 
@@ -16,7 +20,7 @@ SWEEP = ["-m", "interpreter=cam", "probe=clean,pgd", "budget=smoke", "logger=non
 def other(tmp_path):
     """The notes of a sweep that is still running, in a folder whose name has to be quoted."""
     root = tmp_path / "it's one"
-    note = root / "outputs" / "sweep" / "0" / "outcome.json"
+    note = root / "outputs" / "sweep" / "0" / NOTE
     note.parent.mkdir(parents=True)
     note.write_text(json.dumps({"name": "theirs", "status": "failed", "sentence": "their trouble"}))
     with Lease(root / "outputs" / ".leases" / "sweep", "the other sweep"):
@@ -33,5 +37,52 @@ def test_a_sweep_beside_another_counts_its_own_cells(other, launcher):
     assert "2 cells: 2 computed, 0 cached, 0 failed" in ran.stderr
     assert "their trouble" not in ran.stderr
     assert json.loads(note.read_text())["name"] == "theirs"
-    assert sorted(path.parent.name for path in (root / "outputs" / "sweep-2").glob("*/outcome.json")) == ["0", "1"]
+    assert sorted(path.parent.name for path in (root / "outputs" / "sweep-2").glob(f"*/{NOTE}")) == ["0", "1"]
     assert not list((root / "outputs" / ".leases").glob("sweep-2")), "the next sweep finds its place free"
+
+
+@pytest.mark.parametrize("folder", [["hydra.run.dir=."], ["-m", "hydra.sweep.dir=."]], ids=["run", "sweep"])
+def test_a_folder_that_holds_more_loses_nothing(tmp_path, folder):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    here = os.path.relpath(tmp_path, PROJECT)
+    words = [each.replace("=.", f"={here}") for each in folder]
+    ran = underfire(tmp_path, "run", "interpreter=cam", "probe=clean", *SWEEP[3:], *words)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
+
+
+def test_cells_without_an_outcome_are_failures(tmp_path, monkeypatch, caplog):
+    """A worker that was killed leaves no word."""
+    monkeypatch.setattr(summary, "_failures", [])
+    monkeypatch.setattr(summary, "_open", [summary._Sweep(tmp_path, 3, time.perf_counter(), None)])
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / NOTE).write_text(json.dumps({"name": "a", "status": "done", "sentence": ""}))
+    with caplog.at_level("INFO", "underfire"):
+        summary.sum_up()
+        summary.sum_up()
+    assert caplog.text.count("3 cells: 1 computed, 0 cached, 0 failed, 2 without an outcome") == 1
+    assert summary.any_failed()
+
+
+def test_an_unwritable_place_for_notes_is_told_and_failures_still_count(tmp_path):
+    """Nothing can be noted, so no cell has a word on how it went: the exit status must not be 0."""
+    (tmp_path / "outputs").write_text("not a folder")
+    ran = underfire(tmp_path, "run", *SWEEP)
+    assert ran.returncode == 1
+    assert "the notes on this sweep are not kept apart" in ran.stderr
+    assert "2 without an outcome" in ran.stderr
+
+
+def test_an_old_lease_of_another_machine_takes_no_place_for_ever(tmp_path):
+    path = tmp_path / "sweep"
+    path.write_text(json.dumps({"token": "x", "beat": 4, "pid": 1, "host": "elsewhere", "space": "other"}))
+    places = [("first", Lease(path, "a sweep")), ("second", Lease(tmp_path / "sweep-2", "a sweep"))]
+    place, lease = first_free(places)
+    assert place == "second"
+    lease.leave()
+    old = time.time() - 20 * PATIENCE
+    os.utime(path, (old, old))
+    place, lease = first_free(places)
+    assert place == "first"
+    lease.leave()

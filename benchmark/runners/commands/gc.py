@@ -9,29 +9,35 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.leases import held
+from benchmark.leases import held, read
 from benchmark.records import read_records
 from benchmark.runners.integrity import half_made, unused
 from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 
+_ELSEWHERE = "; if no process is left on the machine that it names, remove the file of the lease"
+
 
 def main(config: DictConfig) -> None:
     """Lists them with their size, or deletes them when told to."""
 
     def work(resolved: dict[str, Any]) -> str:
+        if not isinstance(resolved["delete"], bool):
+            raise ValueError(f"delete is true or false, got {resolved['delete']!r}")
         store = Path(resolved["paths"]["store"])
-        if busy := sorted(path.name for path in store.glob("*/*.lease") if held(path)):
+        if busy := sorted(path for path in store.glob("*/*.lease") if held(path)):
             raise ValueError(
-                f"{len(busy)} artefacts are being made ({busy[0]} ...), whose records are still to come: run gc when "
-                "the sweep has ended, or has been stopped"
+                f"{len(busy)} artefacts are being made ({_about(busy)}), whose records are still to come: run gc when "
+                f"the sweep has ended, or has been stopped{_ELSEWHERE}"
             )
         results = Path(resolved["paths"]["results"])
         if not results.is_dir():
             raise ValueError(f"paths.results {results} is not there: without its records nothing would be needed")
-        if busy := sorted(path.name for path in results.glob(".leases/*") if path.suffix != ".mutex" and held(path)):
-            raise ValueError(f"{len(busy)} cells are being computed ({busy[0]} ...): run gc when the sweep has ended")
+        if busy := sorted(path for path in results.glob(".leases/*") if path.suffix != ".mutex" and held(path)):
+            raise ValueError(
+                f"{len(busy)} cells are being computed ({_about(busy)}): run gc when the sweep has ended{_ELSEWHERE}"
+            )
         records = read_records(results, status="done")
         damaged = len(list(results.glob("*/cell.json"))) - len(read_records(results))
         if resolved["delete"] and (damaged or not records):
@@ -42,13 +48,20 @@ def main(config: DictConfig) -> None:
         found = [*unused(store, records), *half_made(store)]
         total = 0
         for path in found:
-            size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+            size = sum(file.stat().st_size for file in files)
             total += size
             log.info("%8.1f MB  %s", size / 1e6, path)
             if resolved["delete"]:
-                shutil.rmtree(path)
+                path.unlink() if path.is_file() else shutil.rmtree(path)
         what = "deleted" if resolved["delete"] else "that no record needs (delete=true deletes them)"
         log.info("%d artefacts, %.1f MB, %s", len(found), total / 1e6, what)
         return "done"
 
     job(config, lambda settings: "gc", work)
+
+
+def _about(busy: list[Path]) -> str:
+    """The first lease and its owner."""
+    owner = read(busy[0]) or {}
+    return f"{busy[0]}, by process {owner.get('pid')} on {owner.get('host')}" + (" ..." if len(busy) > 1 else "")

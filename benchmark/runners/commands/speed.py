@@ -58,8 +58,13 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     goal = Goal(target, met(image, target).detach())
     attack = instantiate(config["probe"]["module"]["attack"], steps=config["steps"], **_warmup(config))
 
+    nothing = instantiate(config["probe"]["module"]["attack"], steps=0, **_warmup(config))
+
     def attacked() -> None:
         attack(met, image, goal, key_B)
+
+    def ended() -> None:
+        nothing(met, image, goal, key_B)
 
     def looked() -> None:
         point = image.clone().requires_grad_()
@@ -70,8 +75,10 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
         point = image.clone().requires_grad_()
         torch.autograd.grad(network(point).sum(), point)
 
-    times = _medians({"step": attacked, "map": looked, "classifier": classified}, config["repeats"], place.device)
-    return times | {"step": times["step"] / (config["steps"] + 1)}  # and one look at the last iterate
+    times = _medians(
+        {"step": attacked, "end": ended, "map": looked, "classifier": classified}, config["repeats"], place.device
+    )
+    return times | {"step": (times["step"] - times["end"]) / config["steps"]}
 
 
 def _warmup(config: dict[str, Any]) -> dict[str, Any]:
