@@ -97,10 +97,12 @@ class GradientAttack:
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 (gradient,) = torch.autograd.grad(loss_B.sum(), parameter)
+                gradient = gradient.contiguous()  # nets hand it back channels last: mixed layouts are slow to add up
                 _check_finite(loss_B, gradient, number, step)
                 if number > 0 or self.keep == "size":
                     kept.offer(adversarial, seen, class_B)
                 parameter = descend(parameter.detach(), gradient, image_BCHW)
+                del adversarial, seen, loss_B, penalty_B, gradient  # the next pass finds their memory free
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
             class_B = look.class_B
@@ -110,7 +112,7 @@ class GradientAttack:
 
 def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
     """A NaN has no sign: the attack would stand still and flatter whoever is attacked."""
-    bad_B = ~torch.isfinite(loss_B.detach() + gradient.flatten(1).abs().amax(1))  # amax passes NaN on
+    bad_B = ~torch.isfinite(loss_B.detach() + gradient.abs().amax(tuple(range(1, gradient.ndim))))  # amax passes NaN on
     if bad_B.any():
         raise FloatingPointError(
             f"the attack's loss or gradient is NaN or infinite at step {step} of phase {phase + 1}, for samples in "
