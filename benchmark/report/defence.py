@@ -35,10 +35,11 @@ def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: 
     """For each size the set of readers whose worst attack fools it least; the smallest that holds is marked.
 
     A set holds where the upper end of the interval of its worst rate is at most TOLERANCE. A reader that has not read
-    every source's images is no candidate: an attack that was not tried would count as one that failed.
+    every source's images, or was never attacked itself, is no candidate: an attack that was not tried would count as
+    one that failed.
     """
     sources, everybody = (sorted({place[axis] for place in cells}) for axis in (0, 1))
-    readers = [reader for reader in everybody if all((source, reader) in cells for source in sources)]
+    readers = [name for name in everybody if name in sources and all((source, name) in cells for source in sources)]
     missing = [reader for reader in everybody if reader not in readers]
     by_source = {source: fooled(cells, source, readers) for source in sources} if readers else {}
     rows: list[list[Cell]] = []
@@ -62,5 +63,7 @@ def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: 
         "that it is measured on."
     )
     if missing:
-        caption += f" No candidates, for they have not read every source's images: {', '.join(missing)}."
+        caption += (
+            f" No candidates, for they were not attacked or have not read every source's images: {', '.join(missing)}."
+        )
     return Table(name, caption, ["size", "set", "worst attack on", "fooled", ""], rows)

@@ -102,6 +102,18 @@ def test_the_smallest_set_that_no_attack_fools_is_found(tmp_path):
     assert table.rows[0][3].value == 1.0 and table.rows[1][3].value == 0.0
 
 
+def test_an_attack_that_was_not_tried_counts_for_nobody(tmp_path):
+    """c fools whoever read its images; b has not, and d was never attacked: neither may pass for a defence."""
+    for source, target in itertools.product("abc", "abcd"):
+        if (source, target) != ("c", "b"):
+            fools = np.ones(100, bool) if source == "c" or source == target else np.zeros(100, bool)
+            write(tmp_path, source, target, np.ones(100, bool), fools if target != "d" else np.zeros(100, bool))
+    table = defence_table("defence", by_place(read_records(tmp_path / "results")), resamples=50)
+    assert [row[1] for row in table.rows] == ["a", "a, c"]
+    assert all(row[2] == "c" and row[4] == "is fooled" for row in table.rows[1:])
+    assert "or have not read every source's images: b, d." in table.caption
+
+
 def test_an_image_that_does_not_reach_its_class_fools_nobody(tmp_path):
     for source, target in itertools.product("ab", "ab"):
         write(tmp_path, source, target, np.zeros(100, bool), np.ones(100, bool))
