@@ -104,6 +104,7 @@ def render(made: Plan, *, every: bool = False) -> RenderableType:
     parts: list[RenderableType] = [Text(_headline(made))]
     if made.uses:
         parts.append(_artefact_table(made))
+        parts += _artefacts(made) if every else []
     parts += _named(made.cells, every)
     return Group(*parts)
 
@@ -111,6 +112,15 @@ def render(made: Plan, *, every: bool = False) -> RenderableType:
 def _headline(made: Plan) -> str:
     counts = [f"{made.count(state)} {state}" for state in STATES if made.count(state) or state in ("done", "missing")]
     return f"{len(made.cells)} cells: {', '.join(counts)}"
+
+
+def _artefacts(made: Plan) -> list[RenderableType]:
+    """Each artefact by name, with the number of cells that need it."""
+    needed = sorted(made.uses.items(), key=lambda item: KINDS.index(item[0].kind))
+    return [
+        Text(f"{made.made.get(need, 'missing'):<8} {need.kind} {need.key}  {need.label}, for {count} cells")
+        for need, count in needed
+    ]
 
 
 def _artefact_table(made: Plan) -> Table:
@@ -121,10 +131,10 @@ def _artefact_table(made: Plan) -> Table:
     for kind in KINDS:
         own = {need: count for need, count in made.uses.items() if need.kind == kind}
         if own:
-            state = Counter(made.made.get(need, "missing") for need in own)
+            states = Counter(made.made.get(need, "missing") for need in own)
             low, high = min(own.values()), max(own.values())
             shared = str(low) if low == high else f"{low} to {high}"
-            numbers = (len(own), state["done"], state["running"], state["begun"], state["missing"])
+            numbers = (len(own), states["done"], states["running"], states["begun"], states["missing"])
             table.add_row(kind, *map(str, numbers), shared)
     return table
 

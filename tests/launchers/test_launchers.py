@@ -110,6 +110,14 @@ class TestQueue:
         assert not list(tmp_path.glob("store/*/*.lease"))
 
     @pytest.mark.slow
+    def test_joblib_s_workers_stop_with_the_sweep(self, tmp_path):
+        process = start(tmp_path, *self.sweep[:-1], "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+        self.jobs(tmp_path)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(100) == 128 + signal.SIGTERM
+        assert not list(tmp_path.glob("results/*/cell.json"))
+
+    @pytest.mark.slow
     def test_a_preempted_job_is_queued_again_and_goes_on(self, tmp_path):
         (tmp_path / "queue").mkdir()
         process = start(tmp_path / "queue", *self.sweep, log=tmp_path / "log")

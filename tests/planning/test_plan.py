@@ -91,6 +91,15 @@ def test_the_commands_tell_it_without_torch(root):
         assert "heavy []" in ran.stdout
 
 
+def test_cells_and_artefacts_are_named_where_asked_for(root):
+    made = planned(root, *SWEEP)
+    ran = underfire(root, "plan", *SWEEP, "--cells")
+    for need in made.uses:
+        assert f"{made.made[need]:<8} {need.kind} {need.key}" in ran.stdout
+    for cell in made.cells:
+        assert f"{cell.state:<8} {cell.name}" in ran.stdout
+
+
 def test_every_mistake_is_told_at_once_and_nothing_is_started(tmp_path):
     wrong = ["-m", "probe=pgd,normal", "probe.level=0.3,7", "interpreter=rts,rtz", *SWEEP[3:]]
     for command in ("plan", "run"):
