@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import torch
+
 from benchmark.data.batches import check_labels
+from benchmark.interpreters.cam import CAM, GradCAM
+from benchmark.interpreters.rts import RTS
 from benchmark.runners import classifier, interpreter
 from benchmark.runners.datasets import load_data
 from benchmark.runners.foreign import load_foreign
@@ -55,11 +59,19 @@ def _networks(place: Workplace, num_classes: int) -> InterpreterModule:
         load_foreign(checkpoint, network, "classifier.checkpoint")
     instantiate(config["classifier"]["training"]["module"], network=network)
     explained = interpreter.build(place, network)
+    _look(explained, place, load_data(config).image_size)
     if config["interpreter"].get("checkpoint") is not None:
         interpreter.adopt(place, explained)
     for stage in config["interpreter"].get("stages", {}).values():
         instantiate(stage["module"], interpreter=explained)
     return explained
+
+
+def _look(explained: InterpreterModule, place: Workplace, size: int) -> None:
+    """One map of a grey image by an interpreter that rests on features: whether they lie on a grid shows only then."""
+    if isinstance(explained, CAM | GradCAM | RTS):
+        grey = torch.full((1, 3, size, size), 0.5, device=place.device)
+        explained.explain(grey, torch.zeros(1, dtype=torch.long, device=place.device))
 
 
 def _probe(settings: dict[str, Any]) -> None:

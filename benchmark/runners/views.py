@@ -97,13 +97,20 @@ def show_cell(config: dict[str, Any], folder: Path) -> bool:
     return taken
 
 
-def show_training(config: dict[str, Any], folder: Path) -> bool:
-    """Sends the curves of one artefact's training to W&B from its history, and tells whether they were taken."""
+def show_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
+    """Sends the curves of one artefact's training to W&B from its history, and tells whether they were taken.
+
+    Args:
+        user: a record that names the artefact. own: the settings of ``logger`` and ``paths`` to go by.
+    """
     import yaml
 
     kind, key = folder.parent.name, folder.name
     spec = yaml.safe_load((folder / "config.yaml").read_text())
-    job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": [kind], "config": spec}
+    tags = [kind, *(str(user.cell[name]) for name in ("data", "classifier", "budget"))]
+    parts = {name: user.cell["config"][name] for name in ("data", "classifier", "interpreter")}
+    job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": tags, "config": {**parts, "spec": spec}}
+    config = {**user.cell["config"], **own}
     run = start_run(config, job)
     if run is None:
         return False

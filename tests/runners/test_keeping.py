@@ -8,8 +8,10 @@ import shutil
 
 import numpy as np
 import pytest
+import wandb
 from safetensors.numpy import load_file, save_file
 
+from benchmark import tracking
 from benchmark.hashing import own_checksum, sha256_file
 from benchmark.records import read_record, read_records
 from benchmark.runners.cell import run_cell
@@ -164,3 +166,21 @@ def test_sync_says_what_it_cannot_do(root):
     assert nothing.returncode == 1 and "no finished record" in nothing.stderr
     silent = underfire(root, "sync", "logger=none")
     assert silent.returncode == 1 and "sends nothing" in silent.stderr
+
+
+def test_a_run_that_never_ends_is_given_up(root, monkeypatch, caplog):
+    """W&B waits for its server without end, unless it is told not to; then sync sends it another time."""
+    asked = {}
+
+    class Run:
+        def finish(self):
+            raise TimeoutError("finish timed out")
+
+    monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings) or Run())
+    config = configured(root, "logger=wandb", "logger.patience=3")
+    run = tracking.start_run(config, {"job_type": "cell", "name": "a", "id": "a", "config": {}, "tags": []})
+    settings = asked["settings"]
+    assert (settings.init_timeout, settings.finish_timeout, settings.finish_timeout_raises) == (3, 30, True)
+    with caplog.at_level(logging.WARNING, "underfire"):
+        assert tracking.finish_run(run) is False
+    assert "finish timed out" in caplog.text

@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
         cells = [record for record in records if not was_sent(resolved, record.cell["cell"])]
         curves = [folder for folder in histories if not was_sent(resolved, folder.name)]
         sent = sum(show_cell({**record.cell["config"], **own}, record.folder) for record in cells)
-        drawn = sum(show_training({**records[0].cell["config"], **own}, folder) for folder in curves)
+        drawn = sum(show_training(first_user(records, folder), own, folder) for folder in curves)
         log.info(
             "%d of %d records and %d of %d trainings sent (%s)",
             *(sent, len(records), drawn, len(histories), resolved["logger"]["mode"]),
@@ -41,6 +41,11 @@ def main(config: DictConfig) -> None:
         return "done"
 
     job(config, lambda settings: "sync", work)
+
+
+def first_user(records: list[Record], folder: Path) -> Record:
+    """The first record that names an artefact: its training belongs to that record's group."""
+    return next(record for record in records if folder.name in record.cell["artefacts"].values())
 
 
 def trainings(store: Path, records: list[Record]) -> list[Path]:
