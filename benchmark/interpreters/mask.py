@@ -61,9 +61,10 @@ class Mask(nn.Module):
         super().__init__()
         if not 2 <= cells <= image_size:
             raise ValueError(f"interpreter.cells is the mask's side, 2 to the image's {image_size} pixels, got {cells}")
-        if not 0 <= tracked <= steps or steps < 1 or warm < 0:
+        if not 1 <= tracked <= steps or warm < 0:
             raise ValueError(
-                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 0 and steps, got "
+                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 1 and steps (an attack's "
+                "gradient goes through them), got "
                 f"steps={steps}, warm={warm}, tracked={tracked}"
             )
         if area < 0 or smoothness < 0 or power < 1 or not blur > 0:
@@ -144,6 +145,7 @@ class WarmMask:
 
     def __call__(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         mask = self.mask
+        check_classes(class_B, self.classifier.num_classes)
         if self.theta_Bhw is None:
             self.theta_Bhw = mask.descend(mask.nothing(image_BCHW), image_BCHW.detach(), class_B, mask.steps)
         before = self.theta_Bhw.detach()

@@ -125,6 +125,69 @@ def test_other_weights_give_another_map(interpreter, classifier, image):
     assert (before - after).abs().mean() > (0.0005 if kind == "mask" else 0.02)  # four inner steps move a mask little
 
 
+def test_other_weights_give_rise_another_map(classifier, image):
+    other = copy.deepcopy(classifier)
+    torch.manual_seed(9)
+    for parameter in other.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    before, after = (
+        RISE(classifier=net, image_size=32, masks=40, seed=0)(image, CLASSES) for net in (classifier, other)
+    )
+    assert (before - after).abs().mean() > 0.02
+
+
+@pytest.mark.parametrize("wrong", [-1, 5])
+def test_a_class_out_of_range_is_a_sentence_to_attacks_too(interpreter, image, wrong):
+    """-1 would be the last class, to an index."""
+    met = attacked(interpreter)
+    met = met.remembering() if hasattr(met, "remembering") else met
+    with pytest.raises(ValueError, match="class"):
+        met.explain(image, torch.tensor([0, wrong, 1]))
+
+
+def test_passes_of_a_surrogate_are_the_classifier_s(classifier, image):
+    before = dict(classifier.passes)
+    met = attacked(Gradient(classifier=classifier, image_size=32))
+    met(image.clone().requires_grad_(), CLASSES).sum().backward()
+    assert classifier.passes["forward"] - before["forward"] == 3
+    assert classifier.passes["backward"] > before["backward"]
+
+
+def test_an_infinite_attribution_is_no_constant_map():
+    assert torch.isnan(min_max(torch.tensor([[[float("inf"), 0.0], [1.0, 2.0]]]))).any()
+
+
+class TestCaptum:
+    """What the adapter adds to captum: seeds, tuples, sentences."""
+
+    @pytest.fixture
+    def adapted(self, classifier):
+        pytest.importorskip("captum.attr")
+        from benchmark.interpreters.captum_adapter import CaptumAttribution
+
+        return lambda method, **options: CaptumAttribution(
+            classifier=classifier, image_size=32, method=method, options=options, seed=3
+        )
+
+    @pytest.mark.parametrize("method", ["KernelShap", "ShapleyValueSampling"])
+    def test_drawing_methods_depend_on_the_seed_alone(self, adapted, image, method):
+        segments = (torch.arange(32)[:, None] // 16 * 2 + torch.arange(32) // 16)[None, None]
+        found = adapted(method, feature_mask=segments, n_samples=8)
+        first, again = found(image, CLASSES), found(image, CLASSES)
+        assert torch.equal(first, again)
+        alone = torch.cat([found(image[i : i + 1], CLASSES[i : i + 1]) for i in range(3)])
+        torch.testing.assert_close(first, alone, rtol=1e-4, atol=1e-5)
+
+    def test_lists_are_tuples_to_captum(self, adapted, image):
+        assert adapted("Occlusion", sliding_window_shapes=[3, 8, 8], strides=[3, 8, 8])(image, CLASSES).std() > 0
+
+    def test_what_captum_refuses_is_a_sentence(self, adapted, image):
+        with pytest.raises(ValueError, match="Occlusion does not work with interpreter.options"):
+            adapted("Occlusion", sliding_window_shapes=3.5)(image, CLASSES)
+        with pytest.raises(ValueError, match="model alone"):
+            adapted("NoiseTunnel")
+
+
 def _same(one, other) -> bool:
     traits = ("kind", "plus_plus")
     return type(one) is type(other) and all(getattr(one, t, None) == getattr(other, t, None) for t in traits)

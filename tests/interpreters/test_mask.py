@@ -65,6 +65,26 @@ def test_warm_starts_go_on_where_they_were(image):
     torch.testing.assert_close(second, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_the_gradient_that_an_attack_meets_against_finite_differences(image):
+    """Through the last steps from the mask before, which is where it is whatever the image."""
+    mask, classes = make(steps=20, warm=0, tracked=4).double(), torch.ones(2, dtype=torch.long)
+    image = image.double()
+    start = mask.descend(mask.nothing(image), image, classes, 20).detach()
+    weight, direction = torch.randn_like(start), torch.randn_like(image)
+
+    def value(at):
+        warm = mask.remembering()
+        warm.theta_Bhw = start
+        return (weight * warm(at, classes)).sum()
+
+    point = image.requires_grad_()
+    (gradient,) = torch.autograd.grad(value(point), point)
+    step = 1e-6
+    numeric = (value(point + step * direction) - value(point - step * direction)) / (2 * step)
+    assert (gradient * direction).sum().item() == pytest.approx(numeric.item(), rel=1e-3)
+    assert gradient.abs().max() > 0
+
+
 def test_every_sample_accepts_for_itself(image):
     """Steps far too long make one mask worse; it keeps its old one, whatever its neighbour does."""
     mask = make(steps=40)
@@ -94,7 +114,13 @@ def test_an_attack_gets_a_memory_of_its_own(image):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"cells": 1}, "cells"), ({"steps": 2, "tracked": 3}, "tracked"), ({"area": -1}, "area"), ({"lr": 0}, "lr")],
+    [
+        ({"cells": 1}, "cells"),
+        ({"steps": 2, "tracked": 3}, "tracked"),
+        ({"tracked": 0}, "tracked"),
+        ({"area": -1}, "area"),
+        ({"lr": 0}, "lr"),
+    ],
 )
 def test_what_cannot_be_optimised_is_refused(options, words):
     with pytest.raises(ValueError, match=words):
