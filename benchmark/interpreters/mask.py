@@ -63,8 +63,8 @@ class Mask(nn.Module):
             raise ValueError(f"interpreter.cells is the mask's side, 2 to the image's {image_size} pixels, got {cells}")
         if not 1 <= tracked <= steps or warm < 0:
             raise ValueError(
-                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 1 and steps (an attack's "
-                "gradient goes through them), got "
+                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 1 and steps (an "
+                "attack's gradient goes through them), got "
                 f"steps={steps}, warm={warm}, tracked={tracked}"
             )
         if area < 0 or smoothness < 0 or power < 1 or not blur > 0:

@@ -182,7 +182,7 @@ class TestCaptum:
         assert adapted("Occlusion", sliding_window_shapes=[3, 8, 8], strides=[3, 8, 8])(image, CLASSES).std() > 0
 
     def test_what_captum_refuses_is_a_sentence(self, adapted, image):
-        with pytest.raises(ValueError, match="Occlusion does not work with interpreter.options"):
+        with pytest.raises(ValueError, match=r"Occlusion does not work with interpreter\.options"):
             adapted("Occlusion", sliding_window_shapes=3.5)(image, CLASSES)
         with pytest.raises(ValueError, match="model alone"):
             adapted("NoiseTunnel")
