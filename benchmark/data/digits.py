@@ -21,6 +21,7 @@ from benchmark.data.arrays import ArraySet
 from benchmark.data.canvas import FRAGMENTS, compose
 from benchmark.data.rows import RowFile, read_rows, write_rows
 from benchmark.hashing import content_hash
+from benchmark.leases import Lease
 from benchmark.versions import FORMAT
 
 log = logging.getLogger("underfire")
@@ -89,19 +90,28 @@ class Digits:
         count = self.counts[name]
         spec = {"seed": self.seed, "size": self.image_size, "split": name, "count": count, "format": FORMAT["data"]}
         path = self.root / f"digits-{name}-{content_hash(spec)}.safetensors"
-        if path.exists():
-            try:
-                return read_rows(path)
-            except SafetensorError as error:
-                log.warning("the cache %s is damaged (%s) and is made again", path, error)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        bunch = load_digits()
-        write_rows(
-            path,
-            count,
-            composites(bunch.images, bunch.target, self.scans(name), name, count, self.seed, self.image_size),
-        )
+        if (found := _read(path)) is not None:
+            return found
+        with Lease(path.with_name(f"{path.name}.lease"), f"the {name} composites {path.name}"):
+            if (found := _read(path)) is not None:
+                return found
+            for cut in path.parent.glob(f"{path.name}.*.partial"):
+                cut.unlink(missing_ok=True)
+            bunch = load_digits()
+            made = composites(bunch.images, bunch.target, self.scans(name), name, count, self.seed, self.image_size)
+            write_rows(path, count, made)
+            return read_rows(path)
+
+
+def _read(path: Path) -> dict[str, torch.Tensor | RowFile] | None:
+    """The cache, or None where there is none that is whole."""
+    if not path.exists():
+        return None
+    try:
         return read_rows(path)
+    except SafetensorError as error:
+        log.warning("the cache %s is damaged (%s) and is made again", path, error)
+        return None
 
 
 def composites(

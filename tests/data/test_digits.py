@@ -174,3 +174,16 @@ def test_a_bad_knob_is_told_in_a_sentence(tmp_path, knobs, message):
 def test_an_unknown_split_is_told(data):
     with pytest.raises(ValueError, match="train, calibration or test, got 'val'"):
         data.split("val")
+
+
+def test_what_a_killed_process_left_is_cleared_away(tmp_path):
+    settings = {"seed": 0, "train": 20, "calibration": 10, "test": 20}
+    whole = Digits(root=str(tmp_path / "whole"), **settings)
+    whole.split("test")
+    (file,) = (tmp_path / "whole").glob("digits-test-*.safetensors")
+    cut = tmp_path / "cut" / f"{file.name}.0123.partial"
+    cut.parent.mkdir()
+    cut.write_bytes(file.read_bytes()[:100])
+    Digits(root=str(cut.parent), **settings).split("test")
+    assert (cut.parent / file.name).read_bytes() == file.read_bytes()
+    assert not cut.exists() and not list(cut.parent.glob("*.lease"))
