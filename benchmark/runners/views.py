@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +76,8 @@ def show_cell(config: dict[str, Any], folder: Path) -> bool:
     cell = record.cell
     tags = [str(cell[name]) for name in ("data", "classifier", "interpreter", "probe", "budget")]
     job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _flat(cell)}
-    run = start_run(config, job)
-    if run is None:
-        return False
-    taken = False
-    try:
+
+    def fill(run: Any) -> None:
         import wandb
 
         picture = panel(record, config["logger"]["images"])
@@ -87,14 +85,8 @@ def show_cell(config: dict[str, Any], folder: Path) -> bool:
             caption = "input, probed input, benign map, probed map"
             run.log({"samples": wandb.Image(picture, caption=caption)})
         run.summary.update(summary_of(record))
-        taken = True
-    except Exception as error:  # W&B raises many kinds; the record is complete and the user is told
-        log.warning("W&B did not take %s (%s); the record is complete", cell["name"], error)
-    finally:
-        taken = finish_run(run) and taken
-    if taken:
-        note_sent(config, cell["cell"])
-    return taken
+
+    return _sent(config, job, fill)
 
 
 def show_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
@@ -110,21 +102,29 @@ def show_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
     tags = [kind, *(str(user.cell[name]) for name in ("data", "classifier", "budget"))]
     parts = {name: user.cell["config"][name] for name in ("data", "classifier", "interpreter")}
     job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": tags, "config": {**parts, "spec": spec}}
-    config = {**user.cell["config"], **own}
+
+    def fill(run: Any) -> None:
+        for line in (folder / "history.jsonl").read_text().splitlines():
+            run.log(json.loads(line))
+
+    return _sent({**user.cell["config"], **own}, job, fill)
+
+
+def _sent(config: dict[str, Any], job: dict[str, Any], fill: Callable[[Any], None]) -> bool:
+    """Whether W&B has taken a run to its end; then it is remembered, so that sync does not make it again."""
     run = start_run(config, job)
     if run is None:
         return False
     taken = False
     try:
-        for line in (folder / "history.jsonl").read_text().splitlines():
-            run.log(json.loads(line))
+        fill(run)
         taken = True
-    except Exception as error:  # W&B raises many kinds; the history is complete and the user is told
-        log.warning("W&B did not take the curves of %s %s (%s)", kind, key, error)
+    except Exception as error:  # W&B raises many kinds; what is kept is complete and the user is told
+        log.warning("W&B did not take %s (%s); the record is complete", job["name"], error)
     finally:
         taken = finish_run(run) and taken
     if taken:
-        note_sent(config, key)
+        note_sent(config, job["id"])
     return taken
 
 

@@ -17,7 +17,7 @@ def main(conf: str, arguments: list[str]) -> int:
         description="The cells of a sweep: done, missing, failed; the artefacts that they share and lack; every "
         "mistake in any cell's configuration. Computes nothing. OVERRIDES are those of 'run'.",
     )
-    parser.add_argument("--cells", action="store_true", help="name every cell")
+    parser.add_argument("--cells", action="store_true", help="name every cell and artefact")
     options, overrides = parser.parse_known_args(arguments)
     if unknown := [each for each in overrides if each.startswith("-") and each not in ("-m", "--multirun")]:
         parser.error(f"unknown option {unknown[0]}")

@@ -19,7 +19,7 @@ def main(conf: str, arguments: list[str]) -> int:
         prog="python -m benchmark status",
         description="How far a sweep is, also while other processes compute it. OVERRIDES are those of 'run'.",
     )
-    parser.add_argument("--cells", action="store_true", help="name every cell")
+    parser.add_argument("--cells", action="store_true", help="name every cell and artefact")
     parser.add_argument("--watch", action="store_true", help="look again and again, until nothing is left to do")
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks (2)")
     options, overrides = parser.parse_known_args(arguments)
