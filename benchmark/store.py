@@ -17,7 +17,7 @@ import yaml
 
 from benchmark import ranks
 from benchmark.files import write_atomic
-from benchmark.hashing import content_hash, own_checksum, sha256_file
+from benchmark.hashing import content_hash, own_checksum, sha256_file, without_modules
 from benchmark.leases import Lease
 from benchmark.versions import FORMAT
 
@@ -35,8 +35,8 @@ class Artefact:
 
 
 def artefact_key(kind: str, spec: dict[str, Any]) -> str:
-    """The hash of a spec of one kind, the kind's format version folded in."""
-    return content_hash({"kind": kind, "format": FORMAT[kind], "spec": spec})
+    """The hash of a spec of one kind, the kind's format version folded in; where our classes live is not."""
+    return content_hash({"kind": kind, "format": FORMAT[kind], "spec": without_modules(spec)})
 
 
 class Store:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 FORMAT = {
-    "data": 1,
-    "classifier": 1,
-    "interpreter": 1,
-    "predictions": 1,
-    "scale": 1,
-    "probed": 3,
-    "spread": 1,
-    "cell": 1,
+    "data": 2,
+    "classifier": 2,
+    "interpreter": 2,
+    "predictions": 2,
+    "scale": 2,
+    "probed": 4,
+    "spread": 2,
+    "cell": 2,
 }

@@ -37,8 +37,16 @@ class TestHash:
     def test_golden_values(self):
         """These change only with a version in benchmark/versions.py: stored artefacts would be lost."""
         assert content_hash(SPEC) == "58d74043af16c469"
-        assert FORMAT["classifier"] == 1
-        assert artefact_key("classifier", SPEC) == "dde1a36a7c0c0fb5"
+        assert FORMAT["classifier"] == 2
+        assert artefact_key("classifier", SPEC) == "3503166724af5bad"
+
+    def test_our_classes_go_by_their_name_and_others_by_their_path(self):
+        one, other = (
+            {"net": [{"_target_": f"{module}.Net", "_args_": [1]}]} for module in ("benchmark.a", "benchmark.b.c")
+        )
+        assert artefact_key("classifier", one) == artefact_key("classifier", other)
+        mine, yours = ({"net": {"_target_": f"{module}.Net"}} for module in ("mine", "yours"))
+        assert artefact_key("classifier", mine) != artefact_key("classifier", yours)
 
     def test_order_and_kind_of_whole_number_do_not_matter(self):
         turned = {"layers": [1, 2], "module": {"name": "net", "lr": 0.001}, "seed": 0.0}
