@@ -1,4 +1,4 @@
-"""Results that must not change unless a version in benchmark/versions.py does: stored artefacts would be mistaken.
+"""Results that must not change unless a version in benchmark/versions.py does: kept ones would be mistaken.
 
 Whoever changes a formula sees a figure here move, raises FORMAT of the kinds that depend on it, and writes down both.
 """
