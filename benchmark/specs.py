@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.hashing import sha256_file
-from benchmark.store import artefact_key
+from benchmark.storage.artefacts import artefact_key
+from benchmark.storage.hashing import sha256_file
 
 Spec = dict[str, Any]
 

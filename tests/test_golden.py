@@ -1,4 +1,4 @@
-"""Results that must not change unless a version in benchmark/versions.py does: kept ones would be mistaken.
+"""Results that must not change unless a version in benchmark/storage/formats.py does: kept ones would be mistaken.
 
 Whoever changes a formula sees a figure here move, raises FORMAT of the kinds that depend on it, and writes down both.
 """
@@ -16,8 +16,8 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights, map_objective
 from benchmark.probes.goals import goal_class
 from benchmark.probes.noise import Noise
+from benchmark.storage.formats import FORMAT
 from benchmark.types import Explanation, Goal
-from benchmark.versions import FORMAT
 
 IDS = torch.arange(8)
 IMAGE = draws.uniform(draws.keys(0, "golden image", IDS), 3, 32, 32)

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from benchmark.leases import Lease, held, read
+from benchmark.storage.leases import Lease, held, read
 
 
 def lease(path, **options):
@@ -60,7 +60,7 @@ def _foreign(path, **changes):
 
 def test_a_dead_owner_of_this_host_is_inherited_at_once(tmp_path, caplog):
     path = tmp_path / "x.lease"
-    code = "import os, sys; from benchmark.leases import Lease; from pathlib import Path\n"
+    code = "import os, sys; from benchmark.storage.leases import Lease; from pathlib import Path\n"
     code += "Lease(Path(sys.argv[1]), 'a thing').__enter__(); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code, str(path)], check=False)
     assert path.exists() and not held(path)
@@ -131,7 +131,7 @@ def test_a_damaged_lease_is_nobodys(tmp_path, content):
 def test_who_lives_on_this_host_is_never_taken_over_however_silent(tmp_path):
     """A process that was stopped, or whose disk was full, may go on; two must not write one folder."""
     path = tmp_path / "x.lease"
-    code = "import sys, time; from benchmark.leases import Lease; from pathlib import Path\n"
+    code = "import sys, time; from benchmark.storage.leases import Lease; from pathlib import Path\n"
     code += "Lease(Path(sys.argv[1]), 'a thing', heartbeat=99).__enter__(); print('held', flush=True); time.sleep(99)"
     owner = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
     assert owner.stdout.readline() == "held\n"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.records import is_done, read_record, read_records, write_failure, write_record
+from benchmark.storage.records import is_done, read_record, read_records, write_failure, write_record
 
 SAMPLES = pd.DataFrame(
     {

@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 import pytest
 
-from benchmark.records import read_records
+from benchmark.storage.records import read_records
 from tests.helpers import underfire
 
 COLUMNS = {

@@ -9,10 +9,10 @@ from collections import namedtuple
 
 import pytest
 
-from benchmark import files, store
-from benchmark.hashing import content_hash
-from benchmark.store import Store, artefact_key, damage
-from benchmark.versions import FORMAT
+from benchmark.storage import artefacts, atomic
+from benchmark.storage.artefacts import Store, artefact_key, damage
+from benchmark.storage.formats import FORMAT
+from benchmark.storage.hashing import content_hash
 
 SPEC = {"seed": 0, "module": {"lr": 0.001, "name": "net"}, "layers": [1, 2]}
 
@@ -35,7 +35,7 @@ def ask(root):
 
 class TestHash:
     def test_golden_values(self):
-        """These change only with a version in benchmark/versions.py: stored artefacts would be lost."""
+        """These change only with a version in benchmark/storage/formats.py: stored artefacts would be lost."""
         assert content_hash(SPEC) == "58d74043af16c469"
         assert FORMAT["classifier"] == 2
         assert artefact_key("classifier", SPEC) == "3503166724af5bad"
@@ -145,7 +145,7 @@ def test_discard_forgets(tmp_path):
 
 def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
     with pytest.raises(OSError, match="MB are needed"):
         Store(tmp_path).get("classifier", SPEC, lambda folder: pytest.fail("made"))
-    assert store.damage(tmp_path) is not None
+    assert artefacts.damage(tmp_path) is not None

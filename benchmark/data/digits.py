@@ -20,9 +20,9 @@ from benchmark import draws
 from benchmark.data.arrays import ArraySet
 from benchmark.data.canvas import FRAGMENTS, compose
 from benchmark.data.rows import RowFile, read_rows, write_rows
-from benchmark.hashing import content_hash
-from benchmark.leases import Lease
-from benchmark.versions import FORMAT
+from benchmark.storage.formats import FORMAT
+from benchmark.storage.hashing import content_hash
+from benchmark.storage.leases import Lease
 
 log = logging.getLogger("underfire")
 

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from benchmark.files import partial_name
+from benchmark.storage.atomic import partial_name
 
 # A set whose file is larger is left on disk.
 MEMORY = 64 * 2**20

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmark.files import make_folder
+from benchmark.storage.atomic import make_folder
 
 
 def check_folders(config: dict[str, Any]) -> None:

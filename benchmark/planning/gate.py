@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmark import stopping
 from benchmark.planning.plan import look
 from benchmark.planning.sweep import Uncountable, expand
-from benchmark.records import is_done
 from benchmark.specs import cell_name
+from benchmark.storage.records import is_done
 
 log = logging.getLogger("underfire")
 

@@ -16,7 +16,7 @@ from benchmark.specs import (
     spread_spec,
     stage_specs,
 )
-from benchmark.store import artefact_key
+from benchmark.storage.artefacts import artefact_key
 
 Spec = dict[str, Any]
 

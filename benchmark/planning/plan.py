@@ -13,12 +13,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmark import leases
 from benchmark.planning.check import check_values
 from benchmark.planning.needs import Need, needs
 from benchmark.planning.sweep import Planned, Sweep
 from benchmark.specs import cell_name
-from benchmark.store import lease_file
+from benchmark.storage import leases
+from benchmark.storage.artefacts import lease_file
 
 STATES = ("done", "running", "failed", "missing", "wrong")  # wrong: its configuration cannot be run
 KINDS = ("classifier", "predictions", "interpreter", "scale", "spread", "probed")

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import Record, read_records
 from benchmark.report.intervals import RESAMPLES, mean
 from benchmark.report.table import Cell, Table, markdown, write_csv
+from benchmark.storage.records import Record, read_records
 
 SLACK = 0.05
 RULE = f"the smallest map L1 over all samples, among settings whose success is within {SLACK} of the best"

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import Record, read_records
 from benchmark.report.figures import write_figures
 from benchmark.report.groups import IDENTITY, Group, group_records
 from benchmark.report.intervals import RESAMPLES
@@ -17,6 +16,7 @@ from benchmark.report.tables import Tabulator
 from benchmark.report.tidy import tidy
 from benchmark.report.transfer import source_of, write_transfer
 from benchmark.report.verdicts import judge, write_verdicts
+from benchmark.storage.records import Record, read_records
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
 LEFT_OUT = {"budget": "smoke", "split": "calibration"}

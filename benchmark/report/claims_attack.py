@@ -15,7 +15,7 @@ from benchmark.report.pairs import Pairs, own, pair, probe_differences
 from benchmark.report.rows import Row, Subject, claim_row, finite, notes, pair_notes
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 SECONDARY = ("iou_distance", "spearman_distance")
 MANY_STEPS = 10

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.report.settings import as_text, differing, settings_of
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 IDENTITY = ("data", "data_seed", "classifier", "seed", "split", "budget")
 _LEADING = ("rts", "rtsa", "rtsa_anchored")

@@ -15,7 +15,7 @@ from benchmark.report.table import Cell, Table, escape_markdown, markdown
 from benchmark.report.verdicts import Verdicts
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from benchmark.report.intervals import (
 from benchmark.report.settings import differing, flat
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 
 def column(samples: pd.DataFrame, name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.report.groups import REFERENCE, Group, is_rtsa
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 
 @dataclass(frozen=True)

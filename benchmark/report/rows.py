@@ -13,7 +13,7 @@ from benchmark.report.intervals import RESAMPLES
 from benchmark.report.pairs import Comparison, Pairs, pair, probe_differences, same_task, training_differences
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 Row = dict[str, Any]
 CLAIMS = {"noise": 1, "attack": 2, "harmless": 3}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import Record, read_records
 from benchmark.report import rules
 from benchmark.report.claims_attack import attack_rows
 from benchmark.report.claims_harmless import harmless_rows
@@ -29,6 +28,7 @@ from benchmark.report.intervals import RESAMPLES, Estimate
 from benchmark.report.rows import Row, Subject
 from benchmark.report.settings import differing, flat, settings_of
 from benchmark.report.table import Cell, Table, markdown, write_csv
+from benchmark.storage.records import Record, read_records
 
 KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_anchor")
 RULE = "the largest paired ADV2 difference among settings whose claim 3 holds, on the calibration split"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
 

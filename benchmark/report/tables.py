@@ -19,7 +19,7 @@ from benchmark.report.rows import Row
 from benchmark.report.table import EMPTY, Cell, Table, number
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 LEADING = ("pgd", "adv2")
 _DISTANCES = {"map_l1": "L1", "map_iou": "IoU", "map_ssim": "SSIM", "map_spearman": "Spearman"}

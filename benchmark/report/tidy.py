@@ -12,7 +12,7 @@ from benchmark.report.intervals import RESAMPLES
 from benchmark.report.pairs import own
 
 if TYPE_CHECKING:
-    from benchmark.records import Record
+    from benchmark.storage.records import Record
 
 CELL = (
     *("cell", "name", "data", "classifier", "interpreter", "probe", "level"),

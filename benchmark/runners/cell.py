@@ -8,14 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import ranks, records, stopping
-from benchmark.leases import Lease, cell_lease
+from benchmark import ranks, stopping
 from benchmark.planning.check import check_folders, check_values
 from benchmark.runners import memory, provenance
 from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
 from benchmark.specs import cell_name, cell_spec
-from benchmark.store import artefact_key, first_holds
+from benchmark.storage import records
+from benchmark.storage.artefacts import artefact_key, first_holds
+from benchmark.storage.leases import Lease, cell_lease
 from benchmark.tracking import by_agent
 
 if TYPE_CHECKING:

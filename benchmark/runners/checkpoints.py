@@ -9,7 +9,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from benchmark import ranks
-from benchmark.hashing import sha256_file
+from benchmark.storage.hashing import sha256_file
 
 log = logging.getLogger("underfire")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.hashing import content_hash
 from benchmark.runners.instantiation import instantiate
 from benchmark.specs import data_spec
+from benchmark.storage.hashing import content_hash
 from benchmark.types import Data
 
 _loaded: dict[str, Data] = {}

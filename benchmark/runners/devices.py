@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmark.leases import Lease, first_free
+from benchmark.storage.leases import Lease, first_free
 
 # The place that this process has taken, for as long as it lives.
 _taken: list[Lease] = []

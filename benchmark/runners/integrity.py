@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.records import Record, read_record
-from benchmark.store import damage
+from benchmark.storage.artefacts import damage
+from benchmark.storage.records import Record, read_record
 
 
 def artefacts(store: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from benchmark.runners.foreign import WEIGHTS, load_foreign
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace, seeded
 from benchmark.specs import classifier_spec, stage_specs
-from benchmark.store import artefact_key
+from benchmark.storage.artefacts import artefact_key
 from benchmark.tensors import freeze
 from benchmark.types import InterpreterModule
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.specs import cell_name, cell_spec
-from benchmark.store import artefact_key
+from benchmark.storage.artefacts import artefact_key
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 

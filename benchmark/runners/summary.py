@@ -21,8 +21,8 @@ from rich.console import Console
 from rich.progress_bar import ProgressBar
 
 from benchmark import ranks
-from benchmark.files import write_atomic
-from benchmark.leases import Lease, first_free
+from benchmark.storage.atomic import write_atomic
+from benchmark.storage.leases import Lease, first_free
 
 log = logging.getLogger("underfire")
 

@@ -16,7 +16,7 @@ import torch
 
 from benchmark import ranks
 from benchmark.specs import attacked
-from benchmark.store import Artefact, Store
+from benchmark.storage.artefacts import Artefact, Store
 
 log = logging.getLogger("underfire")
 

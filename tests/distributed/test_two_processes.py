@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from benchmark import ranks
 from benchmark.data.batches import EpochSampler, Some
-from benchmark.records import read_records
+from benchmark.storage.records import read_records
 from tests.faults.harness import start
 from tests.helpers import PROJECT, underfire
 

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmark.records import read_records
+from benchmark.storage.records import read_records
 from tests.helpers import PROJECT, underfire
 
 SWEEP = ["-m", "interpreter=rts,rtsa", "probe=clean,pgd,adv2", "budget=smoke", "logger=none", "trainer=cpu"]

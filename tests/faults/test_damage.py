@@ -14,8 +14,6 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import FixedGroups, epoch_loader
-from benchmark.leases import cell_lease
-from benchmark.records import read_records
 from benchmark.runners import datasets
 from benchmark.runners.cell import run_cell
 from benchmark.runners.checkpoints import newest
@@ -23,6 +21,8 @@ from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
 from benchmark.runners.integrity import check_files
 from benchmark.runners.workplace import seeded
+from benchmark.storage.leases import cell_lease
+from benchmark.storage.records import read_records
 from lightning_modules.classifier import LitClassifier
 from tests.data.folders import small
 from tests.faults.harness import computed, finish
@@ -129,7 +129,7 @@ def test_stale_leases_stop_nobody(undisturbed, root):
     name = next(each for each in undisturbed[1] if "-rts-pgd-" in each)
     dead = subprocess.Popen(["true"])
     dead.wait()
-    from benchmark.leases import _space
+    from benchmark.storage.leases import _space
 
     lease = {"token": "t", "beat": 4, "pid": dead.pid, "born": "1", "host": os.uname().nodename, "space": _space()}
     (root / "results" / ".leases").mkdir(exist_ok=True)

@@ -13,12 +13,13 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from benchmark import leases, tracking
+from benchmark import tracking
 from benchmark.__main__ import conf_folder
 from benchmark.planning.check import check_values
 from benchmark.planning.sweep import expand
-from benchmark.records import read_records
 from benchmark.runners import devices
+from benchmark.storage import leases
+from benchmark.storage.records import read_records
 from tests.faults.harness import computed, start
 from tests.helpers import PROJECT, underfire
 

@@ -15,9 +15,9 @@ import pandas as pd
 
 from benchmark.__main__ import conf_folder
 from benchmark.planning.sweep import expand
-from benchmark.records import write_record
 from benchmark.runners.provenance import identity
 from benchmark.specs import cell_name
+from benchmark.storage.records import write_record
 from tests.helpers import underfire
 
 SWEEP = ["-m", "interpreter=rts,rtsa", "probe=normal,uniform", "probe.level=0.03,0.3"]

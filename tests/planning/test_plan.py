@@ -9,10 +9,10 @@ import sys
 import pytest
 
 from benchmark.__main__ import conf_folder
-from benchmark.leases import Lease, cell_lease
 from benchmark.planning.plan import plan
 from benchmark.planning.sweep import expand
-from benchmark.records import read_records
+from benchmark.storage.leases import Lease, cell_lease
+from benchmark.storage.records import read_records
 from tests.helpers import PROJECT, underfire
 
 CONF = str(conf_folder())

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import benchmark.report
-from benchmark.records import write_failure, write_record
 from benchmark.report.build import build_report
 from benchmark.report.selection import build_selection
+from benchmark.storage.records import write_failure, write_record
 from tests.report.planted import World, record, sweep
 
 SMALL = World(n=160)
@@ -133,5 +133,5 @@ def test_the_report_imports_no_torch():
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
                 assert name.split(".")[0] not in {"torch", "lightning", "pytorch_lightning", "timm"}, path.name
-                allowed = ("benchmark.report", "benchmark.records")
+                allowed = ("benchmark.report", "benchmark.storage.records")
                 assert not name.startswith("benchmark") or name.startswith(allowed), path.name

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmark import files
 from benchmark.planning.check import mistakes
 from benchmark.runners.cell import run_cell
 from benchmark.runners.foreign import load_foreign
 from benchmark.specs import cell_name
+from benchmark.storage import atomic
 from tests.helpers import configured, underfire
 
 
@@ -83,13 +83,13 @@ def test_a_results_folder_that_cannot_be_made(tmp_path):
 
 def test_a_full_disk(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr(files.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
+    monkeypatch.setattr(atomic.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
     with pytest.raises(OSError, match="at least 200 MB are needed"):
         run_cell(configured(tmp_path))
 
 
 def test_a_failed_cell_leaves_a_record_with_its_reason(tmp_path):
-    from benchmark.records import read_records
+    from benchmark.storage.records import read_records
 
     with pytest.raises(ValueError, match="distinct resolutions"):
         run_cell(configured(tmp_path, "interpreter.blocks=9"))
@@ -100,7 +100,7 @@ def test_a_failed_cell_leaves_a_record_with_its_reason(tmp_path):
 
 
 def test_a_store_that_cannot_be_made_leaves_a_row_to_retry(tmp_path):
-    from benchmark.records import read_records
+    from benchmark.storage.records import read_records
 
     with pytest.raises(OSError, match=r"paths\.store /proc/nothing"):
         run_cell(configured(tmp_path, "paths.store=/proc/nothing"))

@@ -12,10 +12,10 @@ import wandb
 from safetensors.numpy import load_file, save_file
 
 from benchmark import tracking
-from benchmark.hashing import own_checksum, sha256_file
-from benchmark.records import read_record, read_records
 from benchmark.runners.cell import run_cell
 from benchmark.runners.integrity import check_files, classify_again, unused
+from benchmark.storage.hashing import own_checksum, sha256_file
+from benchmark.storage.records import read_record, read_records
 from tests.helpers import configured, underfire
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.records import read_record, read_records
 from benchmark.runners import memory
 from benchmark.runners.cell import run_cell
+from benchmark.storage.records import read_record, read_records
 from lightning_modules.probe import LitProbe
 from lightning_modules.rts import LitRTS
 from tests.helpers import configured

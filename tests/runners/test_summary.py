@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from benchmark.leases import PATIENCE, Lease, first_free
 from benchmark.runners import summary
 from benchmark.runners.summary import NOTE
+from benchmark.storage.leases import PATIENCE, Lease, first_free
 from tests.helpers import PROJECT, underfire
 
 SWEEP = ["-m", "interpreter=cam", "probe=clean,pgd", "budget=smoke", "logger=none", "trainer=cpu"]

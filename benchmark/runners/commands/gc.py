@@ -9,10 +9,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.leases import held, read
-from benchmark.records import read_records
 from benchmark.runners.integrity import half_made, unused
 from benchmark.runners.jobs import job
+from benchmark.storage.leases import held, read
+from benchmark.storage.records import read_records
 
 log = logging.getLogger("underfire")
 

@@ -12,9 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.files import make_folder, write_atomic
-from benchmark.hashing import own_checksum, sha256_file
-from benchmark.versions import FORMAT
+from benchmark.storage.atomic import make_folder, write_atomic
+from benchmark.storage.formats import FORMAT
+from benchmark.storage.hashing import own_checksum, sha256_file
 
 # pandas, pyarrow and safetensors are imported where samples are read or written: whether a cell is done, json says.
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from benchmark import stopping
-from benchmark.files import make_folder
+from benchmark.storage.atomic import make_folder
 
 log = logging.getLogger("underfire")
 

@@ -16,10 +16,10 @@ from typing import Any
 import yaml
 
 from benchmark import ranks
-from benchmark.files import write_atomic
-from benchmark.hashing import content_hash, own_checksum, sha256_file, without_modules
-from benchmark.leases import Lease
-from benchmark.versions import FORMAT
+from benchmark.storage.atomic import write_atomic
+from benchmark.storage.formats import FORMAT
+from benchmark.storage.hashing import content_hash, own_checksum, sha256_file, without_modules
+from benchmark.storage.leases import Lease
 
 log = logging.getLogger("underfire")
 
