@@ -79,11 +79,12 @@ def main() -> None:
     if command not in COMMANDS:
         print(f"underfire: {command!r} is no command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
-    from benchmark import console, stopping
+    from benchmark import console
+    from benchmark.processes import signals
 
     console.configure()
     if command in STOPPABLE:
-        stopping.listen()
+        signals.listen()
     try:
         if command in PLANNERS:
             raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
@@ -93,7 +94,7 @@ def main() -> None:
             if (status := _told(gate, str(conf_folder()), arguments[1:])) is not None:
                 raise SystemExit(status)
         _launch(command, arguments[1:])
-    except stopping.Stopped as stop:
+    except signals.Stopped as stop:
         logging.getLogger("underfire").warning("%s", stop)
         raise SystemExit(stop.exit_code) from None
 
@@ -130,7 +131,7 @@ def _launch(command: str, overrides: list[str]) -> None:
         finally:
             sys.argv.pop(1)
 
-    from benchmark import stopping
+    from benchmark.processes import signals
     from benchmark.runners import summary
 
     try:
@@ -138,7 +139,7 @@ def _launch(command: str, overrides: list[str]) -> None:
     finally:
         summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
     if summary.any_failed():
-        stopping.check()
+        signals.check()
         raise SystemExit(1)
 
 

@@ -11,12 +11,12 @@ import copy
 import torch
 from torch import Tensor
 
-from benchmark import ranks
 from benchmark.interpreters.rts import RTS
 from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack
 from benchmark.probes.goals import goal_class
+from benchmark.processes import ranks
 from benchmark.types import Batch, Goal
 from lightning_modules.rts import LitRTS
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from benchmark import draws, ranks
+from benchmark import draws
+from benchmark.processes import ranks
 from benchmark.types import Batch, ImageSet
 
 

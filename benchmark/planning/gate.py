@@ -6,9 +6,9 @@ import logging
 import time
 from pathlib import Path
 
-from benchmark import stopping
 from benchmark.planning.plan import look
 from benchmark.planning.sweep import Uncountable, expand
+from benchmark.processes import signals
 from benchmark.specs import cell_name
 from benchmark.storage.records import is_done
 
@@ -32,7 +32,7 @@ def gate(conf: str, overrides: list[str]) -> int | None:
         return None
     cells = []
     for planned in sweep.cells:
-        stopping.check()
+        signals.check()
         cells.append(look(planned)[0])
     mistakes = dict.fromkeys(cell.sentence for cell in reversed(cells) if cell.state == "wrong")
     if mistakes:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark import ranks, stopping
 from benchmark.planning.check import check_folders, check_values
+from benchmark.processes import ranks, signals
 from benchmark.runners import memory, provenance
 from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
@@ -86,7 +86,7 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
             record = _compute(config, folder, shrink, lease)
             break
         except Exception as error:
-            stopping.check()  # what breaks because another process of a distributed run has stopped is no failure
+            signals.check()  # what breaks because another process of a distributed run has stopped is no failure
             smaller = memory.smaller(error, config, shrink)
             if smaller is None:
                 _leave_row(config, folder, error)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from benchmark import ranks
+from benchmark.processes import ranks
 from benchmark.storage.hashing import sha256_file
 
 log = logging.getLogger("underfire")

@@ -6,7 +6,7 @@ import logging
 import os
 from typing import Any
 
-from benchmark import ranks
+from benchmark.processes import ranks
 
 log = logging.getLogger("underfire")
 

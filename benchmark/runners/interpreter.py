@@ -7,9 +7,9 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from benchmark import ranks
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
+from benchmark.processes import ranks
 from benchmark.runners.classifier import get_classifier
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit

@@ -10,8 +10,9 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark import console, stopping
+from benchmark import console
 from benchmark.planning.sweep import as_dict
+from benchmark.processes import signals
 from benchmark.runners.devices import take
 from benchmark.runners.summary import note_outcome
 
@@ -28,9 +29,9 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     label = "the configured cell"
     console.configure()
     queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
-    stopping.listen(alone=queued)  # also in processes that a launcher has started
+    signals.listen(alone=queued)  # also in processes that a launcher has started
     try:
-        stopping.check()
+        signals.check()
         launcher, sweep = HydraConfig.get().launcher, HydraConfig.get().sweep
         take(OmegaConf.to_container(launcher), Path(sweep.dir))  # type: ignore[arg-type]
         resolved = as_dict(config)
@@ -38,7 +39,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
             raise ValueError("force=artefact takes away what other processes are using: run it without a launcher")
         label = name(resolved)
         status = work(resolved)
-    except stopping.Stopped as stop:
+    except signals.Stopped as stop:
         if not queued:
             raise
         log.warning("stopped  %s: %s", label, stop)
@@ -47,7 +48,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))
     except Exception as error:
-        stopping.check()
+        signals.check()
         log.exception("failed  %s", label)
         note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     else:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger
 
-from benchmark import ranks
+from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
 from benchmark.tracking import finish_run, note_sent, start_run
 

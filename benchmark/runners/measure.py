@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmark import ranks
 from benchmark.data.batches import Some
+from benchmark.processes import ranks
 from benchmark.runners.fit import predict
 from benchmark.runners.workplace import Workplace
 from benchmark.tensors import to_bytes

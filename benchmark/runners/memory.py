@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import Any
 
-from benchmark import ranks
+from benchmark.processes import ranks
 
 
 class TrainingMemoryError(MemoryError):

@@ -8,11 +8,11 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.probes.calibration import calibrate
+from benchmark.processes.signals import check
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import scale_spec
-from benchmark.stopping import check
 from benchmark.types import Probe
 
 

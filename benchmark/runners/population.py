@@ -13,10 +13,10 @@ from safetensors.numpy import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import FixedGroups
+from benchmark.processes.signals import check
 from benchmark.runners.datasets import load_data
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import predictions_spec
-from benchmark.stopping import check
 from benchmark.types import Batch, ImageSet
 
 

@@ -13,9 +13,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from benchmark import ranks
 from benchmark.data.batches import Some
 from benchmark.measures.maps import l1
+from benchmark.processes import ranks
 from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace

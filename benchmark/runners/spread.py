@@ -10,12 +10,12 @@ from torch import Tensor
 
 from benchmark.measures import maps
 from benchmark.measures.spread import shifted_distance
+from benchmark.processes.signals import check
 from benchmark.runners.instantiation import instantiate
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import spread_noise, spread_spec
-from benchmark.stopping import check
 from benchmark.types import InterpreterModule
 
 

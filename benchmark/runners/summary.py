@@ -20,7 +20,7 @@ from omegaconf import DictConfig, read_write
 from rich.console import Console
 from rich.progress_bar import ProgressBar
 
-from benchmark import ranks
+from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.leases import Lease, first_free
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmark import ranks
+from benchmark.processes import ranks
 from benchmark.specs import attacked
 from benchmark.storage.artefacts import Artefact, Store
 

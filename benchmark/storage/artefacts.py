@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from benchmark import ranks
+from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash, own_checksum, sha256_file, without_modules

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 
-from benchmark import stopping
+from benchmark.processes import signals
 from benchmark.storage.atomic import make_folder
 
 log = logging.getLogger("underfire")
@@ -73,7 +73,7 @@ class Lease:
             if not told:
                 told = True
                 log.info("waiting for %s, which %s is making", self.what, _owner(seen))
-            stopping.check()
+            signals.check()
             time.sleep(POLL)
         self._keep()
         return self

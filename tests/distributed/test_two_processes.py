@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark import ranks
 from benchmark.data.batches import EpochSampler, Some
+from benchmark.processes import ranks
 from benchmark.storage.records import read_records
 from tests.faults.harness import start
 from tests.helpers import PROJECT, underfire

@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from benchmark import ranks
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
 from benchmark.interpreters.rts import RTS
@@ -20,6 +19,7 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
+from benchmark.processes import ranks
 from benchmark.runners import distributed
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit

@@ -8,9 +8,9 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from benchmark import stopping
 from benchmark.planning.plan import Plan, plan, render
 from benchmark.planning.sweep import expand
+from benchmark.processes import signals
 
 
 def main(conf: str, arguments: list[str]) -> int:
@@ -43,7 +43,7 @@ def main(conf: str, arguments: list[str]) -> int:
 def _sleep(seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        stopping.check()
+        signals.check()
         time.sleep(min(left, 0.1))
 
 

@@ -15,7 +15,7 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import ranks
+from benchmark.processes import ranks
 
 
 class _Sum(torch.autograd.Function):
