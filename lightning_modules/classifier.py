@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
-from benchmark import draws
+from benchmark.numerics import rng
 from benchmark.types import Batch, ClassifierModule
 from lightning_modules.training import Training
 
@@ -56,7 +56,7 @@ def flip_crop(image_BCHW: Tensor, key_B: Tensor) -> Tensor:
     """Each image mirrored with probability one half and shifted by up to an eighth of its side, edges reflected."""
     batch, _, height, width = image_BCHW.shape
     reach = height // 8
-    choice = draws.uniform(key_B, 3)
+    choice = rng.uniform(key_B, 3)
     flipped = torch.where((choice[:, 0] < 0.5)[:, None, None, None], image_BCHW.flip(-1), image_BCHW)
     padded = F.pad(flipped, (reach,) * 4, mode="reflect")
     top, left = ((choice[:, 1:] * (2 * reach + 1)).long()).unbind(1)

@@ -6,7 +6,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from benchmark.tensors import to_bytes
+from benchmark.numerics.images import to_bytes
 from benchmark.types import Batch, Interpreter, Probe
 
 

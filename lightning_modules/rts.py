@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from benchmark import draws
 from benchmark.interpreters.rts import RTS
+from benchmark.numerics import rng
+from benchmark.numerics.images import at_image_size
 from benchmark.objectives.evidence import edit, noisy_and_alternative
 from benchmark.objectives.rts import MapWeights, map_objective
-from benchmark.tensors import at_image_size
 from benchmark.types import Batch
 from lightning_modules.training import Training
 
@@ -29,10 +29,10 @@ class FakeClasses(Training):
 
     def selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The class given to the selector (B,), and r (B,) bool: whether it is the true one."""
-        choice_B = draws.uniform(self.keys(batch, "fake or real"), 1)[:, 0]
+        choice_B = rng.uniform(self.keys(batch, "fake or real"), 1)[:, 0]
         real_B = choice_B >= self.p_fake
         classes = self.interpreter.classifier.num_classes
-        offset_B = 1 + draws.integers(self.keys(batch, "fake class"), classes - 1, 1)[:, 0]
+        offset_B = 1 + rng.integers(self.keys(batch, "fake class"), classes - 1, 1)[:, 0]
         return torch.where(real_B, batch["label"], (batch["label"] + offset_B) % classes), real_B
 
 

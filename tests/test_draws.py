@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmark import draws
+from benchmark.numerics import rng
 
 MASK = (1 << 64) - 1
 
@@ -22,15 +22,15 @@ def splitmix(word: int) -> int:
 def test_words_equal_splitmix64_in_integers():
     key = 0x1234567890ABCDEF
     expected = [splitmix((key + i * 0x9E3779B97F4A7C15) & MASK) >> 40 for i in range(1, 6)]
-    drawn = draws.uniform(torch.tensor([key]), 5)[0] * 2**24
+    drawn = rng.uniform(torch.tensor([key]), 5)[0] * 2**24
     assert drawn.long().tolist() == expected
 
 
 def test_a_sample_draws_the_same_in_any_batch():
     ids = torch.tensor([5, 900, 2_000_000_001])
-    together = draws.normal(draws.keys(3, "noise", ids, 2), 3, 7, 5)
+    together = rng.normal(rng.keys(3, "noise", ids, 2), 3, 7, 5)
     for row, sample in enumerate(ids):
-        alone = draws.normal(draws.keys(3, "noise", sample[None], 2), 3, 7, 5)
+        alone = rng.normal(rng.keys(3, "noise", sample[None], 2), 3, 7, 5)
         assert torch.equal(together[row], alone[0])
 
 
@@ -38,18 +38,18 @@ def test_a_sample_draws_the_same_in_any_batch():
 def test_seed_purpose_and_epoch_each_change_the_draw(other):
     ids = torch.arange(100)
     seed, purpose, epoch = other
-    first = draws.uniform(draws.keys(3, "noise", ids, 2), 10)
-    second = draws.uniform(draws.keys(seed, purpose, ids, epoch), 10)
+    first = rng.uniform(rng.keys(3, "noise", ids, 2), 10)
+    second = rng.uniform(rng.keys(seed, purpose, ids, epoch), 10)
     assert abs(np.corrcoef(first.flatten(), second.flatten())[0, 1]) < 0.15
 
 
 @pytest.mark.parametrize(
     ("draw", "distribution"),
-    [(draws.uniform, stats.uniform()), (draws.normal, stats.norm())],
+    [(rng.uniform, stats.uniform()), (rng.normal, stats.norm())],
     ids=["uniform", "normal"],
 )
 def test_distribution(draw, distribution):
-    values = draw(draws.keys(0, "test", torch.arange(500)), 401).double().numpy()
+    values = draw(rng.keys(0, "test", torch.arange(500)), 401).double().numpy()
     assert stats.kstest(values.ravel(), distribution.cdf).pvalue > 1e-3
     neighbours = np.corrcoef(values[:, :-1].ravel(), values[:, 1:].ravel())[0, 1]
     samples = np.corrcoef(values[:-1].ravel(), values[1:].ravel())[0, 1]
@@ -57,14 +57,14 @@ def test_distribution(draw, distribution):
 
 
 def test_integers_are_uniform_over_their_range():
-    values = draws.integers(draws.keys(0, "test", torch.arange(9000)), 9, 1).flatten()
+    values = rng.integers(rng.keys(0, "test", torch.arange(9000)), 9, 1).flatten()
     counts = torch.bincount(values, minlength=9)
     assert len(counts) == 9 and stats.chisquare(counts).pvalue > 1e-3
     with pytest.raises(ValueError, match="high >= 1"):
-        draws.integers(torch.tensor([1]), 0, 1)
+        rng.integers(torch.tensor([1]), 0, 1)
 
 
 def test_permutations_hold_every_row_once_and_differ_by_epoch():
-    first, second = draws.permutation(0, "order", 50, 0), draws.permutation(0, "order", 50, 1)
+    first, second = rng.permutation(0, "order", 50, 0), rng.permutation(0, "order", 50, 1)
     assert sorted(first.tolist()) == list(range(50))
     assert first.tolist() != second.tolist()

@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark import draws
 from benchmark.data.digits import Digits
+from benchmark.numerics import rng
 from benchmark.objectives.distillation import distillation_loss, map_distance
 from benchmark.objectives.evidence import noisy_and_alternative
 from benchmark.objectives.joint import Joint
@@ -20,9 +20,9 @@ from benchmark.storage.formats import FORMAT
 from benchmark.types import Explanation, Goal
 
 IDS = torch.arange(8)
-IMAGE = draws.uniform(draws.keys(0, "golden image", IDS), 3, 32, 32)
-LOGITS = draws.normal(draws.keys(0, "golden logits", IDS), 10)
-MAP = draws.uniform(draws.keys(0, "golden map", IDS), 16, 16)
+IMAGE = rng.uniform(rng.keys(0, "golden image", IDS), 3, 32, 32)
+LOGITS = rng.normal(rng.keys(0, "golden logits", IDS), 10)
+MAP = rng.uniform(rng.keys(0, "golden map", IDS), 16, 16)
 
 
 def digits(tmp_path) -> float:
@@ -33,7 +33,7 @@ def digits(tmp_path) -> float:
 
 
 def evidence(tmp_path) -> float:
-    noisy, alternative = noisy_and_alternative(IMAGE, draws.keys(0, "evidence", IDS), 2.0)
+    noisy, alternative = noisy_and_alternative(IMAGE, rng.keys(0, "evidence", IDS), 2.0)
     return float((noisy.double() + alternative).square().sum())
 
 
@@ -59,7 +59,7 @@ def noise(tmp_path) -> float:
 
 
 def goals(tmp_path) -> float:
-    return float((goal_class(IDS, 10, draws.keys(0, "goal class", IDS)) * 10**IDS).sum())
+    return float((goal_class(IDS, 10, rng.keys(0, "goal class", IDS)) * 10**IDS).sum())
 
 
 GOLDEN = {

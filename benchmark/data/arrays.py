@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from benchmark.data.rows import RowFile
-from benchmark.tensors import from_bytes
+from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
 
 

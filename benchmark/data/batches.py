@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from benchmark import draws
+from benchmark.numerics import rng
 from benchmark.processes import ranks
 from benchmark.types import Batch, ImageSet
 
@@ -102,7 +102,7 @@ class EpochSampler(Sampler[list[int]]):
         return self.count // self.batch_size
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = draws.permutation(self.seed, "order", self.count, self.epoch).tolist()
+        order = rng.permutation(self.seed, "order", self.count, self.epoch).tolist()
         for index in range(len(self)):
             yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world()]
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import draws
+from benchmark.numerics import rng
 
 FRAGMENTS = 4
 _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
@@ -23,10 +23,10 @@ def ground(key_B: Tensor, size: int) -> Tensor:
     frequency = torch.sqrt(rows**2 + columns**2)
     amplitude = frequency.clamp(min=1 / size) ** -1.9
     amplitude[0, 0] = 0
-    spectrum = torch.fft.rfft2(draws.normal(key_B, 4, size, size)) * amplitude
+    spectrum = torch.fft.rfft2(rng.normal(key_B, 4, size, size)) * amplitude
     field = torch.fft.irfft2(spectrum, s=(size, size))
     field = field / field.std(dim=(2, 3), keepdim=True)
-    choice = draws.uniform(key_B ^ 1, 5)
+    choice = rng.uniform(key_B ^ 1, 5)
     base = 0.25 + 0.5 * choice[:, :1] + 0.24 * (choice[:, 1:4] - 0.5)
     contrast = 0.05 + 0.07 * choice[:, 4:]
     light, colour = field[:, :1], field[:, 1:]
@@ -77,7 +77,7 @@ def blend(image_B3HW: Tensor, opacity_BHW: Tensor, colour_B3: Tensor) -> Tensor:
 def clutter(image_B3HW: Tensor, key_B: Tensor, fragment_B: Tensor) -> Tensor:
     """One fragment (a round piece of another digit's stroke) laid somewhere on each image."""
     size = image_B3HW.shape[-1]
-    choice = draws.uniform(key_B, 12)
+    choice = rng.uniform(key_B, 12)
     centre = size * (0.05 + 0.9 * choice[:, :2])
     extent = size * (0.5 + 0.2 * choice[:, 2])
     inside = (choice[:, 3:5] - 0.5) * 0.55 * extent[:, None]
@@ -96,7 +96,7 @@ def compose(glyph_BHW: Tensor, fragments_FBHW: Tensor, key_B: Tensor, size: int)
     image = ground(key_B ^ 2, size)
     for index, fragment in enumerate(fragments_FBHW):
         image = clutter(image, key_B ^ (16 + index), fragment)
-    choice = draws.uniform(key_B ^ 3, 10)
+    choice = rng.uniform(key_B ^ 3, 10)
     extent = size * (0.62 + 0.2 * choice[:, 0])
     margin = 0.46 * extent[:, None]
     centre = margin + (size - 2 * margin) * choice[:, 1:3]

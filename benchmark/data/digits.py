@@ -16,10 +16,10 @@ from safetensors import SafetensorError
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from benchmark import draws
 from benchmark.data.arrays import ArraySet
 from benchmark.data.canvas import FRAGMENTS, compose
 from benchmark.data.rows import RowFile, read_rows, write_rows
+from benchmark.numerics import rng
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash
 from benchmark.storage.leases import Lease
@@ -75,7 +75,7 @@ class Digits:
     def scans(self, name: str) -> np.ndarray:
         """Indices of the scans of a split: stratified by class, disjoint between splits."""
         target = load_digits().target
-        rank = draws.permutation(self.seed, "split of scans", len(target)).numpy()
+        rank = rng.permutation(self.seed, "split of scans", len(target)).numpy()
         chosen = []
         for digit in range(10):
             own = np.flatnonzero(target == digit)
@@ -121,8 +121,8 @@ def composites(
     glyphs = torch.from_numpy(np.stack([_glyph(scans[index]) for index in own]))
     whole = -(-count // _CHUNK) * _CHUNK
     for sample_id in (FIRST_ID[name] + torch.arange(whole)).split(_CHUNK):
-        key_B = draws.keys(seed, "composite", sample_id)
-        rows = draws.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
+        key_B = rng.keys(seed, "composite", sample_id)
+        rows = rng.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
         image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
         source_id = torch.from_numpy(own)[rows[:, 0]]
         yield {

@@ -16,7 +16,7 @@ from benchmark.data.arrays import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.picture import check_header, read_image, read_mask
-from benchmark.tensors import from_bytes
+from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
 
 # Sets of at most this many decoded bytes are read once into memory.

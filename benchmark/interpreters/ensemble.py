@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmark.tensors import at_image_size, freeze, stand_in
+from benchmark.numerics.images import at_image_size, freeze, stand_in
 from benchmark.types import ClassifierModule, Explanation, Interpreter, InterpreterModule
 
 

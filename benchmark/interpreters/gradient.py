@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor, nn
 
-from benchmark import draws
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
 from benchmark.interpreters.surrogate import check_beta, smooth_copy
-from benchmark.tensors import check_classes, freeze
+from benchmark.numerics import rng
+from benchmark.numerics.images import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -59,8 +59,8 @@ class Gradient(nn.Module):
         self.classifier = freeze(classifier)
         self.kind, self.samples, self.baseline, self.pool = kind, samples, baseline, pool
         self.beta = beta
-        keys = draws.keys(seed, "smoothgrad", torch.arange(samples))
-        noise_SCHW = noise * draws.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
+        keys = rng.keys(seed, "smoothgrad", torch.arange(samples))
+        noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
         self.register_buffer("noise_SCHW", noise_SCHW, persistent=False)
         self.explained = self.classifier

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from benchmark.descent import Adam
 from benchmark.interpreters.surrogate import check_beta, smooth_copy
+from benchmark.numerics.adam import Adam
+from benchmark.numerics.images import at_image_size, check_classes, freeze
 from benchmark.objectives.deletion import deletion_objective
 from benchmark.objectives.evidence import edit, gaussian_blur
-from benchmark.tensors import at_image_size, check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 

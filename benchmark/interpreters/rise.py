@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark import draws
 from benchmark.interpreters.postprocess import check_pool, min_max
-from benchmark.tensors import check_classes, freeze
+from benchmark.numerics import rng
+from benchmark.numerics.images import check_classes, freeze
 from benchmark.types import ClassifierModule, Explanation
 
 
@@ -68,11 +68,11 @@ class RISE(nn.Module):
 
 def random_masks(count: int, cells: int, keep: float, size: int, seed: int) -> Tensor:
     """Coarse random grids, enlarged bilinearly and shifted by up to a cell: (count, size, size) in [0, 1]."""
-    key_N = draws.keys(seed, "rise", torch.arange(count))
-    grid = (draws.uniform(key_N, 1, cells, cells) < keep).float()
+    key_N = rng.keys(seed, "rise", torch.arange(count))
+    grid = (rng.uniform(key_N, 1, cells, cells) < keep).float()
     cell = -(-size // cells)
     large = F.interpolate(grid, size=(cells + 1) * cell, mode="bilinear", align_corners=False)[:, 0]
-    shift = draws.integers(key_N ^ 1, cell, 2).tolist()
+    shift = rng.integers(key_N ^ 1, cell, 2).tolist()
     return torch.stack(
         [mask[top : top + size, left : left + size] for mask, (top, left) in zip(large, shift, strict=True)]
     )

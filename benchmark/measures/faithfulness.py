@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmark.numerics.images import at_image_size
 from benchmark.objectives.evidence import gaussian_blur
-from benchmark.tensors import at_image_size
 from benchmark.types import Classifier
 
 STEPS = 24

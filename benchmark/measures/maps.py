@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from benchmark.tensors import at_image_size, top_region
+from benchmark.numerics.images import at_image_size, top_region
 
 
 def l1(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmark.measures.maps import l1
-from benchmark.tensors import at_image_size
+from benchmark.numerics.images import at_image_size
 from benchmark.types import Interpreter
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))

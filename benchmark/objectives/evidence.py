@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import draws
+from benchmark.numerics import rng
 
 IMAGE_NOISE = 0.015
 COLOUR_RANGE = 0.165
@@ -41,10 +41,10 @@ def noisy_and_alternative(image_BCHW: Tensor, key_B: Tensor, sigma: float) -> tu
     0.165) per channel with noise N(0, 0.055^2). Both are clamped to [0, 1].
     """
     shape = image_BCHW.shape[1:]
-    noisy = image_BCHW + IMAGE_NOISE * draws.normal(key_B, *shape)
-    choice = draws.uniform(key_B ^ 1, shape[0] + 1)
+    noisy = image_BCHW + IMAGE_NOISE * rng.normal(key_B, *shape)
+    choice = rng.uniform(key_B ^ 1, shape[0] + 1)
     colour = 0.5 + COLOUR_RANGE * (2 * choice[:, 1:, None, None] - 1)
-    flat = colour + COLOUR_NOISE * draws.normal(key_B ^ 2, *shape)
+    flat = colour + COLOUR_NOISE * rng.normal(key_B ^ 2, *shape)
     blurred = gaussian_blur(noisy, sigma)
     alternative = torch.where(choice[:, 0, None, None, None] < 0.5, blurred, flat)
     return noisy.clamp(0, 1), alternative.clamp(0, 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from benchmark.numerics.images import top_region
 from benchmark.objectives.prediction import prediction_loss
-from benchmark.tensors import top_region
 from benchmark.types import Explanation, Goal
 
 

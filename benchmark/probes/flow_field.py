@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.descent import Adam, Descent
+from benchmark.numerics.adam import Adam, Descent
 from benchmark.objectives.smoothness import flow_roughness
 
 

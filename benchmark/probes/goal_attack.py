@@ -7,9 +7,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from benchmark import draws
+from benchmark.numerics import rng
+from benchmark.numerics.images import stand_in
 from benchmark.probes.goals import KINDS, UNTARGETED, benign_goal, donor_goal, goal_class, shape_goal
-from benchmark.tensors import stand_in
 from benchmark.types import Goal, Interpreter, Outcome, Probed
 
 
@@ -56,10 +56,10 @@ class GoalAttack:
             )
         goal_B = class_B
         if self.targeted and not self.goal.startswith("keep"):
-            key_B = draws.keys(self.seed, "goal class", id_B)
+            key_B = rng.keys(self.seed, "goal class", id_B)
             goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
         map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.reads_maps else None
-        start_B = draws.keys(self.seed, "attack start", id_B)
+        start_B = rng.keys(self.seed, "attack start", id_B)
         met = stand_in(interpreter, "attacked") if self.reads_maps else interpreter
         outcome = self.attack(met, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         shown = None if hasattr(interpreter, "members") else map_Bhw
@@ -70,7 +70,7 @@ class GoalAttack:
     ) -> Tensor:
         interpreter = stand_in(interpreter, "side_by_side")  # maps as an attack meets them, of the true net
         benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
-        key_B = draws.keys(self.seed, "goal map", id_B)
+        key_B = rng.keys(self.seed, "goal map", id_B)
         if self.goal.endswith("shape"):
             if hasattr(interpreter, "members"):
                 raise ValueError("an ensemble has no one map to draw a shape on: use goal benign or other_image")

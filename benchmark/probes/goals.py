@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark import draws
+from benchmark.numerics import rng
 from benchmark.types import Interpreter
 
 KINDS = ("benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape")
@@ -16,7 +16,7 @@ def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:
     """t, uniform over the K - 1 classes other than ``class_B``, drawn from a key per sample; (B,) int64."""
     if num_classes < 2:
         raise ValueError(f"a targeted attack needs at least two classes, the data set has {num_classes}")
-    offset_B = draws.integers(key_B, num_classes - 1, 1)[:, 0]
+    offset_B = rng.integers(key_B, num_classes - 1, 1)[:, 0]
     return (class_B + 1 + offset_B) % num_classes
 
 
@@ -29,7 +29,7 @@ def benign_goal(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor) -
 def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
     """m_t = a rectangle or a disc, by halves, of a drawn place and size (a quarter to a half of the map's sides)."""
     rows, columns = size
-    choice = draws.uniform(key_B, 5)
+    choice = rng.uniform(key_B, 5)
     height, width = (side * (0.25 + 0.25 * choice[:, 1 + axis]) for axis, side in enumerate(size))
     top, left = (rows - height) * choice[:, 3], (columns - width) * choice[:, 4]
     row = (torch.arange(rows, device=key_B.device) + 0.5)[None, :, None]
@@ -44,5 +44,5 @@ def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
 @torch.no_grad()
 def donor_goal(interpreter: Interpreter, donors_KDCHW: Tensor, target_B: Tensor, key_B: Tensor) -> Tensor:
     """m_t = g(z; t) of another image z that is classified as t, drawn among each class's donors."""
-    which_B = draws.integers(key_B, donors_KDCHW.shape[1], 1)[:, 0]
+    which_B = rng.integers(key_B, donors_KDCHW.shape[1], 1)[:, 0]
     return interpreter(donors_KDCHW[target_B, which_B].contiguous(), target_B)

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark import draws
-from benchmark.descent import Descent
+from benchmark.numerics import rng
+from benchmark.numerics.adam import Descent
 
 
 class LinfBall:
@@ -36,7 +36,7 @@ class LinfBall:
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
         if not self.random_start:
             return image_BCHW.clone()
-        noise = 2 * draws.uniform(key_B, *image_BCHW.shape[1:]) - 1
+        noise = 2 * rng.uniform(key_B, *image_BCHW.shape[1:]) - 1
         return (image_BCHW + self.epsilon * noise).clamp(0, 1)
 
     def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark import draws
+from benchmark.numerics import rng
 from benchmark.types import Interpreter, Probed
 
 KINDS = ("normal", "uniform", "sign")
@@ -29,7 +29,7 @@ class Noise:
 
     def perturb(self, image_BCHW: Tensor, id_B: Tensor) -> Tensor:
         """x' for samples known by their ids."""
-        key_B = draws.keys(self.seed, f"noise {self.kind}", id_B)
+        key_B = rng.keys(self.seed, f"noise {self.kind}", id_B)
         return (image_BCHW + self.scale * unit_noise(self.kind, key_B, image_BCHW.shape[1:])).clamp(0, 1)
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
@@ -39,6 +39,6 @@ class Noise:
 def unit_noise(kind: str, key_B: Tensor, shape: torch.Size) -> Tensor:
     """n of scale one, (B, *shape)."""
     if kind == "normal":
-        return draws.normal(key_B, *shape)
-    uniform = 2 * draws.uniform(key_B, *shape) - 1
+        return rng.normal(key_B, *shape)
+    uniform = 2 * rng.uniform(key_B, *shape) - 1
     return uniform if kind == "uniform" else torch.where(uniform < 0, -1.0, 1.0)

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from benchmark.descent import Adam, Descent
+from benchmark.numerics.adam import Adam, Descent
 
 # Pixels of exactly 0 or 1 have no finite w.
 INSIDE = 1 - 1e-6

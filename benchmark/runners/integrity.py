@@ -77,9 +77,9 @@ def classify_again(record: Record, samples: int) -> list[str]:
     """The saved images of a record through a freshly loaded classifier: sentences on predictions that differ."""
     import torch
 
+    from benchmark.numerics.images import from_bytes
     from benchmark.runners.classifier import get_classifier
     from benchmark.runners.workplace import Workplace
-    from benchmark.tensors import from_bytes
 
     images = record.images
     if not images or not samples:

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
+from benchmark.numerics.images import freeze
 from benchmark.processes import ranks
 from benchmark.runners.classifier import get_classifier
 from benchmark.runners.datasets import load_data
@@ -18,7 +19,6 @@ from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace, seeded
 from benchmark.specs import classifier_spec, stage_specs
 from benchmark.storage.artefacts import artefact_key
-from benchmark.tensors import freeze
 from benchmark.types import InterpreterModule
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmark.data.batches import Some
+from benchmark.numerics.images import to_bytes
 from benchmark.processes import ranks
 from benchmark.runners.fit import predict
 from benchmark.runners.workplace import Workplace
-from benchmark.tensors import to_bytes
 from benchmark.types import Batch
 
 _MAPS = ("benign_map", "probed_map")

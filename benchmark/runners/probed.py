@@ -15,13 +15,13 @@ from safetensors.torch import load_file, save
 
 from benchmark.data.batches import Some
 from benchmark.measures.maps import l1
+from benchmark.numerics.images import from_bytes
 from benchmark.processes import ranks
 from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.specs import probed_spec
 from benchmark.storage.atomic import write_atomic
-from benchmark.tensors import from_bytes
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
 
 log = logging.getLogger("underfire")

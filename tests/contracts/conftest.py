@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.numerics.images import freeze
 from benchmark.runners.datasets import load_data
 from benchmark.runners.interpreter import build
 from benchmark.runners.workplace import Workplace
-from benchmark.tensors import freeze
 from tests.helpers import configured
 
 

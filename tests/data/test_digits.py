@@ -9,11 +9,11 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from benchmark import draws
 from benchmark.data import canvas, digits
 from benchmark.data.batches import check_labels
 from benchmark.data.canvas import ground
 from benchmark.data.digits import Digits, composites
+from benchmark.numerics import rng
 from benchmark.types import Data, ImageSet
 
 SPLITS = ("train", "calibration", "test")
@@ -103,7 +103,7 @@ def test_masks_lie_on_the_strokes(data, monkeypatch):
     """Against the same canvases without clutter: what differs from the plain ground is the object, and only that."""
     monkeypatch.setattr(canvas, "clutter", lambda image, *_: image)
     sample = made("train", data.scans("train"), 100)
-    key = draws.keys(0, "composite", sample["sample_id"])
+    key = rng.keys(0, "composite", sample["sample_id"])
     change = (sample["image"].float() / 255 - ground(key ^ 2, 48)).abs().amax(1)
     mask = sample["mask"]
     assert torch.equal(mask, data.split("train").arrays["mask"][:100])

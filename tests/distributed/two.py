@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.batches import epoch_loader
 from benchmark.interpreters.rts import RTS
+from benchmark.numerics.images import freeze
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
@@ -23,7 +24,6 @@ from benchmark.processes import ranks
 from benchmark.runners import distributed
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
-from benchmark.tensors import freeze
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.descent import Adam
 from benchmark.interpreters.mask import Mask
+from benchmark.numerics.adam import Adam
 from benchmark.objectives.deletion import deletion_objective, rough_power
 from benchmark.probes.attack import _Look
 from benchmark.types import Goal

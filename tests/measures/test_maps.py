@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage, stats
 
 from benchmark.measures import inputs, maps
-from benchmark.tensors import top_region
+from benchmark.numerics.images import top_region
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from benchmark import draws
-from benchmark.descent import Adam
+from benchmark.numerics import rng
+from benchmark.numerics.adam import Adam
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.prediction import Prediction
 from benchmark.objectives.smoothness import flow_roughness
@@ -119,7 +119,7 @@ def test_an_edge_weighted_step_leaves_flat_ground_alone():
 
 
 def test_shapes_are_drawn_per_sample_and_are_rectangles_or_discs():
-    keys = draws.keys(0, "goal map", torch.arange(300))
+    keys = rng.keys(0, "goal map", torch.arange(300))
     shapes = shape_goal(keys, (24, 24))
     assert set(shapes.unique().tolist()) == {0.0, 1.0}
     area = shapes.mean((1, 2))

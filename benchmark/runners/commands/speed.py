@@ -37,12 +37,12 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     """Seconds of one attack ``step``, and of one forward and backward of the ``map`` and of the ``classifier``."""
     import torch
 
-    from benchmark import draws
+    from benchmark.numerics import rng
+    from benchmark.numerics.images import freeze
     from benchmark.runners import classifier, interpreter
     from benchmark.runners.datasets import load_data
     from benchmark.runners.instantiation import instantiate
     from benchmark.runners.workplace import Workplace
-    from benchmark.tensors import freeze
     from benchmark.types import Goal
 
     place = Workplace(config)
@@ -52,9 +52,9 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
     met = explained.attacked() if hasattr(explained, "attacked") else explained
-    key_B = draws.keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
-    image = draws.uniform(key_B, 3, data.image_size, data.image_size)
-    target = draws.integers(key_B, data.num_classes, 1)[:, 0]
+    key_B = rng.keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
+    image = rng.uniform(key_B, 3, data.image_size, data.image_size)
+    target = rng.integers(key_B, data.num_classes, 1)[:, 0]
     goal = Goal(target, met(image, target).detach())
     attack = instantiate(config["probe"]["module"]["attack"], steps=config["steps"], **_warmup(config))
 
