@@ -6,10 +6,10 @@ import logging
 import time
 from pathlib import Path
 
+from benchmark.configuration.specs import cell_name
+from benchmark.configuration.sweep_expansion import Uncountable, expand
 from benchmark.planning.plan import look
-from benchmark.planning.sweep import Uncountable, expand
 from benchmark.processes import signals
-from benchmark.specs import cell_name
 from benchmark.storage.records import is_done
 
 log = logging.getLogger("underfire")

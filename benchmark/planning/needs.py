@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmark.specs import (
+from benchmark.configuration.specs import (
     attacked,
     classifier_spec,
     predictions_spec,

@@ -13,10 +13,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.planning.check import check_values
+from benchmark.configuration.specs import cell_name
+from benchmark.configuration.sweep_expansion import Planned, Sweep
+from benchmark.configuration.validation import check_values
 from benchmark.planning.needs import Need, needs
-from benchmark.planning.sweep import Planned, Sweep
-from benchmark.specs import cell_name
 from benchmark.storage import leases
 from benchmark.storage.artefacts import lease_file
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.planning.check import check_folders, check_values
+from benchmark.configuration.specs import cell_name, cell_spec
+from benchmark.configuration.validation import check_folders, check_values
 from benchmark.processes import ranks, signals
 from benchmark.runners import memory, provenance
 from benchmark.runners.distributed import join
 from benchmark.runners.views import show_cell
-from benchmark.specs import cell_name, cell_spec
 from benchmark.storage import records
 from benchmark.storage.artefacts import artefact_key, first_holds
 from benchmark.storage.leases import Lease, cell_lease
@@ -153,8 +153,8 @@ def _rate(samples: Any) -> dict[str, float]:
 
 def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple[Any, dict[str, float]]:
     """The groups that are measured, with their probed images where there is a probe, and what the record says of it."""
+    from benchmark.configuration.instantiation import instantiate
     from benchmark.runners.classifier import get_classifier
-    from benchmark.runners.instantiation import instantiate
     from benchmark.runners.interpreter import get_interpreter
     from benchmark.runners.noise import get_probe
     from benchmark.runners.population import get_population
@@ -179,7 +179,7 @@ def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple
 
 def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:
     """Samples and pictures of the record."""
-    from benchmark.runners.instantiation import instantiate
+    from benchmark.configuration.instantiation import instantiate
     from benchmark.runners.interpreter import get_reference
     from benchmark.runners.measure import measure
 

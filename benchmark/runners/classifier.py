@@ -8,15 +8,15 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.configuration.instantiation import instantiate
+from benchmark.configuration.specs import classifier_spec
 from benchmark.data.batches import FixedGroups, epoch_loader
 from benchmark.numerics.images import freeze
 from benchmark.processes import ranks
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit
 from benchmark.runners.foreign import WEIGHTS, load_foreign
-from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace, seeded
-from benchmark.specs import classifier_spec
 from benchmark.types import Data
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmark.runners.instantiation import instantiate
-from benchmark.specs import data_spec
+from benchmark.configuration.instantiation import instantiate
+from benchmark.configuration.specs import data_spec
 from benchmark.storage.hashing import content_hash
 from benchmark.types import Data
 

@@ -15,12 +15,12 @@ import torch
 from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DDPStrategy
 
+from benchmark.configuration.instantiation import instantiate
 from benchmark.data.batches import Groups, Some
 from benchmark.processes import ranks
 from benchmark.processes.signals import check
 from benchmark.processes.sync_batch_norm import over_all_ranks
 from benchmark.runners.checkpoints import Checkpoints, epochs_of, newest
-from benchmark.runners.instantiation import instantiate
 from benchmark.runners.loggers import History, live_run
 from benchmark.runners.memory import TrainingMemoryError, ran_out
 

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from benchmark import console
-from benchmark.planning.sweep import as_dict
+from benchmark.configuration.sweep_expansion import as_dict
 from benchmark.processes import signals
 from benchmark.runners.devices import take
 from benchmark.runners.summary import note_outcome

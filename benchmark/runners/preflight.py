@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from benchmark.configuration.instantiation import instantiate
 from benchmark.data.batches import check_labels
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
@@ -14,7 +15,6 @@ from benchmark.numerics.images import freeze
 from benchmark.runners import classifier, interpreter
 from benchmark.runners.datasets import load_data
 from benchmark.runners.foreign import load_foreign
-from benchmark.runners.instantiation import instantiate
 from benchmark.runners.workplace import Workplace
 from benchmark.types import InterpreterModule
 

@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
+from benchmark.configuration.specs import probed_spec
 from benchmark.data.batches import Some
 from benchmark.measures.maps import l1
 from benchmark.numerics.images import from_bytes
@@ -20,7 +21,6 @@ from benchmark.processes import ranks
 from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
-from benchmark.specs import probed_spec
 from benchmark.storage.atomic import write_atomic
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
 

@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmark.specs import cell_name, cell_spec
+from benchmark.configuration.specs import cell_name, cell_spec
 from benchmark.storage.artefacts import artefact_key
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")

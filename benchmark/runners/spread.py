@@ -8,14 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.configuration.instantiation import instantiate
+from benchmark.configuration.specs import spread_noise, spread_spec
 from benchmark.measures import maps
 from benchmark.measures.spread import shifted_distance
 from benchmark.processes.signals import check
-from benchmark.runners.instantiation import instantiate
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace
-from benchmark.specs import spread_noise, spread_spec
 from benchmark.types import InterpreterModule
 
 

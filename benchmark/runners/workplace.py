@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 
+from benchmark.configuration.specs import attacked
 from benchmark.processes import ranks
-from benchmark.specs import attacked
 from benchmark.storage.artefacts import Artefact, Store
 
 log = logging.getLogger("underfire")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from benchmark.__main__ import conf_folder
-from benchmark.runners.instantiation import instantiate
+from benchmark.configuration.instantiation import instantiate
 from tests.helpers import configured
 
 NAMES = sorted(path.stem for path in (conf_folder() / "probe").glob("*.yaml") if path.stem != "clean")

@@ -14,9 +14,9 @@ from hydra import compose, initialize_config_dir
 
 from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.configuration.instantiation import instantiate
+from benchmark.configuration.sweep_expansion import as_dict
 from benchmark.numerics.images import freeze
-from benchmark.planning.sweep import as_dict
-from benchmark.runners.instantiation import instantiate
 from tests.helpers import PROJECT
 
 PAGE = PROJECT / "docs" / "support.md"

@@ -15,8 +15,8 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_com
 
 from benchmark import tracking
 from benchmark.__main__ import conf_folder
-from benchmark.planning.check import check_values
-from benchmark.planning.sweep import expand
+from benchmark.configuration.sweep_expansion import expand
+from benchmark.configuration.validation import check_values
 from benchmark.runners import devices
 from benchmark.storage import leases
 from benchmark.storage.records import read_records

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.__main__ import conf_folder
-from benchmark.planning.sweep import expand
+from benchmark.configuration.specs import cell_name
+from benchmark.configuration.sweep_expansion import expand
 from benchmark.runners.provenance import identity
-from benchmark.specs import cell_name
 from benchmark.storage.records import write_record
 from tests.helpers import underfire
 

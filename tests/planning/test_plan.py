@@ -9,8 +9,8 @@ import sys
 import pytest
 
 from benchmark.__main__ import conf_folder
+from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.plan import plan
-from benchmark.planning.sweep import expand
 from benchmark.storage.leases import Lease, cell_lease
 from benchmark.storage.records import read_records
 from tests.helpers import PROJECT, underfire

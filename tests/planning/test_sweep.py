@@ -8,7 +8,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from benchmark.__main__ import conf_folder
-from benchmark.planning.sweep import as_dict, expand
+from benchmark.configuration.sweep_expansion import as_dict, expand
 
 CONF = str(conf_folder())
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmark.planning.check import mistakes
+from benchmark.configuration.specs import cell_name
+from benchmark.configuration.validation import mistakes
 from benchmark.runners.cell import run_cell
 from benchmark.runners.foreign import load_foreign
-from benchmark.specs import cell_name
 from benchmark.storage import atomic
 from tests.helpers import configured, underfire
 

@@ -6,8 +6,8 @@ import argparse
 
 from rich.console import Console
 
+from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.plan import plan, render
-from benchmark.planning.sweep import expand
 
 
 def main(conf: str, arguments: list[str]) -> int:

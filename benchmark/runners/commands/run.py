@@ -7,9 +7,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.configuration.specs import cell_name
 from benchmark.runners.cell import run_cell
 from benchmark.runners.jobs import job
-from benchmark.specs import cell_name
 
 
 def main(config: DictConfig) -> float | tuple[float, ...] | None:
@@ -51,7 +51,7 @@ def _without_probe() -> dict[str, Any]:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    from benchmark.planning.sweep import as_dict
+    from benchmark.configuration.sweep_expansion import as_dict
 
     told = [each for each in HydraConfig.get().overrides.task if not each.lstrip("+~").startswith("probe")]
     return as_dict(compose("run", overrides=[*told, "probe=clean"]))

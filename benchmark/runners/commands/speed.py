@@ -37,11 +37,11 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     """Seconds of one attack ``step``, and of one forward and backward of the ``map`` and of the ``classifier``."""
     import torch
 
+    from benchmark.configuration.instantiation import instantiate
     from benchmark.numerics import rng
     from benchmark.numerics.images import freeze
     from benchmark.runners import classifier, interpreter
     from benchmark.runners.datasets import load_data
-    from benchmark.runners.instantiation import instantiate
     from benchmark.runners.workplace import Workplace
     from benchmark.types import Goal
 

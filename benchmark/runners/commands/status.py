@@ -8,8 +8,8 @@ import time
 from rich.console import Console
 from rich.live import Live
 
+from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.plan import Plan, plan, render
-from benchmark.planning.sweep import expand
 from benchmark.processes import signals
 
 
