@@ -89,7 +89,7 @@ def main() -> None:
         if command in PLANNERS:
             raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
         if command == "run":
-            from benchmark.planning.gate import gate
+            from benchmark.planning.precheck import gate
 
             if (status := _told(gate, str(conf_folder()), arguments[1:])) is not None:
                 raise SystemExit(status)

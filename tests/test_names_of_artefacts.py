@@ -14,7 +14,7 @@ from tests.helpers import PROJECT
 NAMES = """
 from pathlib import Path
 from tests.helpers import configured
-from benchmark.planning.needs import needs
+from benchmark.planning.required_artefacts import needs
 from benchmark.configuration.specs import cell_name
 config = configured(Path("root"), "interpreter=rtsa", "probe=normal_03")
 print(cell_name(config), *(need.key for need in needs(config)), sep="\\n")

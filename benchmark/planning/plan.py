@@ -16,7 +16,7 @@ from rich.text import Text
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.sweep_expansion import Planned, Sweep
 from benchmark.configuration.validation import check_values
-from benchmark.planning.needs import Need, needs
+from benchmark.planning.required_artefacts import Need, needs
 from benchmark.storage import leases
 from benchmark.storage.artefacts import lease_file
 
