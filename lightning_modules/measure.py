@@ -6,8 +6,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from benchmark.measures import inputs, maps
-from benchmark.measures.faithfulness import deletion_and_insertion
+from benchmark.metrics import map_distance, prediction
+from benchmark.metrics.faithfulness import deletion_and_insertion
 from benchmark.types import Batch, Interpreter
 
 
@@ -49,7 +49,7 @@ class LitMeasure(pl.LightningModule):
         image, class_B = batch["image"], batch["prediction"]
         seen = self.interpreter.explain(image, class_B)
         benign = _checked(seen.map_Bhw.detach(), batch["sample_id"])
-        predicted_B, confidence_B = inputs.decision(seen.logits_BK.detach())
+        predicted_B, confidence_B = prediction.decision(seen.logits_BK.detach())
         columns = {
             "sample_id": batch["sample_id"],
             "source_id": batch["source_id"],
@@ -66,21 +66,21 @@ class LitMeasure(pl.LightningModule):
         image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
         with torch.no_grad():
             logits_BK = self.interpreter.classifier(probed)
-        predicted_B, confidence_B = inputs.decision(logits_BK)
+        predicted_B, confidence_B = prediction.decision(logits_BK)
         probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
         changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
-        distances = maps.compare(benign, probed_map, image.shape[-2:], self.iou_threshold, self.top_share)
+        distances = map_distance.compare(benign, probed_map, image.shape[-2:], self.iou_threshold, self.top_share)
         if "goal_map" in batch:
-            distances["goal_map_l1"] = maps.l1(batch["goal_map"], probed_map)
-            distances["goal_map_l1_benign"] = maps.l1(batch["goal_map"], benign)
+            distances["goal_map_l1"] = map_distance.l1(batch["goal_map"], probed_map)
+            distances["goal_map_l1_benign"] = map_distance.l1(batch["goal_map"], benign)
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,
             "confidence_probe": confidence_B,
-            "success": inputs.success(class_B, predicted_B, batch["goal"]),
-            **inputs.perturbation(image, probed),
+            "success": prediction.success(class_B, predicted_B, batch["goal"]),
+            **prediction.perturbation(image, probed),
             **distances,
-            "control_class_l1": maps.l1(benign, changed_class),
+            "control_class_l1": map_distance.l1(benign, changed_class),
             "looks_benign": distances["map_l1"] <= self.spread,
             "probed_map": probed_map,
         }
@@ -90,11 +90,15 @@ class LitMeasure(pl.LightningModule):
         image, class_B = batch["image"], batch["prediction"]
         nothing = torch.full_like(benign[:, 0, 0], float("nan"))
         columns = {
-            "object_iou": maps.object_iou(benign, batch["mask"], self.iou_threshold) if "mask" in batch else nothing,
+            "object_iou": map_distance.object_iou(benign, batch["mask"], self.iou_threshold)
+            if "mask" in batch
+            else nothing,
             "deletion": nothing,
             "insertion": nothing,
             "map_mean_benign": benign.flatten(1).mean(1),
-            "reference_l1": nothing if self.reference is None else maps.l1(benign, self.reference(image, class_B)),
+            "reference_l1": nothing
+            if self.reference is None
+            else map_distance.l1(benign, self.reference(image, class_B)),
         }
         if (scored := batch["place"] < self.faithful).any():
             scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save
 
 from benchmark.configuration.specs import probed_spec
 from benchmark.data.batches import Some
-from benchmark.measures.maps import l1
+from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
 from benchmark.processes import ranks
 from benchmark.runners.fit import predict

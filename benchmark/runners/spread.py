@@ -10,8 +10,8 @@ from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import spread_noise, spread_spec
-from benchmark.measures import maps
-from benchmark.measures.spread import shifted_distance
+from benchmark.metrics import map_distance
+from benchmark.metrics.stability import shifted_distance
 from benchmark.processes.signals import check
 from benchmark.runners.noise import get_scale
 from benchmark.runners.population import get_population
@@ -39,7 +39,7 @@ def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> 
         noisy = noise.perturb(image, batch["sample_id"].to(device))
         with torch.no_grad():
             same = (classifier(noisy).argmax(1) == class_B) & real
-        by_noise.append(maps.l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
+        by_noise.append(map_distance.l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
         by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, real].flatten().cpu())
     noise_95 = torch.quantile(torch.cat(by_noise), 0.95)
     shift_95 = torch.quantile(torch.cat(by_shift), 0.95)

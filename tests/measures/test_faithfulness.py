@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from benchmark.measures.faithfulness import STEPS, deletion_and_insertion
+from benchmark.metrics.faithfulness import STEPS, deletion_and_insertion
 from benchmark.objectives.evidence import gaussian_blur
 
 

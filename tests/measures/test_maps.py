@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
-from benchmark.measures import inputs, maps
+from benchmark.metrics import map_distance, prediction
 from benchmark.numerics.images import top_region
 
 
@@ -26,27 +26,29 @@ def both(pair):
 
 def test_l1_and_l2_equal_numpy(pair):
     first, second = pair
-    np.testing.assert_allclose(maps.l1(*both(pair)), np.abs(first - second).mean(axis=(1, 2)), rtol=1e-5)
-    np.testing.assert_allclose(maps.l2(*both(pair)), np.sqrt(((first - second) ** 2).mean(axis=(1, 2))), rtol=1e-5)
+    np.testing.assert_allclose(map_distance.l1(*both(pair)), np.abs(first - second).mean(axis=(1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(
+        map_distance.l2(*both(pair)), np.sqrt(((first - second) ** 2).mean(axis=(1, 2))), rtol=1e-5
+    )
 
 
 def test_iou_by_hand():
     first = torch.tensor([[[0.5, 0.9], [0.1, 0.2]], [[0.0, 0.0], [0.0, 0.0]]])
     second = torch.tensor([[[0.7, 0.1], [0.6, 0.2]], [[0.1, 0.1], [0.1, 0.1]]])
-    assert maps.iou(first, second).tolist() == [pytest.approx(1 / 3), 1.0]
-    assert maps.iou(first, second, threshold=0.95).tolist() == [1.0, 1.0]
+    assert map_distance.iou(first, second).tolist() == [pytest.approx(1 / 3), 1.0]
+    assert map_distance.iou(first, second, threshold=0.95).tolist() == [1.0, 1.0]
 
 
 def test_top_share_takes_ties_by_index():
     flat = torch.tensor([[[0.3, 0.3, 0.3], [0.9, 0.3, 0.1]]])
     assert top_region(flat, 0.5).flatten().tolist() == [True, True, False, True, False, False]
-    assert maps.topq_iou(flat, flat.flip(2), 0.5).item() == pytest.approx(2 / 4)
+    assert map_distance.topq_iou(flat, flat.flip(2), 0.5).item() == pytest.approx(2 / 4)
 
 
 def test_spearman_equals_scipy_and_is_null_for_a_constant_map(pair):
     first, second = (np.round(each, 1) for each in pair)
     first[4] = 0.5
-    value = maps.spearman(*both((first, second))).numpy()
+    value = map_distance.spearman(*both((first, second))).numpy()
     for row in range(4):
         assert value[row] == pytest.approx(stats.spearmanr(first[row].ravel(), second[row].ravel()).statistic)
     assert math.isnan(value[4])
@@ -58,9 +60,9 @@ def test_centre_shift_equals_scipy(pair):
         np.linalg.norm(np.subtract(ndimage.center_of_mass(a), ndimage.center_of_mass(b)))
         for a, b in zip(first, second, strict=True)
     ]
-    np.testing.assert_allclose(maps.centre_shift(*both(pair)), expected, rtol=1e-4)
+    np.testing.assert_allclose(map_distance.centre_shift(*both(pair)), expected, rtol=1e-4)
     empty = torch.zeros(1, 5, 5)
-    assert maps.centre_shift(empty, empty).item() == 0
+    assert map_distance.centre_shift(empty, empty).item() == 0
 
 
 def test_ssim_against_its_formula():
@@ -78,12 +80,12 @@ def test_ssim_against_its_formula():
     local = (2 * mean_1 * mean_2 + c1) * (2 * covariance + c2)
     local /= (mean_1**2 + mean_2**2 + c1) * (var_1 + var_2 + c2)
     pair = (torch.tensor(each, dtype=torch.float32)[None] for each in (first, second))
-    assert maps.ssim(*pair, (24, 24)).item() == pytest.approx(local.mean(), abs=1e-4)
+    assert map_distance.ssim(*pair, (24, 24)).item() == pytest.approx(local.mean(), abs=1e-4)
 
 
 def test_identical_maps_are_at_no_distance(pair):
     attribution, _ = both(pair)
-    distances = maps.compare(attribution, attribution, (12, 16))
+    distances = map_distance.compare(attribution, attribution, (12, 16))
     for name in ("map_l1", "map_l2", "map_shift"):
         assert distances[name].abs().max() == 0
     for name in ("map_iou", "map_topq_iou", "map_ssim", "map_spearman"):
@@ -96,17 +98,17 @@ def test_object_iou_of_a_planted_mask():
     exact = mask.float()
     half = exact.clone()
     half[:, 4:] = 0
-    assert maps.object_iou(exact, mask).tolist() == [1.0, 1.0]
-    assert maps.object_iou(half, mask).tolist() == [0.5, 0.5]
-    assert maps.object_iou(torch.zeros(2, 4, 4), torch.zeros(2, 8, 8, dtype=torch.bool)).tolist() == [1.0, 1.0]
+    assert map_distance.object_iou(exact, mask).tolist() == [1.0, 1.0]
+    assert map_distance.object_iou(half, mask).tolist() == [0.5, 0.5]
+    assert map_distance.object_iou(torch.zeros(2, 4, 4), torch.zeros(2, 8, 8, dtype=torch.bool)).tolist() == [1.0, 1.0]
 
 
 def test_perturbation_and_success_by_hand():
     benign, probed = torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2)
     probed[0, 0, 0, 0], probed[0, 1, 0, 0] = 0.3, -0.4
-    size = inputs.perturbation(benign, probed)
+    size = prediction.perturbation(benign, probed)
     torch.testing.assert_close(size["linf"], torch.tensor([0.4, 0.0]))
     torch.testing.assert_close(size["l2_norm"], torch.tensor([0.5, 0.0]))
     before, after = torch.tensor([0, 0, 0, 0]), torch.tensor([1, 2, 0, 1])
     goal = torch.tensor([1, 1, -1, -1])
-    assert inputs.success(before, after, goal).tolist() == [True, False, False, True]
+    assert prediction.success(before, after, goal).tolist() == [True, False, False, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from benchmark.measures.maps import iou
+from benchmark.metrics.map_distance import iou
 from benchmark.numerics import rng
 from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
 from benchmark.objectives.evidence import edit, noisy_and_alternative

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.measures.inputs import success
+from benchmark.metrics.prediction import success
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.margin import Margin, margin_loss
 from benchmark.objectives.prediction import Prediction, goal_loss

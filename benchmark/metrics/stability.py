@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.measures.maps import l1
+from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import at_image_size
 from benchmark.types import Interpreter
 
