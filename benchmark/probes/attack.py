@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.probes.kept import RULES, Kept
+from benchmark.probes.best_iterate import RULES, Kept
 from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
 

@@ -9,7 +9,7 @@ import torch
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import scale_spec
-from benchmark.probes.calibration import calibrate
+from benchmark.probes.noise_calibration import calibrate
 from benchmark.processes.signals import check
 from benchmark.runners.population import get_population
 from benchmark.runners.workplace import Workplace

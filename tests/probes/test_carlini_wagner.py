@@ -11,10 +11,10 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.margin import Margin, margin_loss
 from benchmark.objectives.prediction import Prediction, goal_loss
 from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.best_iterate import Kept
+from benchmark.probes.const_search import PriceSearch
 from benchmark.probes.goal_attack import GoalAttack
-from benchmark.probes.kept import Kept
 from benchmark.probes.linf_ball import LinfBall
-from benchmark.probes.price_search import PriceSearch
 from benchmark.probes.tanh_box import TanhBox
 from benchmark.types import Explanation, Goal
 from tests.probes.test_attack import EPSILON, GreenChannel, Linear, adv2, pgd

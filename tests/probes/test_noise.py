@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from benchmark.probes.calibration import calibrate
 from benchmark.probes.noise import Noise
+from benchmark.probes.noise_calibration import calibrate
 
 IDS = torch.arange(200)
 GREY = torch.full((200, 3, 8, 8), 0.5)
