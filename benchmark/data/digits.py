@@ -16,9 +16,9 @@ from safetensors import SafetensorError
 from scipy import ndimage
 from sklearn.datasets import load_digits
 
-from benchmark.data.arrays import ArraySet
-from benchmark.data.canvas import FRAGMENTS, compose
-from benchmark.data.rows import RowFile, read_rows, write_rows
+from benchmark.data.array_set import ArraySet
+from benchmark.data.digit_scenes import FRAGMENTS, compose
+from benchmark.data.row_file import RowFile, read_rows, write_rows
 from benchmark.numerics import rng
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash

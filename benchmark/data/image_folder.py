@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from benchmark.data.arrays import ArraySet
+from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
-from benchmark.data.picture import check_header, read_image, read_mask
+from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
 

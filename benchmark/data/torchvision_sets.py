@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torchvision import datasets
 
-from benchmark.data.arrays import ArraySet
+from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
 
 # How the class of torchvision wants to be asked for a split; all of these hold 8-bit images in memory.

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DDPStrategy
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.data.batches import Groups, Some
+from benchmark.data.groups import Groups, Some
 from benchmark.processes import ranks
 from benchmark.processes.signals import check
 from benchmark.processes.sync_batch_norm import over_all_ranks

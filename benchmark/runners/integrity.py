@@ -40,7 +40,7 @@ def _harmed_caches(folder: Path) -> list[str]:
     """A sentence for every cache of composites whose content is not what was written."""
     from safetensors import SafetensorError
 
-    from benchmark.data.rows import checked
+    from benchmark.data.row_file import checked
 
     faults = []
     for path in sorted(folder.glob("digits-*.safetensors")):

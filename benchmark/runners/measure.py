@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmark.data.batches import Some
+from benchmark.data.groups import Some
 from benchmark.numerics.images import to_bytes
 from benchmark.processes import ranks
 from benchmark.runners.fit import predict

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.specs import predictions_spec
-from benchmark.data.batches import FixedGroups
+from benchmark.data.groups import FixedGroups
 from benchmark.processes.signals import check
 from benchmark.runners.datasets import load_data
 from benchmark.runners.workplace import Workplace

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.data.batches import check_labels
+from benchmark.data.groups import check_labels
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze

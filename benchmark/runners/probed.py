@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from benchmark.configuration.specs import probed_spec
-from benchmark.data.batches import Some
+from benchmark.data.groups import Some
 from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
 from benchmark.processes import ranks

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data.arrays import ArraySet
-from benchmark.data.batches import FixedGroups, check_labels, epoch_loader
+from benchmark.data.array_set import ArraySet
+from benchmark.data.groups import FixedGroups, check_labels, epoch_loader
 
 
 def image_set(count: int = 10, labels: list[int] | None = None) -> ArraySet:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from benchmark.data import canvas, digits
-from benchmark.data.batches import check_labels
-from benchmark.data.canvas import ground
+from benchmark.data import digit_scenes, digits
+from benchmark.data.digit_scenes import ground
 from benchmark.data.digits import Digits, composites
+from benchmark.data.groups import check_labels
 from benchmark.numerics import rng
 from benchmark.types import Data, ImageSet
 
@@ -101,7 +101,7 @@ def test_images_are_multiples_of_1_255(data):
 
 def test_masks_lie_on_the_strokes(data, monkeypatch):
     """Against the same canvases without clutter: what differs from the plain ground is the object, and only that."""
-    monkeypatch.setattr(canvas, "clutter", lambda image, *_: image)
+    monkeypatch.setattr(digit_scenes, "clutter", lambda image, *_: image)
     sample = made("train", data.scans("train"), 100)
     key = rng.keys(0, "composite", sample["sample_id"])
     change = (sample["image"].float() / 255 - ground(key ^ 2, 48)).abs().amax(1)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from benchmark.data import image_folder
-from benchmark.data.batches import check_labels
+from benchmark.data.groups import check_labels
 from benchmark.data.image_folder import ImageFolder
 from benchmark.types import Data, ImageSet
 from tests.data.folders import folder, plant, save, small

@@ -7,9 +7,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from benchmark.data import rows
+from benchmark.data import row_file
 from benchmark.data.digits import Digits
-from benchmark.data.rows import RowFile, read_rows, write_rows
+from benchmark.data.row_file import RowFile, read_rows, write_rows
 
 
 def parts():
@@ -35,7 +35,7 @@ def test_the_library_reads_it_and_the_last_part_is_cut(file):
 
 
 def test_rows_come_in_the_order_asked_for(file, monkeypatch):
-    monkeypatch.setattr(rows, "MEMORY", 0)
+    monkeypatch.setattr(row_file, "MEMORY", 0)
     found, whole = read_rows(file), load_file(file)
     assert isinstance(found["image"], RowFile) and isinstance(found["label"], torch.Tensor)
     assert torch.equal(found["label"], whole["label"])
@@ -53,7 +53,7 @@ def test_a_file_cut_short_is_damaged(file):
 
 @pytest.mark.parametrize("memory", [0, 2**20], ids=["on disk", "in memory"])
 def test_every_flipped_bit_is_told(file, monkeypatch, memory):
-    monkeypatch.setattr(rows, "MEMORY", memory)
+    monkeypatch.setattr(row_file, "MEMORY", memory)
     whole = file.read_bytes()
     for place in range(len(whole)):
         file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
@@ -64,7 +64,7 @@ def test_every_flipped_bit_is_told(file, monkeypatch, memory):
 def test_digits_are_the_same_from_disk(tmp_path, monkeypatch):
     settings = {"root": str(tmp_path), "seed": 0, "train": 20, "calibration": 10, "test": 300}
     inside = Digits(**settings).split("test").__getitems__([7, 8, 250, 1])
-    monkeypatch.setattr(rows, "MEMORY", 0)
+    monkeypatch.setattr(row_file, "MEMORY", 0)
     outside = Digits(**settings).split("test").__getitems__([7, 8, 250, 1])
     assert inside.keys() == outside.keys()
     assert all(torch.equal(inside[name], outside[name]) for name in inside)

@@ -13,7 +13,7 @@ import torch
 from scipy.io import savemat
 from torchvision import datasets
 
-from benchmark.data.batches import check_labels
+from benchmark.data.groups import check_labels
 from benchmark.data.torchvision_sets import TorchvisionSet
 from benchmark.types import Data, ImageSet
 

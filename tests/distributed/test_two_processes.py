@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.data.batches import EpochSampler, Some
+from benchmark.data.groups import EpochSampler, Some
 from benchmark.processes import ranks
 from benchmark.storage.records import read_records
 from tests.faults.harness import start

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.data.batches import epoch_loader
+from benchmark.data.groups import epoch_loader
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
 from benchmark.objectives.joint import Joint

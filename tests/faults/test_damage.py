@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.data.batches import FixedGroups, epoch_loader
+from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.runners import datasets
 from benchmark.runners.cell import run_cell
 from benchmark.runners.checkpoints import newest

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.data.batches import FixedGroups, epoch_loader
+from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.runners.cell import run_cell
 from benchmark.runners.datasets import load_data
 from benchmark.runners.fit import fit

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from benchmark.data.rows import RowFile
+from benchmark.data.row_file import RowFile
 from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
 
