@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.configuration.specs import cell_name, cell_spec
 from benchmark.configuration.validation import check_folders, check_values
+from benchmark.engine import out_of_memory
+from benchmark.engine.distributed import join
 from benchmark.processes import ranks, signals
-from benchmark.runners import memory, provenance
-from benchmark.runners.distributed import join
+from benchmark.runners import provenance
 from benchmark.runners.views import show_cell
 from benchmark.storage import records
 from benchmark.storage.artefacts import artefact_key, first_holds
@@ -87,13 +88,13 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
             break
         except Exception as error:
             signals.check()  # what breaks because another process of a distributed run has stopped is no failure
-            smaller = memory.smaller(error, config, shrink)
+            smaller = out_of_memory.smaller(error, config, shrink)
             if smaller is None:
                 _leave_row(config, folder, error)
                 raise
         shrink = smaller
-        memory.give_back()
-        size = memory.shrunk(config, shrink)["probe"]["batch_size"]
+        out_of_memory.give_back()
+        size = out_of_memory.shrunk(config, shrink)["probe"]["batch_size"]
         log.warning("memory  %s: it did not suffice, once more with %d samples at a time", folder.name, size)
     log.info("done    %s  %.1f s  %s", folder.name, time.perf_counter() - start, provenance.one_line(record))
     if ranks.first():
@@ -110,7 +111,7 @@ def _compute(asked: dict[str, Any], folder: Path, shrink: int, lease: Lease | No
     from benchmark.runners.spread import get_spread
     from benchmark.runners.workplace import Workplace
 
-    place = Workplace(memory.shrunk(asked, shrink))
+    place = Workplace(out_of_memory.shrunk(asked, shrink))
     place.shrink = shrink
     preflight(place)
     classifier = get_classifier(place)

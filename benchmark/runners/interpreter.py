@@ -11,12 +11,12 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import classifier_spec, stage_specs
 from benchmark.data.groups import epoch_loader
+from benchmark.engine.external_weights import WEIGHTS, load_foreign
+from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
 from benchmark.processes import ranks
 from benchmark.runners.classifier import get_classifier
 from benchmark.runners.datasets import load_data
-from benchmark.runners.fit import fit
-from benchmark.runners.foreign import WEIGHTS, load_foreign
 from benchmark.runners.workplace import Workplace, seeded
 from benchmark.storage.artefacts import artefact_key
 from benchmark.types import InterpreterModule

@@ -9,9 +9,9 @@ import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmark.data.groups import Some
+from benchmark.engine.fit import predict
 from benchmark.numerics.images import to_bytes
 from benchmark.processes import ranks
-from benchmark.runners.fit import predict
 from benchmark.runners.workplace import Workplace
 from benchmark.types import Batch
 

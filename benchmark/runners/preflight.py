@@ -9,12 +9,12 @@ import torch
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import check_labels
+from benchmark.engine.external_weights import load_foreign
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
 from benchmark.runners import classifier, interpreter
 from benchmark.runners.datasets import load_data
-from benchmark.runners.foreign import load_foreign
 from benchmark.runners.workplace import Workplace
 from benchmark.types import InterpreterModule
 

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save
 
 from benchmark.configuration.specs import probed_spec
 from benchmark.data.groups import Some
+from benchmark.engine.fit import predict
 from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
 from benchmark.processes import ranks
-from benchmark.runners.fit import predict
 from benchmark.runners.population import Population, WithPrediction, get_population
 from benchmark.runners.workplace import Workplace
 from benchmark.storage.atomic import write_atomic

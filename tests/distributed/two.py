@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.groups import epoch_loader
+from benchmark.engine import distributed
+from benchmark.engine.fit import fit
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
 from benchmark.objectives.joint import Joint
@@ -21,9 +23,7 @@ from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.processes import ranks
-from benchmark.runners import distributed
 from benchmark.runners.datasets import load_data
-from benchmark.runners.fit import fit
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA

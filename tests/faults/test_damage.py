@@ -14,11 +14,11 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.groups import FixedGroups, epoch_loader
+from benchmark.engine.checkpoints import newest
+from benchmark.engine.fit import fit
 from benchmark.runners import datasets
 from benchmark.runners.cell import run_cell
-from benchmark.runners.checkpoints import newest
 from benchmark.runners.datasets import load_data
-from benchmark.runners.fit import fit
 from benchmark.runners.integrity import check_files
 from benchmark.runners.workplace import seeded
 from benchmark.storage.leases import cell_lease

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.runners import memory
+from benchmark.engine import out_of_memory
 from benchmark.runners.cell import run_cell
 from benchmark.storage.records import read_record, read_records
 from lightning_modules.probe import LitProbe
@@ -74,7 +74,7 @@ def test_a_training_s_batch_is_never_halved(tmp_path, monkeypatch):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
 
     monkeypatch.setattr(LitRTS, "training_step", step)
-    with pytest.raises(memory.TrainingMemoryError, match="train it on smaller batches"):
+    with pytest.raises(out_of_memory.TrainingMemoryError, match="train it on smaller batches"):
         run_cell(configured(tmp_path, *CELL))
 
 
@@ -89,4 +89,4 @@ def test_a_training_s_batch_is_never_halved(tmp_path, monkeypatch):
     ],
 )
 def test_what_counts_as_running_out(error, expected):
-    assert memory.ran_out(error) is expected
+    assert out_of_memory.ran_out(error) is expected

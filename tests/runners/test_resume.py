@@ -10,10 +10,10 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.groups import FixedGroups, epoch_loader
+from benchmark.engine.fit import fit
+from benchmark.engine.loggers import History
 from benchmark.runners.cell import run_cell
 from benchmark.runners.datasets import load_data
-from benchmark.runners.fit import fit
-from benchmark.runners.loggers import History
 from benchmark.runners.workplace import seeded
 from benchmark.storage.records import read_record
 from lightning_modules.classifier import LitClassifier

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.distributed import join
+from benchmark.engine.distributed import join
 from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")

@@ -33,7 +33,7 @@ def join(config: dict[str, Any]) -> None:
         return
     if ranks.world() > 1:
         return
-    from benchmark.runners.fit import make_trainer
+    from benchmark.engine.fit import make_trainer
 
     trainer = make_trainer(config, logger=False)
     launcher = trainer.strategy.launcher

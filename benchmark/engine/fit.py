@@ -17,12 +17,12 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import Groups, Some
+from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
+from benchmark.engine.loggers import History, live_run
+from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
 from benchmark.processes import ranks
 from benchmark.processes.signals import check
 from benchmark.processes.sync_batch_norm import over_all_ranks
-from benchmark.runners.checkpoints import Checkpoints, epochs_of, newest
-from benchmark.runners.loggers import History, live_run
-from benchmark.runners.memory import TrainingMemoryError, ran_out
 
 
 class Bar(RichProgressBar):
