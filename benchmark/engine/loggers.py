@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import Logger
 
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
-from benchmark.tracking import finish_run, note_sent, start_run
+from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 

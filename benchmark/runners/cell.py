@@ -14,11 +14,11 @@ from benchmark.engine import out_of_memory
 from benchmark.engine.distributed import join
 from benchmark.processes import ranks, signals
 from benchmark.runners import provenance
-from benchmark.runners.views import show_cell
 from benchmark.storage import records
 from benchmark.storage.artefacts import artefact_key, first_holds
 from benchmark.storage.leases import Lease, cell_lease
-from benchmark.tracking import by_agent
+from benchmark.tracking.record_runs import show_cell
+from benchmark.tracking.wandb_run import by_agent
 
 if TYPE_CHECKING:
     from benchmark.runners.population import Population

@@ -13,13 +13,13 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from benchmark import tracking
 from benchmark.__main__ import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.configuration.validation import check_values
 from benchmark.runners import devices
 from benchmark.storage import leases
 from benchmark.storage.records import read_records
+from benchmark.tracking.wandb_run import wandb_run
 from tests.faults.harness import computed, start
 from tests.helpers import PROJECT, underfire
 
@@ -164,15 +164,15 @@ class TestAgent:
             check_values(planned.config)
 
     def test_the_metric_is_one_that_a_cell_has(self):
-        from benchmark.runners.views import _MEANS
+        from benchmark.tracking.record_runs import _MEANS
 
         assert self.sweep["metric"]["name"].removesuffix("/mean") in _MEANS
 
     def test_the_agent_s_run_is_the_cell_s_and_trainings_open_none(self, monkeypatch):
         config = {"logger": {"mode": "offline"}, "paths": {}}
         monkeypatch.setenv("WANDB_SWEEP_ID", "x")
-        assert tracking.by_agent()
-        assert tracking.start_run(config, {"job_type": "train"}) is None
+        assert wandb_run.by_agent()
+        assert wandb_run.start_run(config, {"job_type": "train"}) is None
 
 
 @pytest.mark.slow

@@ -11,11 +11,11 @@ import pytest
 import wandb
 from safetensors.numpy import load_file, save_file
 
-from benchmark import tracking
 from benchmark.runners.cell import run_cell
 from benchmark.runners.integrity import check_files, classify_again, unused
 from benchmark.storage.hashing import own_checksum, sha256_file
 from benchmark.storage.records import read_record, read_records
+from benchmark.tracking.wandb_run import wandb_run
 from tests.helpers import configured, underfire
 
 
@@ -178,9 +178,9 @@ def test_a_run_that_never_ends_is_given_up(root, monkeypatch, caplog):
 
     monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings) or Run())
     config = configured(root, "logger=wandb", "logger.patience=3")
-    run = tracking.start_run(config, {"job_type": "cell", "name": "a", "id": "a", "config": {}, "tags": []})
+    run = wandb_run.start_run(config, {"job_type": "cell", "name": "a", "id": "a", "config": {}, "tags": []})
     settings = asked["settings"]
     assert (settings.init_timeout, settings.finish_timeout, settings.finish_timeout_raises) == (3, 30, True)
     with caplog.at_level(logging.WARNING, "underfire"):
-        assert tracking.finish_run(run) is False
+        assert wandb_run.finish_run(run) is False
     assert "finish timed out" in caplog.text

@@ -9,9 +9,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from benchmark.runners.jobs import job
-from benchmark.runners.views import show_cell, show_training
 from benchmark.storage.records import Record, read_records
-from benchmark.tracking import was_sent
+from benchmark.tracking.record_runs import show_cell, show_training
+from benchmark.tracking.wandb_run import was_sent
 
 log = logging.getLogger("underfire")
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.storage.records import Record, read_record
-from benchmark.tracking import finish_run, note_sent, start_run
+from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
