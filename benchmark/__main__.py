@@ -79,7 +79,7 @@ def main() -> None:
     if command not in COMMANDS:
         print(f"underfire: {command!r} is no command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
-    from benchmark import console
+    from benchmark.commands.common import console
     from benchmark.processes import signals
 
     console.configure()
@@ -131,14 +131,14 @@ def _launch(command: str, overrides: list[str]) -> None:
         finally:
             sys.argv.pop(1)
 
+    from benchmark.commands.common import sweep_summary
     from benchmark.processes import signals
-    from benchmark.runners import summary
 
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
     finally:
-        summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
-    if summary.any_failed():
+        sweep_summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
+    if sweep_summary.any_failed():
         signals.check()
         raise SystemExit(1)
 

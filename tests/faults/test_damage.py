@@ -13,13 +13,13 @@ import pytest
 import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.commands.common.integrity import check_files
 from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.engine.checkpoints import newest
 from benchmark.engine.fit import fit
 from benchmark.runners import datasets
 from benchmark.runners.cell import run_cell
 from benchmark.runners.datasets import load_data
-from benchmark.runners.integrity import check_files
 from benchmark.runners.workplace import seeded
 from benchmark.storage.leases import cell_lease
 from benchmark.storage.records import read_records

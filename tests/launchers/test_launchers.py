@@ -14,9 +14,9 @@ import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
 from benchmark.__main__ import conf_folder
+from benchmark.commands.common import worker_device
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.configuration.validation import check_values
-from benchmark.runners import devices
 from benchmark.storage import leases
 from benchmark.storage.records import read_records
 from benchmark.tracking.wandb_run import wandb_run
@@ -28,31 +28,33 @@ CONF = str(conf_folder())
 
 
 def test_workers_share_devices_in_turn_and_cores_equally():
-    taken = [devices.shares(place, 4, 16, ["2", "5"]) for place in range(4)]
+    taken = [worker_device.shares(place, 4, 16, ["2", "5"]) for place in range(4)]
     assert [each["CUDA_VISIBLE_DEVICES"] for each in taken] == ["2", "5", "2", "5"]
     assert {each["OMP_NUM_THREADS"] for each in taken} == {"4"}
-    assert devices.shares(0, 4, 2, []) == {"OMP_NUM_THREADS": "1"}, "at least one thread, and no device where none is"
+    assert worker_device.shares(0, 4, 2, []) == {"OMP_NUM_THREADS": "1"}, (
+        "at least one thread, and no device where none is"
+    )
 
 
 def test_visible_devices_are_those_that_were_handed_down(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,GPU-1f")
-    assert devices.visible_devices() == ["3", "GPU-1f"]
+    assert worker_device.visible_devices() == ["3", "GPU-1f"]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert devices.visible_devices() == []
+    assert worker_device.visible_devices() == []
 
 
 def test_a_place_is_taken_once_and_inherited_from_the_dead(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "_taken", [])
-    assert [devices._claim(3, tmp_path) for _ in range(3)] == [0, 1, 2]
+    monkeypatch.setattr(worker_device, "_taken", [])
+    assert [worker_device._claim(3, tmp_path) for _ in range(3)] == [0, 1, 2]
     monkeypatch.setattr(leases, "_dead_here", lambda lease: True)
-    assert devices._claim(3, tmp_path) == 0
-    for lease in devices._taken:
+    assert worker_device._claim(3, tmp_path) == 0
+    for lease in worker_device._taken:
         lease.leave()
 
 
 def test_only_joblib_s_workers_take_a_place(tmp_path, monkeypatch):
-    monkeypatch.setattr(devices, "_taken", [])
-    devices.take({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, tmp_path)
+    monkeypatch.setattr(worker_device, "_taken", [])
+    worker_device.take({"_target_": "hydra._internal.core_plugins.basic_launcher.BasicLauncher"}, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -11,8 +11,8 @@ import pytest
 import wandb
 from safetensors.numpy import load_file, save_file
 
+from benchmark.commands.common.integrity import check_files, classify_again, unused
 from benchmark.runners.cell import run_cell
-from benchmark.runners.integrity import check_files, classify_again, unused
 from benchmark.storage.hashing import own_checksum, sha256_file
 from benchmark.storage.records import read_record, read_records
 from benchmark.tracking.wandb_run import wandb_run

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from benchmark.runners import summary
-from benchmark.runners.summary import NOTE
+from benchmark.commands.common import sweep_summary
+from benchmark.commands.common.sweep_summary import NOTE
 from benchmark.storage.leases import PATIENCE, Lease, first_free
 from tests.helpers import PROJECT, underfire
 
@@ -54,15 +54,15 @@ def test_a_folder_that_holds_more_loses_nothing(tmp_path, folder):
 
 def test_cells_without_an_outcome_are_failures(tmp_path, monkeypatch, caplog):
     """A worker that was killed leaves no word."""
-    monkeypatch.setattr(summary, "_failures", [])
-    monkeypatch.setattr(summary, "_open", [summary._Sweep(tmp_path, 3, time.perf_counter(), None)])
+    monkeypatch.setattr(sweep_summary, "_failures", [])
+    monkeypatch.setattr(sweep_summary, "_open", [sweep_summary._Sweep(tmp_path, 3, time.perf_counter(), None)])
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / NOTE).write_text(json.dumps({"name": "a", "status": "done", "sentence": ""}))
     with caplog.at_level("INFO", "underfire"):
-        summary.sum_up()
-        summary.sum_up()
+        sweep_summary.sum_up()
+        sweep_summary.sum_up()
     assert caplog.text.count("3 cells: 1 computed, 0 cached, 0 failed, 2 without an outcome") == 1
-    assert summary.any_failed()
+    assert sweep_summary.any_failed()
 
 
 def test_an_unwritable_place_for_notes_is_told_and_failures_still_count(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.jobs import job
+from benchmark.commands.common.job import job
 
 log = logging.getLogger("underfire")
 

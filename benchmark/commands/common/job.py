@@ -10,11 +10,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from benchmark import console
+from benchmark.commands.common import console
+from benchmark.commands.common.sweep_summary import note_outcome
+from benchmark.commands.common.worker_device import take
 from benchmark.configuration.sweep_expansion import as_dict
 from benchmark.processes import signals
-from benchmark.runners.devices import take
-from benchmark.runners.summary import note_outcome
 
 log = logging.getLogger("underfire")
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.integrity import artefacts, check_files, classify_again, missing
-from benchmark.runners.jobs import job
+from benchmark.commands.common.integrity import artefacts, check_files, classify_again, missing
+from benchmark.commands.common.job import job
 
 log = logging.getLogger("underfire")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.commands.common.job import job
 from benchmark.engine.distributed import join
-from benchmark.runners.jobs import job
 
 log = logging.getLogger("underfire")
 

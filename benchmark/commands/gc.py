@@ -9,8 +9,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.integrity import half_made, unused
-from benchmark.runners.jobs import job
+from benchmark.commands.common.integrity import half_made, unused
+from benchmark.commands.common.job import job
 from benchmark.storage.leases import held, read
 from benchmark.storage.records import read_records
 

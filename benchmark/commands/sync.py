@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.runners.jobs import job
+from benchmark.commands.common.job import job
 from benchmark.storage.records import Record, read_records
 from benchmark.tracking.record_runs import show_cell, show_training
 from benchmark.tracking.wandb_run import was_sent
