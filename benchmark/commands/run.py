@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
 from benchmark.configuration.specs import cell_name
-from benchmark.runners.cell import run_cell
+from benchmark.pipeline.cell import run_cell
 
 
 def main(config: DictConfig) -> float | tuple[float, ...] | None:

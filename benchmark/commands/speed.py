@@ -40,9 +40,9 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     from benchmark.configuration.instantiation import instantiate
     from benchmark.numerics import rng
     from benchmark.numerics.images import freeze
-    from benchmark.runners import classifier, interpreter
-    from benchmark.runners.datasets import load_data
-    from benchmark.runners.workplace import Workplace
+    from benchmark.pipeline.artefacts import classifier, interpreter
+    from benchmark.pipeline.artefacts.dataset import load_data
+    from benchmark.pipeline.context import Workplace
     from benchmark.types import Goal
 
     place = Workplace(config)

@@ -17,9 +17,9 @@ def main(config: DictConfig) -> None:
     """Trains the configured classifier, or finds it in the store, and tells its accuracy."""
 
     def work(resolved: dict[str, Any]) -> str:
-        from benchmark.runners.classifier import get_classifier
-        from benchmark.runners.population import get_population
-        from benchmark.runners.workplace import Workplace
+        from benchmark.pipeline.artefacts.classifier import get_classifier
+        from benchmark.pipeline.artefacts.predictions import get_population
+        from benchmark.pipeline.context import Workplace
 
         join(resolved)
         place = Workplace(resolved)

@@ -17,9 +17,9 @@ def main(config: DictConfig) -> None:
     """Trains the configured interpreter stage by stage, or finds it in the store."""
 
     def work(resolved: dict[str, Any]) -> str:
-        from benchmark.runners.classifier import get_classifier
-        from benchmark.runners.interpreter import get_interpreter
-        from benchmark.runners.workplace import Workplace
+        from benchmark.pipeline.artefacts.classifier import get_classifier
+        from benchmark.pipeline.artefacts.interpreter import get_interpreter
+        from benchmark.pipeline.context import Workplace
 
         join(resolved)
         place = Workplace(resolved)

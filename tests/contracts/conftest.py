@@ -8,9 +8,9 @@ from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics.images import freeze
-from benchmark.runners.datasets import load_data
-from benchmark.runners.interpreter import build
-from benchmark.runners.workplace import Workplace
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.artefacts.interpreter import build
+from benchmark.pipeline.context import Workplace
 from tests.helpers import configured
 
 

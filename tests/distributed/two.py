@@ -20,10 +20,10 @@ from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
+from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.processes import ranks
-from benchmark.runners.datasets import load_data
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA

@@ -17,10 +17,10 @@ from benchmark.commands.common.integrity import check_files
 from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.engine.checkpoints import newest
 from benchmark.engine.fit import fit
-from benchmark.runners import datasets
-from benchmark.runners.cell import run_cell
-from benchmark.runners.datasets import load_data
-from benchmark.runners.workplace import seeded
+from benchmark.pipeline.artefacts import dataset
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.cell import run_cell
+from benchmark.pipeline.context import seeded
 from benchmark.storage.leases import cell_lease
 from benchmark.storage.records import read_records
 from lightning_modules.classifier import LitClassifier
@@ -32,7 +32,7 @@ from tests.helpers import configured, underfire
 @pytest.fixture
 def root(undisturbed, tmp_path, monkeypatch):
     """A copy of the finished sweep, its data set not yet loaded."""
-    monkeypatch.setattr(datasets, "_loaded", {})
+    monkeypatch.setattr(dataset, "_loaded", {})
     shutil.copytree(undisturbed[0] / "store", tmp_path / "store")
     shutil.copytree(undisturbed[0] / "results", tmp_path / "results")
     return tmp_path

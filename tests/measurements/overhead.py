@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from benchmark.runners.cell import run_cell
+from benchmark.pipeline.cell import run_cell
 from lightning_modules.measure import LitMeasure
 from lightning_modules.probe import LitProbe
 from tests.helpers import configured

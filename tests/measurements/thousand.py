@@ -16,7 +16,7 @@ import pandas as pd
 from benchmark.__main__ import conf_folder
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.sweep_expansion import expand
-from benchmark.runners.provenance import identity
+from benchmark.pipeline.provenance import identity
 from benchmark.storage.records import write_record
 from tests.helpers import underfire
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.validation import mistakes
 from benchmark.engine.external_weights import load_foreign
-from benchmark.runners.cell import run_cell
+from benchmark.pipeline.cell import run_cell
 from benchmark.storage import atomic
 from tests.helpers import configured, underfire
 

@@ -12,7 +12,7 @@ import wandb
 from safetensors.numpy import load_file, save_file
 
 from benchmark.commands.common.integrity import check_files, classify_again, unused
-from benchmark.runners.cell import run_cell
+from benchmark.pipeline.cell import run_cell
 from benchmark.storage.hashing import own_checksum, sha256_file
 from benchmark.storage.records import read_record, read_records
 from benchmark.tracking.wandb_run import wandb_run

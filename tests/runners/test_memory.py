@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from benchmark.engine import out_of_memory
-from benchmark.runners.cell import run_cell
+from benchmark.pipeline.cell import run_cell
 from benchmark.storage.records import read_record, read_records
 from lightning_modules.probe import LitProbe
 from lightning_modules.rts import LitRTS

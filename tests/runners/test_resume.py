@@ -12,9 +12,9 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.engine.fit import fit
 from benchmark.engine.loggers import History
-from benchmark.runners.cell import run_cell
-from benchmark.runners.datasets import load_data
-from benchmark.runners.workplace import seeded
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.cell import run_cell
+from benchmark.pipeline.context import seeded
 from benchmark.storage.records import read_record
 from lightning_modules.classifier import LitClassifier
 from tests.helpers import configured

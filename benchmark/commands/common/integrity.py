@@ -78,8 +78,8 @@ def classify_again(record: Record, samples: int) -> list[str]:
     import torch
 
     from benchmark.numerics.images import from_bytes
-    from benchmark.runners.classifier import get_classifier
-    from benchmark.runners.workplace import Workplace
+    from benchmark.pipeline.artefacts.classifier import get_classifier
+    from benchmark.pipeline.context import Workplace
 
     images = record.images
     if not images or not samples:

@@ -9,10 +9,10 @@ import torch
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import scale_spec
+from benchmark.pipeline.artefacts.predictions import get_population
+from benchmark.pipeline.context import Workplace
 from benchmark.probes.noise_calibration import calibrate
 from benchmark.processes.signals import check
-from benchmark.runners.population import get_population
-from benchmark.runners.workplace import Workplace
 from benchmark.types import Probe
 
 

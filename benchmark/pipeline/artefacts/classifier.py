@@ -14,9 +14,9 @@ from benchmark.data.groups import FixedGroups, epoch_loader
 from benchmark.engine.external_weights import WEIGHTS, load_foreign
 from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.context import Workplace, seeded
 from benchmark.processes import ranks
-from benchmark.runners.datasets import load_data
-from benchmark.runners.workplace import Workplace, seeded
 from benchmark.types import Data
 
 

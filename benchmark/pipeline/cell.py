@@ -12,8 +12,8 @@ from benchmark.configuration.specs import cell_name, cell_spec
 from benchmark.configuration.validation import check_folders, check_values
 from benchmark.engine import out_of_memory
 from benchmark.engine.distributed import join
+from benchmark.pipeline import provenance
 from benchmark.processes import ranks, signals
-from benchmark.runners import provenance
 from benchmark.storage import records
 from benchmark.storage.artefacts import artefact_key, first_holds
 from benchmark.storage.leases import Lease, cell_lease
@@ -21,8 +21,8 @@ from benchmark.tracking.record_runs import show_cell
 from benchmark.tracking.wandb_run import by_agent
 
 if TYPE_CHECKING:
-    from benchmark.runners.population import Population
-    from benchmark.runners.workplace import Workplace
+    from benchmark.pipeline.artefacts.predictions import Population
+    from benchmark.pipeline.context import Workplace
 
 log = logging.getLogger("underfire")
 
@@ -104,12 +104,12 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
 
 def _compute(asked: dict[str, Any], folder: Path, shrink: int, lease: Lease | None) -> dict[str, Any]:
     # torch and Lightning are imported here and below, so that a cached cell never pays for them.
-    from benchmark.runners.classifier import get_classifier
-    from benchmark.runners.interpreter import get_interpreter
-    from benchmark.runners.population import get_population
-    from benchmark.runners.preflight import preflight
-    from benchmark.runners.spread import get_spread
-    from benchmark.runners.workplace import Workplace
+    from benchmark.pipeline.artefacts.benign_spread import get_spread
+    from benchmark.pipeline.artefacts.classifier import get_classifier
+    from benchmark.pipeline.artefacts.interpreter import get_interpreter
+    from benchmark.pipeline.artefacts.predictions import get_population
+    from benchmark.pipeline.context import Workplace
+    from benchmark.pipeline.preflight import preflight
 
     place = Workplace(out_of_memory.shrunk(asked, shrink))
     place.shrink = shrink
@@ -155,11 +155,11 @@ def _rate(samples: Any) -> dict[str, float]:
 def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple[Any, dict[str, float]]:
     """The groups that are measured, with their probed images where there is a probe, and what the record says of it."""
     from benchmark.configuration.instantiation import instantiate
-    from benchmark.runners.classifier import get_classifier
-    from benchmark.runners.interpreter import get_interpreter
-    from benchmark.runners.noise import get_probe
-    from benchmark.runners.population import get_population
-    from benchmark.runners.probed import get_probed, surrogate_error
+    from benchmark.pipeline.artefacts.classifier import get_classifier
+    from benchmark.pipeline.artefacts.interpreter import get_interpreter
+    from benchmark.pipeline.artefacts.noise_scale import get_probe
+    from benchmark.pipeline.artefacts.predictions import get_population
+    from benchmark.pipeline.artefacts.probed_images import get_probed, surrogate_error
 
     probing = place.config["probe"]
     population = everything.first(probing["samples"])
@@ -181,8 +181,8 @@ def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple
 def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:
     """Samples and pictures of the record."""
     from benchmark.configuration.instantiation import instantiate
-    from benchmark.runners.interpreter import get_reference
-    from benchmark.runners.measure import measure
+    from benchmark.pipeline.artefacts.interpreter import get_reference
+    from benchmark.pipeline.measure import measure
 
     measuring, clean = place.config["measure"], place.config["probe"]["module"] is None
     module = instantiate(place.config["modules"]["measure"])(

@@ -18,9 +18,9 @@ from benchmark.data.groups import Some
 from benchmark.engine.fit import predict
 from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
+from benchmark.pipeline.artefacts.predictions import Population, WithPrediction, get_population
+from benchmark.pipeline.context import Workplace
 from benchmark.processes import ranks
-from benchmark.runners.population import Population, WithPrediction, get_population
-from benchmark.runners.workplace import Workplace
 from benchmark.storage.atomic import write_atomic
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
 

@@ -13,9 +13,9 @@ from benchmark.engine.external_weights import load_foreign
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
-from benchmark.runners import classifier, interpreter
-from benchmark.runners.datasets import load_data
-from benchmark.runners.workplace import Workplace
+from benchmark.pipeline.artefacts import classifier, interpreter
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.context import Workplace
 from benchmark.types import InterpreterModule
 
 

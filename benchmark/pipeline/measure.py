@@ -11,8 +11,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from benchmark.data.groups import Some
 from benchmark.engine.fit import predict
 from benchmark.numerics.images import to_bytes
+from benchmark.pipeline.context import Workplace
 from benchmark.processes import ranks
-from benchmark.runners.workplace import Workplace
 from benchmark.types import Batch
 
 _MAPS = ("benign_map", "probed_map")

@@ -12,10 +12,10 @@ from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import spread_noise, spread_spec
 from benchmark.metrics import map_distance
 from benchmark.metrics.stability import shifted_distance
+from benchmark.pipeline.artefacts.noise_scale import get_scale
+from benchmark.pipeline.artefacts.predictions import get_population
+from benchmark.pipeline.context import Workplace
 from benchmark.processes.signals import check
-from benchmark.runners.noise import get_scale
-from benchmark.runners.population import get_population
-from benchmark.runners.workplace import Workplace
 from benchmark.types import InterpreterModule
 
 

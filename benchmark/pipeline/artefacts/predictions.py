@@ -14,9 +14,9 @@ from safetensors.numpy import load_file, save_file
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.specs import predictions_spec
 from benchmark.data.groups import FixedGroups
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.context import Workplace
 from benchmark.processes.signals import check
-from benchmark.runners.datasets import load_data
-from benchmark.runners.workplace import Workplace
 from benchmark.types import Batch, ImageSet
 
 
