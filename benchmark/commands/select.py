@@ -8,8 +8,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
-from benchmark.report.attack_selection import build_attack_selection
-from benchmark.report.selection import build_selection
+from benchmark.report.selection.aid_selection import build_selection
+from benchmark.report.selection.attack_selection import build_attack_selection
 
 log = logging.getLogger("underfire")
 

@@ -146,7 +146,7 @@ def _compute(asked: dict[str, Any], folder: Path, shrink: int, lease: Lease | No
 
 def _rate(samples: Any) -> dict[str, float]:
     """The misclassification rate that the noise causes on this split, with its 95 % interval over sources."""
-    from benchmark.report.intervals import mean
+    from benchmark.report.statistics.bootstrap import mean
 
     found = mean(samples["success"].to_numpy(float), samples["source_id"].to_numpy())
     return {"rate_measured": found.value, "rate_measured_low": found.low, "rate_measured_high": found.high}

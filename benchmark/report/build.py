@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.figures import write_figures
-from benchmark.report.groups import IDENTITY, Group, group_records
-from benchmark.report.intervals import RESAMPLES
+from benchmark.report.claims.verdicts import judge, write_verdicts
+from benchmark.report.cohorts.grouping import IDENTITY, Group, group_records
+from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.page import Section, how_to_read, page
-from benchmark.report.table import write_table
-from benchmark.report.tables import Tabulator
-from benchmark.report.tidy import tidy
-from benchmark.report.transfer import source_of, write_transfer
-from benchmark.report.verdicts import judge, write_verdicts
+from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.tables.formats import write_table
+from benchmark.report.tables.group_tables import Tabulator
+from benchmark.report.tables.tidy import tidy
+from benchmark.report.transfer.matrix import source_of, write_transfer
 from benchmark.storage.records import Record, read_records
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.

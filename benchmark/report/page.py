@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.figures import Written
-from benchmark.report.groups import Group, steps_factor_of
-from benchmark.report.headlines import percent
-from benchmark.report.intervals import RESAMPLES
-from benchmark.report.rows import CLAIMS
-from benchmark.report.table import Cell, Table, escape_markdown, markdown
-from benchmark.report.verdicts import Verdicts
+from benchmark.report.claims.rows import CLAIMS
+from benchmark.report.claims.sentences import percent
+from benchmark.report.claims.verdicts import Verdicts
+from benchmark.report.cohorts.grouping import Group, steps_factor_of
+from benchmark.report.figures.all_figures import Written
+from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.tables.formats import Cell, Table, escape_markdown, markdown
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

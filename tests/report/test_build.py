@@ -12,7 +12,7 @@ import pytest
 
 import benchmark.report
 from benchmark.report.build import build_report
-from benchmark.report.selection import build_selection
+from benchmark.report.selection.aid_selection import build_selection
 from benchmark.storage.records import write_failure, write_record
 from tests.report.planted import World, record, sweep
 

@@ -9,12 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from benchmark.report import figure15, figure16, summary
-from benchmark.report.figures import write_figures
-from benchmark.report.groups import group_records
-from benchmark.report.panels import kept, successes
-from benchmark.report.style import save, styled
-from benchmark.report.verdicts import judge
+from benchmark.report.claims.verdicts import judge
+from benchmark.report.cohorts.grouping import group_records
+from benchmark.report.figures.all_figures import attack_examples, noise_examples, overview, write_figures
+from benchmark.report.figures.panels import kept, successes
+from benchmark.report.figures.style import save, styled
 from tests.report.planted import World, record, sweep
 
 
@@ -76,7 +75,7 @@ def test_pictures_belong_to_their_sample():
 
 def test_figure_15_says_what_happened(group):
     with styled():
-        figure = figure15.draw(group)
+        figure = noise_examples.draw(group)
         assert_apart(figure)
     text = words(figure)
     for _, level in (("normal", 0.3), ("uniform", 0.3)):
@@ -95,23 +94,23 @@ def test_figure_15_names_blocks_without_a_sample():
             one.samples["success"] = False
     (found,) = group_records(records)
     with styled():
-        figure = figure15.draw(found)
+        figure = noise_examples.draw(found)
         assert_apart(figure)
     assert "no kept sample is misclassified under normal 3 %, uniform 3 %" in words(figure)
 
 
 def test_figure_16_shows_every_interpreter(group):
     with styled():
-        figure = figure16.draw(group)
+        figure = attack_examples.draw(group)
         assert_apart(figure)
     text = words(figure)
     assert {"RTS", "RTSA", "RTSA anchored", "benign", "PGD", "ADV²"} <= set(text)
-    assert text.count("PGD") == figure16.SAMPLES
+    assert text.count("PGD") == attack_examples.SAMPLES
 
 
 def test_summaries_do_not_overlap(group):
     with styled():
-        for figure in (summary.forest(judge(group, resamples=50).rows), summary.bars(group, resamples=50)):
+        for figure in (overview.forest(judge(group, resamples=50).rows), overview.bars(group, resamples=50)):
             assert_apart(figure)
 
 
@@ -119,7 +118,7 @@ def test_summaries_do_not_overlap(group):
 def test_fewer_interpreters(interpreters):
     (found,) = group_records(sweep(World(n=300), interpreters, pictures=True))
     with styled():
-        for figure in (figure15.draw(found), figure16.draw(found), summary.bars(found, resamples=50)):
+        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, resamples=50)):
             assert_apart(figure)
 
 
@@ -131,7 +130,7 @@ def test_nothing_to_draw(tmp_path):
 def test_files_are_deterministic(group, tmp_path):
     for name in ("one", "two"):
         with styled():
-            save(figure16.draw(group, 1), tmp_path / name, "figure")
+            save(attack_examples.draw(group, 1), tmp_path / name, "figure")
     for suffix in ("png", "pdf"):
         one, two = ((tmp_path / name / f"figure.{suffix}").read_bytes() for name in ("one", "two"))
         assert one == two

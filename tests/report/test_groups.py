@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.report.groups import group_records, objective_of
-from benchmark.report.settings import differing
-from benchmark.report.verdicts import judge
+from benchmark.report.claims.verdicts import judge
+from benchmark.report.cohorts.grouping import group_records, objective_of
+from benchmark.report.cohorts.settings import differing
 from tests.report.planted import World, record, sweep
 
 SMALL = World(n=200)

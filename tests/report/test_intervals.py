@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.report import intervals
+from benchmark.report.statistics import bootstrap
 
 
 def loop_interval(statistic, rows: list[np.ndarray], source: np.ndarray, resamples: int, seed: int) -> tuple:
@@ -28,19 +28,19 @@ def sample():
     return a + source % 3, b, source, draw.random(160) < 0.3
 
 
-def close(estimate: intervals.Estimate, expected: tuple) -> None:
+def close(estimate: bootstrap.Estimate, expected: tuple) -> None:
     assert (estimate.low, estimate.high) == pytest.approx(expected, abs=1e-12)
 
 
 def test_mean_equals_the_loop(sample):
     a, _, source, _ = sample
-    close(intervals.mean(a, source, resamples=300, seed=3), loop_interval(lambda x: x.mean(), [a], source, 300, 3))
+    close(bootstrap.mean(a, source, resamples=300, seed=3), loop_interval(lambda x: x.mean(), [a], source, 300, 3))
 
 
 def test_paired_difference_equals_the_loop(sample):
     a, b, source, _ = sample
     expected = loop_interval(lambda x, y: (x - y).mean(), [a, b], source, 300, 0)
-    estimate = intervals.paired_difference(a, b, source, resamples=300)
+    estimate = bootstrap.paired_difference(a, b, source, resamples=300)
     close(estimate, expected)
     assert estimate.value == pytest.approx(np.mean(a) - np.mean(b))
 
@@ -49,7 +49,7 @@ def test_ratio_equals_the_loop(sample):
     a, b, source, _ = sample
     b = np.abs(b)
     close(
-        intervals.ratio_of_means(a, b, source, resamples=300),
+        bootstrap.ratio_of_means(a, b, source, resamples=300),
         loop_interval(lambda x, y: x.mean() / y.mean(), [a, b], source, 300, 0),
     )
 
@@ -57,7 +57,7 @@ def test_ratio_equals_the_loop(sample):
 def test_difference_in_differences_equals_the_loop(sample):
     a, b, source, wrong = sample
     expected = loop_interval(lambda d, w: d[w].mean() - d[~w].mean(), [a - b, wrong], source, 300, 0)
-    estimate = intervals.difference_in_differences(a - b, wrong, ~wrong, source, resamples=300)
+    estimate = bootstrap.difference_in_differences(a - b, wrong, ~wrong, source, resamples=300)
     close(estimate, expected)
     assert estimate.n == wrong.sum()
     assert estimate.n_sources == len(np.unique(source[wrong]))
@@ -65,50 +65,50 @@ def test_difference_in_differences_equals_the_loop(sample):
 
 def test_solved_by_hand():
     """Two sources with means 0 and 1: resampled means are 0, 1/2 or 1, each often enough to be the ends."""
-    estimate = intervals.mean(np.array([0.0, 0.0, 1.0, 1.0]), np.array([7, 7, 9, 9]))
+    estimate = bootstrap.mean(np.array([0.0, 0.0, 1.0, 1.0]), np.array([7, 7, 9, 9]))
     assert (estimate.value, estimate.low, estimate.high, estimate.n, estimate.n_sources) == (0.5, 0.0, 1.0, 4, 2)
     wrong = np.array([True, True, False, False])
-    did = intervals.difference_in_differences(np.array([3.0, 5.0, 1.0, 1.0]), wrong, ~wrong, np.array([1, 2, 1, 2]))
+    did = bootstrap.difference_in_differences(np.array([3.0, 5.0, 1.0, 1.0]), wrong, ~wrong, np.array([1, 2, 1, 2]))
     assert did.value == 3.0
     assert (did.low, did.high) == (2.0, 4.0)
 
 
 def test_sources_weigh_by_their_samples():
     """The mean is over samples, not over source means."""
-    assert intervals.mean(np.array([0.0, 0.0, 0.0, 1.0]), np.array([0, 0, 0, 1])).value == 0.25
+    assert bootstrap.mean(np.array([0.0, 0.0, 0.0, 1.0]), np.array([0, 0, 0, 1])).value == 0.25
 
 
 def test_constant_has_a_point_interval():
-    estimate = intervals.mean(np.full(50, 0.3), np.arange(50))
+    estimate = bootstrap.mean(np.full(50, 0.3), np.arange(50))
     assert (estimate.low, estimate.high) == pytest.approx((0.3, 0.3))
 
 
 def test_nulls_are_left_out_and_counted():
     values, source = np.array([1.0, np.nan, 3.0, np.nan]), np.array([0, 0, 1, 2])
-    estimate = intervals.mean(values, source)
+    estimate = bootstrap.mean(values, source)
     assert (estimate.value, estimate.n, estimate.n_sources, estimate.n_null) == (2.0, 2, 2, 2)
-    pair = intervals.paired_difference(values, np.array([0.0, 0.0, np.nan, 0.0]), source)
+    pair = bootstrap.paired_difference(values, np.array([0.0, 0.0, np.nan, 0.0]), source)
     assert (pair.value, pair.n, pair.n_null) == (1.0, 1, 3)
-    nothing = intervals.mean(np.array([np.nan]), np.array([0]))
+    nothing = bootstrap.mean(np.array([np.nan]), np.array([0]))
     assert np.isnan(nothing.value)
     assert (nothing.n, nothing.n_sources, nothing.n_null) == (0, 0, 1)
 
 
 def test_one_source_has_no_interval():
-    estimate = intervals.mean(np.arange(40.0), np.zeros(40))
+    estimate = bootstrap.mean(np.arange(40.0), np.zeros(40))
     assert estimate.value == 19.5
     assert np.isnan(estimate.low)
     assert np.isnan(estimate.high)
 
 
 def test_zero_reference_has_no_ratio():
-    assert np.isnan(intervals.ratio_of_means(np.ones(4), np.zeros(4), np.arange(4)).value)
+    assert np.isnan(bootstrap.ratio_of_means(np.ones(4), np.zeros(4), np.arange(4)).value)
 
 
 def test_weights_are_exact_resamples():
-    weights = intervals.resampling_weights(17, 50, 1)
+    weights = bootstrap.resampling_weights(17, 50, 1)
     assert (weights.sum(axis=1) == 17).all()
-    assert not np.array_equal(weights, intervals.resampling_weights(17, 50, 2))
+    assert not np.array_equal(weights, bootstrap.resampling_weights(17, 50, 2))
 
 
 def test_coverage_needs_sources():
@@ -118,8 +118,8 @@ def test_coverage_needs_sources():
     for _ in range(200):
         source = np.repeat(np.arange(40), 5)
         values = draw.normal(0.0, 1.0, 40)[source] + draw.normal(0.0, 0.3, 200)
-        first = intervals.mean(values, source, resamples=400)
-        second = intervals.mean(values, np.arange(200), resamples=400)
+        first = bootstrap.mean(values, source, resamples=400)
+        second = bootstrap.mean(values, np.arange(200), resamples=400)
         by_source += first.low <= 0 <= first.high
         by_sample += second.low <= 0 <= second.high
     assert 0.89 <= by_source / 200 <= 0.985

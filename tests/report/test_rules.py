@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from benchmark.report import rules
-from benchmark.report.intervals import Estimate
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import Estimate
 
 
 def interval(low: float, high: float, n: int = 30) -> Estimate:
@@ -26,7 +26,7 @@ def interval(low: float, high: float, n: int = 30) -> Estimate:
     ],
 )
 def test_larger(low, high, n, verdict):
-    assert rules.larger(interval(low, high, n)) == verdict
+    assert decision_rules.larger(interval(low, high, n)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -48,18 +48,30 @@ def test_larger(low, high, n, verdict):
     ],
 )
 def test_margins_of_spec(metric, low, high, verdict):
-    assert rules.inside(interval(low, high), rules.MARGINS[metric]) == verdict
+    assert decision_rules.inside(interval(low, high), decision_rules.MARGINS[metric]) == verdict
 
 
 def test_equivalence_is_never_not_significant():
     """An interval around zero that is wider than the margins does not make a map harmless."""
-    assert rules.inside(interval(-0.2, 0.2), rules.MARGINS["deletion"]) == rules.NOT_DISTINGUISHABLE
-    assert rules.inside(interval(0.001, 0.002), rules.MARGINS["deletion"]) == rules.HOLDS
+    assert (
+        decision_rules.inside(interval(-0.2, 0.2), decision_rules.MARGINS["deletion"])
+        == decision_rules.NOT_DISTINGUISHABLE
+    )
+    assert decision_rules.inside(interval(0.001, 0.002), decision_rules.MARGINS["deletion"]) == decision_rules.HOLDS
 
 
 def test_conjunction_is_as_weak_as_its_weakest_part():
-    assert rules.conjunction([rules.HOLDS, rules.HOLDS]) == rules.HOLDS
-    assert rules.conjunction([rules.HOLDS, rules.NOT_DISTINGUISHABLE]) == rules.NOT_DISTINGUISHABLE
-    assert rules.conjunction([rules.NOT_DISTINGUISHABLE, rules.TOO_FEW]) == rules.TOO_FEW
-    assert rules.conjunction([rules.TOO_FEW, rules.DOES_NOT_HOLD]) == rules.DOES_NOT_HOLD
-    assert rules.conjunction([]) == rules.TOO_FEW
+    assert decision_rules.conjunction([decision_rules.HOLDS, decision_rules.HOLDS]) == decision_rules.HOLDS
+    assert (
+        decision_rules.conjunction([decision_rules.HOLDS, decision_rules.NOT_DISTINGUISHABLE])
+        == decision_rules.NOT_DISTINGUISHABLE
+    )
+    assert (
+        decision_rules.conjunction([decision_rules.NOT_DISTINGUISHABLE, decision_rules.TOO_FEW])
+        == decision_rules.TOO_FEW
+    )
+    assert (
+        decision_rules.conjunction([decision_rules.TOO_FEW, decision_rules.DOES_NOT_HOLD])
+        == decision_rules.DOES_NOT_HOLD
+    )
+    assert decision_rules.conjunction([]) == decision_rules.TOO_FEW

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.report.selection import KEYS, candidates, selection_table
-from benchmark.report.table import markdown
+from benchmark.report.selection.aid_selection import KEYS, candidates, selection_table
+from benchmark.report.tables.formats import markdown
 from tests.report.planted import World, record
 
 BASE = World(n=400)

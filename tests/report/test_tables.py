@@ -8,11 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from benchmark.report.groups import group_records
-from benchmark.report.intervals import Estimate
-from benchmark.report.table import Table, escape_latex, latex, markdown, write_table
-from benchmark.report.tables import Tabulator
-from benchmark.report.verdicts import judge
+from benchmark.report.claims.verdicts import judge
+from benchmark.report.cohorts.grouping import group_records
+from benchmark.report.statistics.bootstrap import Estimate
+from benchmark.report.tables.formats import Table, escape_latex, latex, markdown, write_table
+from benchmark.report.tables.group_tables import Tabulator
 from tests.report.planted import World, record, sweep
 
 

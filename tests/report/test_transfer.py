@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from benchmark.report.build import build_report
-from benchmark.report.defence import defence_table
-from benchmark.report.transfer import by_place, matrices, source_of
+from benchmark.report.transfer.ensemble_defence import defence_table
+from benchmark.report.transfer.matrix import by_place, matrices, source_of
 from benchmark.storage.records import read_records, write_record
 
 PLANTED = {("rts", "rts"): 0.02, ("rts", "rtsa"): 0.2, ("rtsa", "rts"): 0.1, ("rtsa", "rtsa"): 0.05}

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.report.groups import group_records
-from benchmark.report.verdicts import judge, write_verdicts
+from benchmark.report.claims.verdicts import judge, write_verdicts
+from benchmark.report.cohorts.grouping import group_records
 from tests.report.planted import PROBES, World, record, sweep
 
 BIG = World(n=2000)

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report import rules
-from benchmark.report.groups import REFERENCE, Group, objective_of
-from benchmark.report.intervals import RESAMPLES
-from benchmark.report.pairs import Comparison, Pairs, pair, probe_differences, same_task, training_differences
+from benchmark.report.cohorts.grouping import REFERENCE, Group, objective_of
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.paired import (
+    Comparison,
+    Pairs,
+    pair,
+    probe_differences,
+    same_task,
+    training_differences,
+)
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -77,7 +84,7 @@ def pair_notes(pairs: Pairs, comparison: Comparison) -> str:
         f"{difference.n_null} samples without a value left out" if difference.n_null else "",
         f"{pairs.n_unpaired} samples without a counterpart left out" if pairs.n_unpaired else "",
         f"only {difference.n_sources} sources: the interval may be too narrow"
-        if 0 < difference.n_sources < rules.FEW_SOURCES
+        if 0 < difference.n_sources < decision_rules.FEW_SOURCES
         else "",
         "not measured" if difference.n == 0 and difference.n_null else "",
     )

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.report.intervals import Estimate
+from benchmark.report.statistics.bootstrap import Estimate
 
 Cell = Estimate | str | int | float | None
 EMPTY = "–"

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.report.claims_attack import attack_rows, premise_rows
-from benchmark.report.claims_harmless import harmless_rows
-from benchmark.report.claims_noise import noise_rows
-from benchmark.report.groups import REFERENCE, Group, is_rtsa
-from benchmark.report.headlines import UNMEASURED, Headline, headlines
-from benchmark.report.intervals import RESAMPLES, Estimate
-from benchmark.report.pairs import Comparison
-from benchmark.report.rows import Row, Subject, claim_row
+from benchmark.report.claims.attack import attack_rows, premise_rows
+from benchmark.report.claims.harmless import harmless_rows
+from benchmark.report.claims.noise import noise_rows
+from benchmark.report.claims.rows import Row, Subject, claim_row
+from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
+from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
+from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.paired import Comparison
 
 
 @dataclass

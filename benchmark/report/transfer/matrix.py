@@ -11,10 +11,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.report.defence import defence_table
-from benchmark.report.intervals import RESAMPLES, Estimate, mean
-from benchmark.report.style import WIDTH, name_of, save, styled
-from benchmark.report.table import Cell, Table, markdown, write_table
+from benchmark.report.figures.style import WIDTH, name_of, save, styled
+from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate, mean
+from benchmark.report.tables.formats import Cell, Table, markdown, write_table
+from benchmark.report.transfer.ensemble_defence import defence_table
 from benchmark.storage.records import Record
 
 METRICS = {"map_l1": "map L1", "looks_benign": "share that looks benign", "success": "success"}

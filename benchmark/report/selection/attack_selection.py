@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.intervals import RESAMPLES, mean
-from benchmark.report.table import Cell, Table, markdown, write_csv
+from benchmark.report.statistics.bootstrap import RESAMPLES, mean
+from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
 SLACK = 0.05

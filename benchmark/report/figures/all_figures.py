@@ -8,11 +8,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmark.report import figure15, figure16, summary
-from benchmark.report.groups import Group
-from benchmark.report.intervals import RESAMPLES
-from benchmark.report.rows import Row
-from benchmark.report.style import save, styled
+from benchmark.report.claims.rows import Row
+from benchmark.report.cohorts.grouping import Group
+from benchmark.report.figures.all_figures import attack_examples, noise_examples, overview
+from benchmark.report.figures.style import save, styled
+from benchmark.report.statistics.bootstrap import RESAMPLES
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ def write_figures(
 ) -> list[Written]:
     """Draws what the group's records allow; a figure without data is left out."""
     plans: list[tuple[Written, Callable[[], Figure | None]]] = [
-        (Written("differences", "Differences at a glance", summary.FOREST_CAPTION), lambda: summary.forest(rows)),
+        (Written("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
         (
-            Written("map_l1", "Distance under each probe", summary.BARS_CAPTION),
-            lambda: summary.bars(group, resamples=resamples, seed=seed),
+            Written("map_l1", "Distance under each probe", overview.BARS_CAPTION),
+            lambda: overview.bars(group, resamples=resamples, seed=seed),
         ),
         (
-            Written("figure_15", "Figure 15, noise", figure15.CAPTION.format(count=figure15.SAMPLES)),
-            lambda: figure15.draw(group),
+            Written("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),
+            lambda: noise_examples.draw(group),
         ),
         (
-            Written("figure_16", "Figure 16, ADV2", figure16.CAPTION.format(count=figure16.SAMPLES)),
-            lambda: figure16.draw(group),
+            Written("figure_16", "Figure 16, ADV2", attack_examples.CAPTION.format(count=attack_examples.SAMPLES)),
+            lambda: attack_examples.draw(group),
         ),
     ]
     written = []

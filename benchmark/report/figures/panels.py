@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.report.groups import REFERENCE, Group, is_rtsa
+from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from benchmark.report.intervals import RESAMPLES, mean
-from benchmark.report.table import Cell, Table
+from benchmark.report.statistics.bootstrap import RESAMPLES, mean
+from benchmark.report.tables.formats import Cell, Table
 from benchmark.storage.records import Record
 
 # An attack fools a set where more than this share of its images succeeds and looks benign to every member.

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark.report import rules
-from benchmark.report.claims_attack import attack_rows
-from benchmark.report.claims_harmless import harmless_rows
-from benchmark.report.groups import (
+from benchmark.report.claims.attack import attack_rows
+from benchmark.report.claims.harmless import harmless_rows
+from benchmark.report.claims.rows import Row, Subject
+from benchmark.report.claims.sentences import UNMEASURED
+from benchmark.report.cohorts.grouping import (
     REFERENCE,
     Group,
     identical_setups,
@@ -23,11 +24,10 @@ from benchmark.report.groups import (
     level_of,
     steps_factor_of,
 )
-from benchmark.report.headlines import UNMEASURED
-from benchmark.report.intervals import RESAMPLES, Estimate
-from benchmark.report.rows import Row, Subject
-from benchmark.report.settings import differing, flat, settings_of
-from benchmark.report.table import Cell, Table, markdown, write_csv
+from benchmark.report.cohorts.settings import differing, flat, settings_of
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
 KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_anchor")
@@ -122,7 +122,7 @@ def _mark(here: list[Candidate]) -> None:
             (candidate.attack["difference"], place)
             for place, candidate in enumerate(here)
             if candidate.interpreter == interpreter
-            and candidate.harmless == rules.HOLDS
+            and candidate.harmless == decision_rules.HOLDS
             and candidate.attack is not None
             and candidate.attack["difference"] is not None
         ]

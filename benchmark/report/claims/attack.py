@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.report import rules
-from benchmark.report.pairs import Pairs, own, pair, probe_differences
-from benchmark.report.rows import Row, Subject, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.rows import Row, Subject, claim_row, finite, notes, pair_notes
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.paired import Pairs, own, pair, probe_differences
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -40,9 +40,9 @@ def attack_rows(subject: Subject) -> list[Row]:
 
 
 def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> Row:
-    margins = (-rules.SUCCESS_MARGIN, rules.SUCCESS_MARGIN)
+    margins = (-decision_rules.SUCCESS_MARGIN, decision_rules.SUCCESS_MARGIN)
     comparison = pairs.compare("success", pairs.everyone())
-    verdict = rules.inside(comparison.difference, margins)
+    verdict = decision_rules.inside(comparison.difference, margins)
     return claim_row(
         subject,
         "attack",
@@ -53,7 +53,7 @@ def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: 
         population="all",
         comparison=comparison,
         verdict=verdict,
-        question=rules.question(margins),
+        question=decision_rules.question(margins),
         note=notes(note, pair_notes(pairs, comparison)),
     )
 
@@ -63,7 +63,7 @@ def _one_attack(
 ) -> list[Row]:
     pairs = subject.pair(cells)
     success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
-    differs = SUCCESS_DIFFERS if success["verdict"] not in (rules.HOLDS, rules.TOO_FEW) else ""
+    differs = SUCCESS_DIFFERS if success["verdict"] not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
     settings = [f"{name} {mine} against {theirs}" for name, (mine, theirs) in probe_differences(*cells).items()]
     caveat = notes(note, differs, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
     both = "secondary" if role == "primary" else role
@@ -85,7 +85,7 @@ def _one_attack(
                 metric=metric,
                 population=population,
                 comparison=comparison,
-                verdict=rules.larger(comparison.difference),
+                verdict=decision_rules.larger(comparison.difference),
                 note=notes(caveat, pair_notes(pairs, comparison)),
             )
         )
@@ -103,7 +103,7 @@ def _convergence(subject: Subject) -> tuple[list[Row], str]:
             continue
         row, change = _change(subject, interpreter, cells[0], cells[1])
         rows.append(row)
-        if math.isnan(change) or abs(change) > rules.CONVERGENCE_MARGIN:
+        if math.isnan(change) or abs(change) > decision_rules.CONVERGENCE_MARGIN:
             moved.append(f"{interpreter} {100 * change:+.0f} %")
     said = f"{NOT_CONVERGED} (map L1 at {MANY_STEPS} times the steps: {', '.join(moved)})" if moved else ""
     return rows, notes(said, f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "")
@@ -112,7 +112,7 @@ def _convergence(subject: Subject) -> tuple[list[Row], str]:
 def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[Row, float]:
     pairs = pair(many, few, resamples=subject.resamples, seed=subject.seed)
     comparison = pairs.compare("map_l1", pairs.everyone())
-    margins = (1 - rules.CONVERGENCE_MARGIN, 1 + rules.CONVERGENCE_MARGIN)
+    margins = (1 - decision_rules.CONVERGENCE_MARGIN, 1 + decision_rules.CONVERGENCE_MARGIN)
     ratio = comparison.ratio
     assert ratio is not None  # map_l1 always has one
     row = claim_row(
@@ -124,9 +124,9 @@ def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tu
         metric=f"map_l1 at {MANY_STEPS} times the steps / at the stated steps, {interpreter}",
         population="all",
         comparison=comparison,
-        verdict=rules.inside(ratio, margins),
+        verdict=decision_rules.inside(ratio, margins),
         question=f"ratio within [{margins[0]:g}, {margins[1]:g}]",
-        note="" if abs(ratio.value - 1) <= rules.CONVERGENCE_MARGIN else NOT_CONVERGED,
+        note="" if abs(ratio.value - 1) <= decision_rules.CONVERGENCE_MARGIN else NOT_CONVERGED,
     )
     return row, ratio.value - 1
 
@@ -149,8 +149,8 @@ def premise_rows(subject: Subject) -> list[Row]:
             metric="map_l1 of adv2 / of pgd",
             population="all",
             comparison=comparison,
-            verdict=rules.inside(comparison.ratio, (-math.inf, rules.PREMISE_RATIO)),
-            question=f"ratio at most {rules.PREMISE_RATIO:g}",
+            verdict=decision_rules.inside(comparison.ratio, (-math.inf, decision_rules.PREMISE_RATIO)),
+            question=f"ratio at most {decision_rules.PREMISE_RATIO:g}",
             note=f"ADV2 succeeds on {finite(success.value)} [{finite(success.low)}, {finite(success.high)}]",
             interpreter=subject.reference,
         )

@@ -6,9 +6,9 @@ stand the difference in differences (wrong − right), the map of the new class 
 
 from __future__ import annotations
 
-from benchmark.report import rules
-from benchmark.report.pairs import Comparison, Pairs
-from benchmark.report.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.paired import Comparison, Pairs
 
 DISTANCES = ("map_l1", "iou_distance", "spearman_distance")
 EXPECTED = (("normal", 0.03), ("normal", 0.3), ("uniform", 0.03), ("uniform", 0.3))
@@ -37,7 +37,7 @@ def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list
             metric=metric,
             population=population,
             comparison=comparison,
-            verdict=rules.larger(comparison.difference),
+            verdict=decision_rules.larger(comparison.difference),
             probe=probe,
             level=level,
             note=notes(note, caveat, pair_notes(pairs, comparison)),
@@ -74,7 +74,7 @@ def _random_sign(subject: Subject) -> list[Row]:
             metric="map_l1",
             population="all",
             comparison=comparison,
-            verdict=rules.larger(comparison.difference),
+            verdict=decision_rules.larger(comparison.difference),
             note=notes(
                 "random-sign noise of the attack's size: sensitivity of any kind", pair_notes(pairs, comparison)
             ),

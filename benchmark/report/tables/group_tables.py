@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.report.groups import Group, level_of, steps_factor_of
-from benchmark.report.headlines import percent
-from benchmark.report.intervals import RESAMPLES, Estimate
-from benchmark.report.pairs import column, own, pair
-from benchmark.report.rows import Row
-from benchmark.report.table import EMPTY, Cell, Table, number
+from benchmark.report.claims.rows import Row
+from benchmark.report.claims.sentences import percent
+from benchmark.report.cohorts.grouping import Group, level_of, steps_factor_of
+from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.paired import column, own, pair
+from benchmark.report.tables.formats import EMPTY, Cell, Table, number
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

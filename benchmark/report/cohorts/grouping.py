@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.settings import as_text, differing, settings_of
+from benchmark.report.cohorts.settings import as_text, differing, settings_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.report.groups import Group
-from benchmark.report.layout import Page
-from benchmark.report.panels import Shown, family, kept, successes
-from benchmark.report.style import name_of, show_image, show_map
+from benchmark.report.cohorts.grouping import Group
+from benchmark.report.figures.panel_grid import Page
+from benchmark.report.figures.panels import Shown, family, kept, successes
+from benchmark.report.figures.style import name_of, show_image, show_map
 
 SAMPLES = 2
 CAPTION = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from benchmark.report.style import MUTED, WIDTH, map_scale
+from benchmark.report.figures.style import MUTED, WIDTH, map_scale
 
 LEFT, RIGHT, BOTTOM = 0.62, 0.06, 0.46
 LINE = 0.17  # text below a row of panels

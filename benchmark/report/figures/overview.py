@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.report import rules
-from benchmark.report.groups import Group
-from benchmark.report.headlines import percent
-from benchmark.report.intervals import RESAMPLES, Estimate
-from benchmark.report.pairs import column, own
-from benchmark.report.panels import family
-from benchmark.report.rows import Row
-from benchmark.report.style import MUTED, WIDTH, colour_of, marker_of, name_of
+from benchmark.report.claims.rows import Row
+from benchmark.report.claims.sentences import percent
+from benchmark.report.cohorts.grouping import Group
+from benchmark.report.figures.panels import family
+from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.paired import column, own
 
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "
@@ -94,7 +94,7 @@ def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[st
         line, place = labels.index(_label(row)), names.index(row["interpreter"])
         y = line + (place - (len(names) - 1) / 2) * spacing
         colour = colour_of(row["interpreter"], place)
-        face = "white" if row["verdict"] == rules.TOO_FEW else colour
+        face = "white" if row["verdict"] == decision_rules.TOO_FEW else colour
         if row["low"] is not None and row["high"] is not None:
             axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
         axes.plot([row["difference"]], [y], marker_of(row["interpreter"]), ms=4, mfc=face, mec=colour, mew=0.9)
@@ -102,7 +102,7 @@ def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[st
     if rows[0]["claim"] == "harmless":
         reach = max(reach, 0.075)
         for line, label in enumerate(labels):
-            low, high = next(rules.MARGINS[row["metric"]] for row in rows if _label(row) == label)
+            low, high = next(decision_rules.MARGINS[row["metric"]] for row in rows if _label(row) == label)
             ends = max(low, -10 * reach), min(high, 10 * reach)
             axes.fill_betweenx([line - 0.45, line + 0.45], *ends, color="#e4e4e4", lw=0, zorder=0)
         axes.set_xlim(-reach, reach)

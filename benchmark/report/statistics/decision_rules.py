@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from benchmark.report.intervals import Estimate
+from benchmark.report.statistics.bootstrap import Estimate
 
 HOLDS = "holds"
 DOES_NOT_HOLD = "does not hold"

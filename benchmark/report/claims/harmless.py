@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.report import rules
-from benchmark.report.intervals import Estimate
-from benchmark.report.pairs import Comparison
-from benchmark.report.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import Estimate
+from benchmark.report.statistics.paired import Comparison
 
 OPTIONAL = "object_iou"  # only where the data set has masks
 
@@ -23,7 +23,7 @@ def harmless_rows(subject: Subject) -> list[Row]:
         return []
     pairs = subject.pair(cells)
     rows, without_masks = [], ""
-    for metric, margins in rules.MARGINS.items():
+    for metric, margins in decision_rules.MARGINS.items():
         comparison = pairs.compare(metric, pairs.everyone())
         if metric == OPTIONAL and comparison.difference.n == 0:
             without_masks = "no object masks"
@@ -36,8 +36,8 @@ def harmless_rows(subject: Subject) -> list[Row]:
                 metric=metric,
                 population="all",
                 comparison=comparison,
-                verdict=rules.inside(comparison.difference, margins),
-                question=rules.question(margins),
+                verdict=decision_rules.inside(comparison.difference, margins),
+                question=decision_rules.question(margins),
                 note=pair_notes(pairs, comparison),
             )
         )
@@ -55,7 +55,7 @@ def _overall(subject: Subject, rows: list[Row], note: str) -> Row:
         metric="all",
         population="all",
         comparison=Comparison(nothing, None, np.nan, np.nan),
-        verdict=rules.conjunction([row["verdict"] for row in rows]),
+        verdict=decision_rules.conjunction([row["verdict"] for row in rows]),
         question="every bound inside its margins",
         note=notes(note, f"not measured: {', '.join(unmeasured)}" if unmeasured else ""),
     )

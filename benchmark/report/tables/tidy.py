@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report.intervals import RESAMPLES
-from benchmark.report.pairs import own
+from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.paired import own
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

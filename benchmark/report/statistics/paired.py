@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report.intervals import (
+from benchmark.report.cohorts.settings import differing, flat
+from benchmark.report.statistics.bootstrap import (
     RESAMPLES,
     Estimate,
     difference_in_differences,
@@ -21,7 +22,6 @@ from benchmark.report.intervals import (
     paired_difference,
     ratio_of_means,
 )
-from benchmark.report.settings import differing, flat
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from benchmark.report import rules
-from benchmark.report.claims_attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
-from benchmark.report.claims_noise import EXPECTED
-from benchmark.report.rows import CLAIMS, Row, Subject, notes
+from benchmark.report.claims.attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
+from benchmark.report.claims.noise import EXPECTED
+from benchmark.report.claims.rows import CLAIMS, Row, Subject, notes
+from benchmark.report.statistics import decision_rules
 
 UNMEASURED = "not measured"
 _NAMES = {
@@ -51,7 +51,7 @@ def amount(row: Row) -> str:
 def tally(rows: list[Row]) -> str:
     """'holds in 3 of 4, not distinguishable in 1'."""
     count = Counter(row["verdict"] for row in rows)
-    parts = [f"{verdict} in {count[verdict]}" for verdict in rules.VERDICTS if count[verdict]]
+    parts = [f"{verdict} in {count[verdict]}" for verdict in decision_rules.VERDICTS if count[verdict]]
     if not parts:
         return UNMEASURED
     first, *others = parts
@@ -95,7 +95,7 @@ def _noise(rows: list[Row], subject: Subject) -> _Judged:
     if absent:
         parts.append(f"{UNMEASURED}: {', '.join(absent)}")
     body = ". ".join(_capital(part) for part in parts) + "."
-    return _Judged(rules.conjunction([row["verdict"] for row in primary]), not absent, body)
+    return _Judged(decision_rules.conjunction([row["verdict"] for row in primary]), not absent, body)
 
 
 def _attack(rows: list[Row], subject: Subject) -> _Judged:
@@ -113,7 +113,7 @@ def _attack(rows: list[Row], subject: Subject) -> _Judged:
     parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other['verdict']}" for other in longer]
     said = (SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
     caveat = "; ".join(part for part in row["note"].split("; ") if part.startswith(said))
-    complete = bool(longer) and all(other["verdict"] == rules.HOLDS for other in longer)
+    complete = bool(longer) and all(other["verdict"] == decision_rules.HOLDS for other in longer)
     return _Judged(row["verdict"], complete, ". ".join(parts) + ".", caveat)
 
 
@@ -146,9 +146,9 @@ def _opening(claim: str, subject: Subject, judged: _Judged) -> str:
     start = f"Claim {CLAIMS[claim]} ({_NAMES[claim]}), {whose}: {judged.verdict}"
     caveat = notes(judged.caveat, subject.caveat)
     end = f" ({caveat})." if caveat else "."
-    if subject.objective != "paper" or judged.verdict not in (rules.HOLDS, rules.DOES_NOT_HOLD):
+    if subject.objective != "paper" or judged.verdict not in (decision_rules.HOLDS, decision_rules.DOES_NOT_HOLD):
         return start + end
-    if judged.verdict == rules.DOES_NOT_HOLD:
+    if judged.verdict == decision_rules.DOES_NOT_HOLD:
         return start + ", not reproduced here" + end
     if judged.complete and not subject.caveat:
         return start + ", reproduced" + end
