@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def _command(name: str) -> Callable[..., Any]:
-    return importlib.import_module(f"benchmark.runners.commands.{name}").main
+    return importlib.import_module(f"benchmark.commands.{name}").main
 
 
 def _told(work: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Imports point one way: types <- objectives <- the parts; records <- report; everything <- runners."""
+"""Imports point one way: a room imports only itself and the rooms below it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,33 @@ import pytest
 
 from tests.helpers import PROJECT
 
-LEAVES = {"types", "descent", "leases", "draws", "tensors", "hashing", "files", "versions", "store", "records"}
-LEAVES |= {"tracking", "ranks", "batch_norm", "stopping"}
-PARTS = {"data", "classifiers", "interpreters", "probes", "measures"}
-FILES = sorted([*(PROJECT / "benchmark").rglob("*.py"), *(PROJECT / "lightning_modules").rglob("*.py")])
+# From the top of the house down. types.py is the one loose module that every room may use.
+ROOMS = (
+    "__main__",
+    "commands",
+    "pipeline",
+    "engine",
+    "planning",
+    "configuration",
+    "probes",
+    "interpreters",
+    "data",
+    "classifiers",
+    "metrics",
+    "objectives",
+    "report",
+    "tracking",
+    "storage",
+    "processes",
+    "numerics",
+    "types",
+)
+# Rooms that share formulas but not each other's parts, so that each can be read alone.
+SIBLINGS = {"data", "classifiers", "interpreters", "probes", "metrics"}
+NO_TORCH = {"planning", "configuration", "report", "storage", "tracking"}
+NO_TORCH_FILES = {"processes/ranks.py", "processes/signals.py", "__main__.py"}
 HEAVY = {"torch", "pytorch_lightning", "timm", "torchmetrics", "torchvision"}
+FILES = sorted([*(PROJECT / "benchmark").rglob("*.py"), *(PROJECT / "lightning_modules").rglob("*.py")])
 
 
 def imported(path) -> set[str]:
@@ -27,40 +49,43 @@ def imported(path) -> set[str]:
     return names
 
 
-def layer(name: str) -> str:
-    """``benchmark.probes.noise`` -> ``probes``."""
-    return [*name.split("."), ""][1]
-
-
-def layer_of(path) -> str:
+def room_of(path) -> str:
     parts = path.relative_to(PROJECT).with_suffix("").parts
     return parts[1] if parts[0] == "benchmark" else parts[0]
 
 
+def rooms_used(path) -> set[str]:
+    """The rooms of benchmark/ that a file imports from."""
+    return {name.split(".")[1] for name in imported(path) if name.startswith("benchmark.")}
+
+
+def test_every_file_has_a_room():
+    rooms = {room_of(path) for path in FILES if path.name != "__init__.py"}
+    assert rooms == {*ROOMS, "lightning_modules"}
+    loose = {path.name for path in (PROJECT / "benchmark").glob("*.py")}
+    assert loose == {"__init__.py", "__main__.py", "types.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_imports_point_one_way(path):
-    own = layer_of(path)
-    names = imported(path)
-    ours = {layer(name) for name in names if name.split(".")[0] == "benchmark" and "." in name}
-    if own != "lightning_modules":
-        assert not any(name.split(".")[0] == "lightning_modules" for name in names)
-    if own in LEAVES:
-        assert ours <= LEAVES
-    elif own == "specs":
-        assert ours <= LEAVES | {"data"}
-    elif own == "planning":
-        assert ours <= LEAVES | {"specs", "planning"}
-    elif own == "objectives":
-        assert ours <= LEAVES | {"objectives"}
-    elif own in PARTS:
-        assert ours <= LEAVES | {"objectives", own}, "siblings never import each other"
-    elif own == "report":
-        assert ours <= LEAVES | {"report"}
-    elif own == "lightning_modules":
-        assert "runners" not in ours
-        assert "report" not in ours
-    if own in {"report", "store", "records", "hashing", "files", "versions", "specs", "tracking", "planning", "ranks"}:
-        assert not {name.split(".")[0] for name in names} & HEAVY
+    own, used, names = room_of(path), rooms_used(path), imported(path)
+    if own == "lightning_modules":
+        assert not used & set(ROOMS[: ROOMS.index("probes")])
+        return
+    assert not any(name.split(".")[0] == "lightning_modules" for name in names)
+    if path.name == "__init__.py":
+        return
+    below = set(ROOMS[ROOMS.index(own) :])
+    assert used <= below, f"{own} imports from above: {used - below}"
+    if own in SIBLINGS:
+        assert not used & (SIBLINGS - {own}), "siblings never import each other"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_torch_stays_out_of_what_has_to_be_fast(path):
+    name = path.relative_to(PROJECT / "benchmark").as_posix() if room_of(path) != "lightning_modules" else ""
+    if room_of(path) in NO_TORCH or name in NO_TORCH_FILES:
+        assert not {each.split(".")[0] for each in imported(path)} & HEAVY
 
 
 def test_packages_are_empty():

@@ -47,7 +47,7 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
     if options.get("strategy") == "ddp":
-        # BatchNorm's statistics are the same in all processes (benchmark.processes.sync_batch_norm): nothing to broadcast.
+        # BatchNorm's statistics are the same in all processes (processes/sync_batch_norm.py): nothing to broadcast.
         # While the first process works alone the others wait, for as long as it takes.
         options["strategy"] = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=7))
     callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
@@ -56,8 +56,8 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
     trainer = instantiate(options, callbacks=callbacks, **fixed, **extra)
-    # benchmark.processes.signals ends the work at the next batch; Lightning's own handlers would talk to the other processes of
-    # a distributed run in the middle of something else, and hang.
+    # processes/signals.py ends the work at the next batch; Lightning's own handlers would talk to the other
+    # processes of a distributed run in the middle of something else, and hang.
     trainer._signal_connector.register_signal_handlers = lambda: None
     return trainer
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmark.report.claims.rows import Row
 from benchmark.report.cohorts.grouping import Group
-from benchmark.report.figures.all_figures import attack_examples, noise_examples, overview
+from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import RESAMPLES
 
