@@ -84,14 +84,14 @@ def main() -> None:
 
     console.configure()
     if command in STOPPABLE:
-        signals.listen()
+        signals.install_handlers()
     try:
         if command in PLANNERS:
             raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
         if command == "run":
-            from benchmark.planning.precheck import gate
+            from benchmark.planning.precheck import precheck_sweep
 
-            if (status := _told(gate, str(conf_folder()), arguments[1:])) is not None:
+            if (status := _told(precheck_sweep, str(conf_folder()), arguments[1:])) is not None:
                 raise SystemExit(status)
         _launch(command, arguments[1:])
     except signals.Stopped as stop:
@@ -139,7 +139,7 @@ def _launch(command: str, overrides: list[str]) -> None:
     finally:
         sweep_summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
     if sweep_summary.any_failed():
-        signals.check()
+        signals.raise_if_stopped()
         raise SystemExit(1)
 
 

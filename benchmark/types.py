@@ -24,7 +24,7 @@ class Batch(TypedDict, total=False):
     source_id: Tensor  # (B,) int64, what the sample was made from (scan, photograph)
     mask: Tensor  # (B, H, W) bool, the object; only where the set has masks
     # in fixed groups:
-    real: Tensor  # (B,) bool, not a repeat that fills the group up
+    valid: Tensor  # (B,) bool, not a repeat that fills the group up
     group: Tensor  # (), number of the group
     place: Tensor  # (B,) int64, number of the sample in the population
     prediction: Tensor  # (B,) int64, the benign prediction
@@ -75,7 +75,9 @@ class Explanation:
 
     logits_BK: Tensor
     map_Bhw: Tensor
-    exists_B2: Tensor | None = None  # logits of (class absent, class present), where the interpreter has a selector
+    presence_logits_B2: Tensor | None = (
+        None  # logits of (class absent, class present), where the interpreter has a selector
+    )
     encoder_BK: Tensor | None = None  # logits of the encoder, where it is another network than the classifier
 
 
@@ -125,7 +127,7 @@ InterpreterModule = Any
 
 
 class Perturbation(Protocol):
-    """What an attack may do to an image: a parameter, its effect, its price, and how it descends."""
+    """What an attack may do to an image: a parameter, its effect, its penalty, and how it descends."""
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor: ...
 
@@ -135,9 +137,16 @@ class Perturbation(Protocol):
         """What is added to every sample's loss (B,); None for nothing."""
         ...
 
-    def descent(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    def optimizer(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         """(parameter, gradient, image) to the next parameter; asked for once an attack, so that it may remember."""
         ...
+
+
+@runtime_checkable
+class WithConst(Protocol):
+    """A perturbation whose penalty is its size over a const c."""
+
+    def with_const(self, const_B: Tensor) -> Perturbation: ...
 
 
 class Objective(Protocol):
@@ -167,6 +176,6 @@ class Probed(NamedTuple):
 class Probe(Protocol):
     """What is done to the inputs: noise or an attack."""
 
-    reads_maps: bool  # whether the probed images depend on the interpreter
+    needs_map: bool  # whether the probed images depend on the interpreter
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed: ...

@@ -47,8 +47,8 @@ class LitClassifier(Training):
         return self.checked(loss, {"cross_entropy": loss})
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        real = batch["real"]
-        self.accuracy.update(self.network(batch["image"])[real], batch["label"][real])
+        valid = batch["valid"]
+        self.accuracy.update(self.network(batch["image"])[valid], batch["label"][valid])
         self.log("calibration/accuracy", self.accuracy, on_epoch=True, prog_bar=True)
 
 

@@ -30,7 +30,7 @@ class LitMeasure(pl.LightningModule):
         reference: Interpreter | None,
         spread: float,
         blur: float,
-        faithful: int,
+        n_faithfulness_samples: int,
         iou_threshold: float = 0.5,
         top_share: float = 0.2,
     ) -> None:
@@ -41,7 +41,7 @@ class LitMeasure(pl.LightningModule):
             )
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
-        self.blur, self.faithful = blur, faithful
+        self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
@@ -59,8 +59,8 @@ class LitMeasure(pl.LightningModule):
             "benign_map": benign,
         }
         columns |= self._probed(batch, benign) if "probed" in batch else self._clean(batch, benign)
-        real = batch["real"]
-        return {name: value[real] for name, value in columns.items()}
+        valid = batch["valid"]
+        return {name: value[valid] for name, value in columns.items()}
 
     def _probed(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
         image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
@@ -100,7 +100,7 @@ class LitMeasure(pl.LightningModule):
             if self.reference is None
             else map_distance.l1(benign, self.reference(image, class_B)),
         }
-        if (scored := batch["place"] < self.faithful).any():
+        if (scored := batch["place"] < self.n_faithfulness_samples).any():
             scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)
             for name, value in zip(("deletion", "insertion"), scores, strict=True):
                 columns[name] = torch.where(scored, value, nothing)

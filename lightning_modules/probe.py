@@ -26,10 +26,10 @@ class LitProbe(pl.LightningModule):
         """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has one, ``goal_map``
         (B, h, w) of the real samples of the group.
         """
-        real = batch["real"]
+        valid = batch["valid"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
         image = to_bytes(probed.image_BCHW.detach())
         made = {"sample_id": batch["sample_id"], "image": image, "goal": probed.goal_B}
         if probed.goal_Bhw is not None:
             made["goal_map"] = probed.goal_Bhw.detach()
-        return {name: value[real] for name, value in made.items()}
+        return {name: value[valid] for name, value in made.items()}

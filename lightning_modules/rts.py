@@ -37,7 +37,7 @@ class FakeClasses(Training):
 
 
 class LitSelector(FakeClasses):
-    """Phase 1: the selector alone, cross-entropy of its exists-logits with r."""
+    """Phase 1: the selector alone, cross-entropy of its presence logits with r."""
 
     def trained(self) -> nn.Module:
         return self.interpreter.masking
@@ -49,9 +49,9 @@ class LitSelector(FakeClasses):
     def training_step(self, batch: Batch, index: int) -> Tensor:
         _, pyramid = self.interpreter.features(batch["image"])
         class_B, real_B = self.selected(batch)
-        _, exists_B2 = self.interpreter.masking.selector(pyramid[-1], class_B, 0.0)
-        loss = torch.nn.functional.cross_entropy(exists_B2, real_B.long())
-        right = (exists_B2.argmax(1) == real_B).float().mean()
+        _, presence_logits_B2 = self.interpreter.masking.selector(pyramid[-1], class_B, 0.0)
+        loss = torch.nn.functional.cross_entropy(presence_logits_B2, real_B.long())
+        right = (presence_logits_B2.argmax(1) == real_B).float().mean()
         return self.checked(loss, {"selector": loss, "selector_accuracy": right})
 
 

@@ -32,7 +32,7 @@ class Training(pl.LightningModule):
 
     def keys(self, batch: Batch, purpose: str) -> Tensor:
         """A key per sample for this purpose in this epoch."""
-        return rng.keys(self.seed, purpose, batch["sample_id"], self.current_epoch)
+        return rng.sample_keys(self.seed, purpose, batch["sample_id"], self.current_epoch)
 
     def checked(self, loss: Tensor, parts: dict[str, Tensor]) -> Tensor:
         """Logs the parts and hands the loss on, unless it is not finite.
@@ -59,7 +59,7 @@ class Training(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
         """What layers draw themselves (dropout) depends on seed and step, also after a resume."""
-        torch.manual_seed(int(rng.keys(self.seed, "layers", torch.tensor([self.global_step]))))
+        torch.manual_seed(int(rng.sample_keys(self.seed, "layers", torch.tensor([self.global_step]))))
 
     def parameters_to_train(self) -> Iterable[nn.Parameter]:
         """The parameters that the optimiser moves."""

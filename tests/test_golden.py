@@ -20,9 +20,9 @@ from benchmark.storage.formats import FORMAT
 from benchmark.types import Explanation, Goal
 
 IDS = torch.arange(8)
-IMAGE = rng.uniform(rng.keys(0, "golden image", IDS), 3, 32, 32)
-LOGITS = rng.normal(rng.keys(0, "golden logits", IDS), 10)
-MAP = rng.uniform(rng.keys(0, "golden map", IDS), 16, 16)
+IMAGE = rng.uniform(rng.sample_keys(0, "golden image", IDS), 3, 32, 32)
+LOGITS = rng.normal(rng.sample_keys(0, "golden logits", IDS), 10)
+MAP = rng.uniform(rng.sample_keys(0, "golden map", IDS), 16, 16)
 
 
 def digits(tmp_path) -> float:
@@ -33,7 +33,7 @@ def digits(tmp_path) -> float:
 
 
 def evidence(tmp_path) -> float:
-    noisy, alternative = noisy_and_alternative(IMAGE, rng.keys(0, "evidence", IDS), 2.0)
+    noisy, alternative = noisy_and_alternative(IMAGE, rng.sample_keys(0, "evidence", IDS), 2.0)
     return float((noisy.double() + alternative).square().sum())
 
 
@@ -48,7 +48,7 @@ def aid(tmp_path) -> float:
 
 def joint(tmp_path) -> float:
     seen = Explanation(LOGITS, MAP, LOGITS[:, :2])
-    return float(Joint(weight=5.0, exists_weight=0.1)(seen, Goal(IDS, MAP.flip(0)), 0.25).sum())
+    return float(Joint(weight=5.0, presence_weight=0.1)(seen, Goal(IDS, MAP.flip(0)), 0.25).sum())
 
 
 def noise(tmp_path) -> float:
@@ -59,7 +59,7 @@ def noise(tmp_path) -> float:
 
 
 def goals(tmp_path) -> float:
-    return float((goal_class(IDS, 10, rng.keys(0, "goal class", IDS)) * 10**IDS).sum())
+    return float((goal_class(IDS, 10, rng.sample_keys(0, "goal class", IDS)) * 10**IDS).sum())
 
 
 GOLDEN = {

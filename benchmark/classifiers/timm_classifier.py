@@ -91,7 +91,7 @@ class TimmClassifier(nn.Module):
             )
         return tokens.transpose(1, 2).unflatten(2, (rows, columns))
 
-    def attended(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
+    def logits_and_features(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
         """Logits (B, K), and the features they were made from, in the net's own layout: the last, or a module's output.
 
         The logits can be differentiated in the features, also where the image asks for no gradient.
@@ -119,7 +119,7 @@ class TimmClassifier(nn.Module):
             f"{self.name} has features on several branches, of which no one map can be made: use a net with one trunk"
         )
 
-    def attended_module(self, image_size: int) -> str | None:
+    def target_layer(self, image_size: int) -> str | None:
         """Where attribution by features may rest: None, the last ones, where the logits feel every place of them.
 
         A head that reads a class token alone feels none: then it is the module before the last, by timm's metadata.
@@ -127,7 +127,7 @@ class TimmClassifier(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            logits_BK, features = self.attended(
+            logits_BK, features = self.logits_and_features(
                 torch.full((1, 3, image_size, image_size), 0.5, device=self.mean.device)
             )
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.commands.common.integrity import half_made, unused
+from benchmark.commands.common.integrity import partial_artefacts, unused
 from benchmark.commands.common.job import job
 from benchmark.storage.leases import held, read
 from benchmark.storage.records import read_records
@@ -45,7 +45,7 @@ def main(config: DictConfig) -> None:
                 f"{results} has {len(records)} finished records and {damaged} damaged ones: what those need would be "
                 "deleted; run their cells again first, or delete the store yourself"
             )
-        found = [*unused(store, records), *half_made(store)]
+        found = [*unused(store, records), *partial_artefacts(store)]
         total = 0
         for path in found:
             files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]

@@ -42,17 +42,17 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     from benchmark.numerics.images import freeze
     from benchmark.pipeline.artefacts import classifier, interpreter
     from benchmark.pipeline.artefacts.dataset import load_data
-    from benchmark.pipeline.context import Workplace
+    from benchmark.pipeline.context import RunContext
     from benchmark.types import Goal
 
-    place = Workplace(config)
+    place = RunContext(config)
     data = load_data(config)
     network = freeze(classifier.build(config["classifier"], data.num_classes, pretrained=False)).to(place.device)
     explained = freeze(interpreter.build(place, network))
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
-    met = explained.attacked() if hasattr(explained, "attacked") else explained
-    key_B = rng.keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
+    met = explained.surrogate() if hasattr(explained, "surrogate") else explained
+    key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
     image = rng.uniform(key_B, 3, data.image_size, data.image_size)
     target = rng.integers(key_B, data.num_classes, 1)[:, 0]
     goal = Goal(target, met(image, target).detach())

@@ -43,7 +43,7 @@ def main(conf: str, arguments: list[str]) -> int:
 def _sleep(seconds: float) -> None:
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
-        signals.check()
+        signals.raise_if_stopped()
         time.sleep(min(left, 0.1))
 
 

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
 from benchmark.storage.records import Record, read_records
-from benchmark.tracking.record_runs import show_cell, show_training
+from benchmark.tracking.record_runs import log_record, log_training
 from benchmark.tracking.wandb_run import was_sent
 
 log = logging.getLogger("underfire")
@@ -30,8 +30,8 @@ def main(config: DictConfig) -> None:
         own = {"logger": resolved["logger"], "paths": resolved["paths"]}
         cells = [record for record in records if not was_sent(resolved, record.cell["cell"])]
         curves = [folder for folder in histories if not was_sent(resolved, folder.name)]
-        sent = sum(show_cell({**record.cell["config"], **own}, record.folder) for record in cells)
-        drawn = sum(show_training(first_user(records, folder), own, folder) for folder in curves)
+        sent = sum(log_record({**record.cell["config"], **own}, record.folder) for record in cells)
+        drawn = sum(log_training(first_user(records, folder), own, folder) for folder in curves)
         log.info(
             "%d of %d records and %d of %d trainings sent (%s)",
             *(sent, len(records), drawn, len(histories), resolved["logger"]["mode"]),

@@ -19,10 +19,10 @@ def main(config: DictConfig) -> None:
     def work(resolved: dict[str, Any]) -> str:
         from benchmark.pipeline.artefacts.classifier import get_classifier
         from benchmark.pipeline.artefacts.predictions import get_population
-        from benchmark.pipeline.context import Workplace
+        from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        place = Workplace(resolved)
+        place = RunContext(resolved)
         population = get_population(place, get_classifier(place), resolved["split"])
         log.info(
             "classifier %s: %s accuracy %.4f", place.artefacts["classifier"], resolved["split"], population.accuracy

@@ -19,10 +19,10 @@ def main(config: DictConfig) -> None:
     def work(resolved: dict[str, Any]) -> str:
         from benchmark.pipeline.artefacts.classifier import get_classifier
         from benchmark.pipeline.artefacts.interpreter import get_interpreter
-        from benchmark.pipeline.context import Workplace
+        from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        place = Workplace(resolved)
+        place = RunContext(resolved)
         get_interpreter(place, get_classifier(place))
         for name, key in place.artefacts.items():
             log.info("%s %s", name, key)

@@ -25,12 +25,12 @@ def main(config: DictConfig) -> None:
         for path, key in ((store, "paths.store"), (results, "paths.results")):
             if not path.is_dir():
                 raise ValueError(f"{key} {path} is not there: nothing could be verified")
-        records, faults, harmed = check_files(store, results)
+        records, faults, corrupted = check_files(store, results)
         for record in records:
             if lacking := missing(store, record):
                 faults += lacking
                 continue
-            if harmed & set(record.cell["artefacts"].values()):
+            if corrupted & set(record.cell["artefacts"].values()):
                 continue  # told already; to look at its images would make the artefact again
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}

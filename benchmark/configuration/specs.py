@@ -111,7 +111,7 @@ def spread_spec(config: Spec) -> Spec:
 
 def probed_spec(config: Spec) -> Spec:
     """The probed images; only a probe that reads maps depends on the interpreter."""
-    config = attacked(config)
+    config = source_config(config)
     probe = config["probe"]
     spec = {
         "classifier": artefact_key("classifier", classifier_spec(config)),
@@ -121,12 +121,12 @@ def probed_spec(config: Spec) -> Spec:
         "module": probe["module"],
         "level": probe["level"],
     }
-    if probe["reads_maps"]:
+    if probe["needs_map"]:
         spec["interpreter"] = interpreter_spec(config)
     return spec
 
 
-def attacked(config: Spec) -> Spec:
+def source_config(config: Spec) -> Spec:
     """The configuration that a probe attacks: ``probe.source`` and ``probe.surrogate`` stand for what is measured."""
     probe = config["probe"]
     source, surrogate = probe.get("source"), probe.get("surrogate")

@@ -95,7 +95,7 @@ def _interpreter(settings: dict[str, Any]) -> Iterator[str]:
 
 
 _WHOLE = ("batch_size", "samples", "steps", "steps_factor", "warmup", "rounds", "seed")
-_REAL = ("level", "epsilon", "step_size", "weight", "lr", "confidence", "price", "smoothness", "share", "start")
+_REAL = ("level", "epsilon", "step_size", "weight", "lr", "confidence", "const", "smoothness", "share", "start")
 
 
 def _probe_numbers(probe: dict[str, Any]) -> Iterator[str]:
@@ -127,6 +127,6 @@ def _probe(probe: dict[str, Any]) -> Iterator[str]:
         yield f"probe.steps is a number of steps, 0 or more, got {steps}"
     if (warmup := probe.get("warmup")) is not None and not 0 <= warmup <= (steps or 0):
         yield f"probe.warmup is a part of probe.steps ({steps}), got {warmup}"
-    for name in ("weight", "confidence", "price", "smoothness", "exists_weight", "encoder_weight"):
+    for name in ("weight", "confidence", "const", "smoothness", "presence_weight", "encoder_weight"):
         if (value := probe.get(name)) is not None and _number(value) and value < 0:
             yield f"probe.{name} is a weight, 0 or more, got {value}"

@@ -31,7 +31,7 @@ def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:
     comes once before any comes twice. Sample ids follow this order, because the suite attacks, keeps and shows the
     first n by id, and files of a folder come class by class.
     """
-    drawn = torch.argsort(rng.keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
+    drawn = torch.argsort(rng.sample_keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
     rank = _rank_in_class(label_N[drawn])
     return drawn[np.argsort(rank / np.bincount(label_N)[label_N[drawn]], kind="stable")]
 

@@ -121,7 +121,7 @@ def composites(
     glyphs = torch.from_numpy(np.stack([_glyph(scans[index]) for index in own]))
     whole = -(-count // _CHUNK) * _CHUNK
     for sample_id in (FIRST_ID[name] + torch.arange(whole)).split(_CHUNK):
-        key_B = rng.keys(seed, "composite", sample_id)
+        key_B = rng.sample_keys(seed, "composite", sample_id)
         rows = rng.integers(key_B ^ 4, len(own), 1 + FRAGMENTS)
         image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
         source_id = torch.from_numpy(own)[rows[:, 0]]

@@ -38,7 +38,7 @@ class FixedGroups:
         if not len(own):
             raise IndexError(number)
         batch = self.image_set.__getitems__(np.resize(own, self.batch_size).tolist())
-        return {**batch, "real": torch.arange(self.batch_size) < len(own)}
+        return {**batch, "valid": torch.arange(self.batch_size) < len(own)}
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))
@@ -52,17 +52,17 @@ class Groups(Protocol):
     def __getitem__(self, number: int) -> Batch: ...
 
 
-class Some:
+class GroupSubset:
     """Those groups whose numbers are given; ``share`` takes what falls to this process of a distributed run."""
 
     def __init__(self, groups: Groups, numbers: Iterable[int]) -> None:
         self.groups, self.numbers = groups, list(numbers)
 
     @classmethod
-    def share(cls, groups: Groups, numbers: Iterable[int] | None = None) -> Some:
+    def for_rank(cls, groups: Groups, numbers: Iterable[int] | None = None) -> GroupSubset:
         """Whole groups, dealt out in turn: no sample is met twice, and none in other company than in one process."""
         chosen = list(range(len(groups)) if numbers is None else numbers)
-        return cls(groups, chosen[ranks.rank() :: ranks.world()])
+        return cls(groups, chosen[ranks.rank() :: ranks.world_size()])
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -83,10 +83,10 @@ class EpochSampler(Sampler[list[int]]):
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, min(batch_size, count), seed, 0
-        if self.batch_size % ranks.world():
+        if self.batch_size % ranks.world_size():
             raise ValueError(
-                f"a batch of {self.batch_size} cannot be shared out equally to {ranks.world()} processes: choose a "
-                "batch size that is a multiple of trainer.devices"
+                f"a batch of {self.batch_size} cannot be shared out equally to {ranks.world_size()} processes: choose "
+                "a batch size that is a multiple of trainer.devices"
             )
 
     @property
@@ -104,7 +104,7 @@ class EpochSampler(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         order = rng.permutation(self.seed, "order", self.count, self.epoch).tolist()
         for index in range(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world()]
+            yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world_size()]
 
 
 def _as_it_is(batch: Any) -> Any:

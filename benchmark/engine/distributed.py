@@ -31,7 +31,7 @@ def join(config: dict[str, Any]) -> None:
                 "add trainer=ddp, or start it without torchrun"
             )
         return
-    if ranks.world() > 1:
+    if ranks.world_size() > 1:
         return
     from benchmark.engine.fit import make_trainer
 
@@ -40,5 +40,5 @@ def join(config: dict[str, Any]) -> None:
     if launcher is not None:
         launcher.launch(lambda: None)
     trainer.strategy.setup_environment()
-    if not ranks.first():
+    if not ranks.is_main_process():
         log.setLevel(logging.WARNING)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 WEIGHTS = "weights.safetensors"
 
 
-def load_foreign(path: str | Path, module: nn.Module, key: str, **expected: Any) -> None:
+def load_external_weights(path: str | Path, module: nn.Module, key: str, **expected: Any) -> None:
     """Loads a checkpoint into ``module``.
 
     Args:

@@ -16,12 +16,12 @@ from pytorch_lightning.callbacks import Callback, RichProgressBar
 from pytorch_lightning.strategies import DDPStrategy
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.data.groups import Groups, Some
+from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
 from benchmark.engine.loggers import History, live_run
 from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
 from benchmark.processes import ranks
-from benchmark.processes.signals import check
+from benchmark.processes.signals import raise_if_stopped
 from benchmark.processes.sync_batch_norm import over_all_ranks
 
 
@@ -36,10 +36,10 @@ class StopAtBatch(Callback):
     """Ends the work cleanly after the batch in which a signal came."""
 
     def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        check()
+        raise_if_stopped()
 
     def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        check()
+        raise_if_stopped()
 
 
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
@@ -62,13 +62,13 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     return trainer
 
 
-def predict(config: dict[str, Any], module: pl.LightningModule, groups: Some, callback: Callback) -> None:
+def predict(config: dict[str, Any], module: pl.LightningModule, groups: GroupSubset, callback: Callback) -> None:
     """What ``module`` makes of each group, handed to the callback.
 
     In a distributed run each process has a Trainer of its own for its share, which may be empty; none waits.
     """
     options = {key: value for key, value in config["trainer"].items() if key not in ("strategy", "num_nodes")}
-    if ranks.world() > 1:
+    if ranks.world_size() > 1:
         place = int(os.environ.get("LOCAL_RANK") or 0)
         options["devices"] = [place] if options["accelerator"] != "cpu" and torch.cuda.is_available() else 1
     if len(groups):
@@ -109,7 +109,7 @@ def fit(
         return {}
     if steps > 0:
         epochs = -(-steps // len(loader))
-    last = ranks.agree(lambda: newest(folder / "checkpoints"))
+    last = ranks.broadcast(lambda: newest(folder / "checkpoints"))
     history = History(folder / "history.jsonl", epochs_of(last))
     with live_run(config, job, whole=last is None) as live:
         trainer = make_trainer(
@@ -120,7 +120,7 @@ def fit(
             logger=[history, *live],
             callbacks=[Checkpoints(folder / "checkpoints")],
         )
-        own = None if validation is None else Some.share(validation)
+        own = None if validation is None else GroupSubset.for_rank(validation)
         try:
             with over_all_ranks():
                 trainer.fit(module, loader, own, ckpt_path=last, weights_only=True)

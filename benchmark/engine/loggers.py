@@ -28,7 +28,7 @@ class History(Logger):
         self.last: dict[str, float] = {}
         lines = path.read_text().splitlines() if path.exists() else []
         kept = [told for line in lines if (told := _read(line)) is not None and told.get("epoch", 0) < epochs]
-        if lines and ranks.first():
+        if lines and ranks.is_main_process():
             write_atomic(path, "".join(f"{json.dumps(told)}\n" for told in kept).encode())
         for told in kept:
             self.last.update({name: value for name, value in told.items() if name != "step"})
@@ -41,7 +41,7 @@ class History(Logger):
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         self.last.update(metrics)
-        if not ranks.first():
+        if not ranks.is_main_process():
             return
         with self.path.open("a") as file:
             file.write(json.dumps({"step": step, **metrics}) + "\n")
@@ -85,7 +85,7 @@ def live_run(config: dict[str, Any], job: dict[str, Any], *, whole: bool = True)
 
     ``whole``: it starts at its beginning; the run of one that goes on lacks what was before, and sync sends it whole.
     """
-    run = start_run(config, job) if ranks.first() else None
+    run = start_run(config, job) if ranks.is_main_process() else None
     live = None if run is None else LiveRun(run)
     ended = False
     try:

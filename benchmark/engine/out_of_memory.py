@@ -22,20 +22,20 @@ def ran_out(error: BaseException) -> bool:
     )
 
 
-def smaller(error: BaseException, config: dict[str, Any], shrink: int) -> int | None:
+def next_divisor(error: BaseException, config: dict[str, Any], shrink: int) -> int | None:
     """By what to divide ``probe.batch_size`` at the next try; None where that does not help."""
-    if not ran_out(error) or isinstance(error, TrainingMemoryError) or ranks.world() > 1:
+    if not ran_out(error) or isinstance(error, TrainingMemoryError) or ranks.world_size() > 1:
         return None
     return 2 * shrink if config["probe"]["batch_size"] // (2 * shrink) >= 1 else None
 
 
-def shrunk(config: dict[str, Any], shrink: int) -> dict[str, Any]:
+def with_smaller_batches(config: dict[str, Any], shrink: int) -> dict[str, Any]:
     """The configuration at a smaller ``probe.batch_size``."""
     probe = config["probe"]
     return {**config, "probe": {**probe, "batch_size": probe["batch_size"] // shrink}}
 
 
-def give_back() -> None:
+def free_memory() -> None:
     """Frees what the failed try held."""
     gc.collect()
     torch = sys.modules.get("torch")

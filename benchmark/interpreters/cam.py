@@ -74,7 +74,7 @@ class GradCAM(nn.Module):
         head = classifier.linear_head(image_size) if closed_form and not plus_plus else None
         self.weight_KC: Tensor | None
         self.register_buffer("weight_KC", None if head is None else head.weight.detach().clone(), persistent=False)
-        self.module = None if head is not None else classifier.attended_module(image_size)
+        self.module = None if head is not None else classifier.target_layer(image_size)
 
     def channel_weights(self, features_BChw: Tensor, gradient_BChw: Tensor) -> Tensor:
         """a_k (B, C) by the general path."""
@@ -91,7 +91,7 @@ class GradCAM(nn.Module):
         if self.weight_KC is not None:
             trunk = self.classifier.trunk(image_BCHW)
             return trunk.logits_BK, trunk.final_BChw, self.weight_KC[class_B]
-        logits_BK, features = self.classifier.attended(image_BCHW, self.module)
+        logits_BK, features = self.classifier.logits_and_features(image_BCHW, self.module)
         with torch.enable_grad():
             logit = logits_BK.gather(1, class_B[:, None]).sum()
         (gradient,) = torch.autograd.grad(logit, features, create_graph=image_BCHW.requires_grad, retain_graph=True)

@@ -37,13 +37,13 @@ class Ensemble(nn.Module):
         self.members = nn.ModuleList(members)
         self.differentiable = all(member.differentiable for member in members)
 
-    def side_by_side(self) -> SideBySide:
+    def stacked(self) -> SideBySide:
         """The members as they are, for what an attack wants of them."""
-        return SideBySide(self.classifier, [stand_in(member, "side_by_side") for member in self.members])
+        return SideBySide(self.classifier, [stand_in(member, "stacked") for member in self.members])
 
-    def attacked(self) -> SideBySide:
+    def surrogate(self) -> SideBySide:
         """The members that an attack looks at, each by its own stand-in."""
-        return SideBySide(self.classifier, [stand_in(member, "attacked") for member in self.members])
+        return SideBySide(self.classifier, [stand_in(member, "surrogate") for member in self.members])
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Attribution map (B, h, w)."""
@@ -65,9 +65,9 @@ class SideBySide:
     def __init__(self, classifier: ClassifierModule, members: Sequence[Interpreter]) -> None:
         self.classifier, self.members = classifier, members
 
-    def remembering(self) -> SideBySide:
+    def warm_started(self) -> SideBySide:
         """Every member by its own memory, where it has one."""
-        return SideBySide(self.classifier, [stand_in(member, "remembering") for member in self.members])
+        return SideBySide(self.classifier, [stand_in(member, "warm_started") for member in self.members])
 
     def __call__(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         return self.explain(image_BCHW, class_B).map_Bhw

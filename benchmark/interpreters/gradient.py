@@ -59,13 +59,13 @@ class Gradient(nn.Module):
         self.classifier = freeze(classifier)
         self.kind, self.samples, self.baseline, self.pool = kind, samples, baseline, pool
         self.beta = beta
-        keys = rng.keys(seed, "smoothgrad", torch.arange(samples))
+        keys = rng.sample_keys(seed, "smoothgrad", torch.arange(samples))
         noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
         self.register_buffer("noise_SCHW", noise_SCHW, persistent=False)
         self.explained = self.classifier
 
-    def attacked(self) -> Gradient:
+    def surrogate(self) -> Gradient:
         """The same interpreter with the surrogate's maps and the true net's logits."""
         other = copy.copy(self)
         other._modules = dict(self._modules)

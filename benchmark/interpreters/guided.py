@@ -66,7 +66,7 @@ class GuidedBackprop(Gradient):
             return GuidedReLU(self.smoothness, self.switch)
         return None if self.smoothness is None else smooth(activation, self.smoothness)
 
-    def attacked(self) -> GuidedBackprop:
+    def surrogate(self) -> GuidedBackprop:
         """The same interpreter with the surrogate's maps and the true net's logits."""
         other = copy.copy(self)
         other._modules = dict(self._modules)

@@ -80,14 +80,14 @@ class Mask(nn.Module):
         self.costs = Costs(area, smoothness, power)
         self.explained = self.classifier
 
-    def attacked(self) -> Mask:
+    def surrogate(self) -> Mask:
         """The same interpreter with the surrogate's maps and the true net's logits."""
         other = copy.copy(self)
         other._modules = dict(self._modules)
         other.explained = smooth_copy(self.classifier, self.beta)
         return other
 
-    def remembering(self) -> WarmMask:
+    def warm_started(self) -> WarmMask:
         """A stand-in for one attack on one batch: every mask starts from the one before."""
         return WarmMask(self)
 

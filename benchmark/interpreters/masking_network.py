@@ -15,7 +15,7 @@ from torch import Tensor, nn
 class ClassSelector(nn.Module):
     """Keeps of the coarsest features what speaks for one class.
 
-    act(i, j) = sum_k F[k, i, j] e_c[k]; F <- F sigmoid(act - confidence); exists-logits (-s/2, s/2), s = mean act.
+    act(i, j) = sum_k F[k, i, j] e_c[k]; F <- F sigmoid(act - confidence); presence logits (-s/2, s/2), s = mean act.
     """
 
     def __init__(self, num_classes: int, channels: int) -> None:
@@ -77,7 +77,7 @@ def _fit(features: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class MaskingNetwork(nn.Module):
-    """Pyramid and class to map (B, h, w) in [0, 1] and exists-logits (B, 2).
+    """Pyramid and class to map (B, h, w) in [0, 1] and presence logits (B, 2).
 
     Args:
         channels: channels of the pyramid's levels, fine to coarse.
@@ -110,8 +110,8 @@ class MaskingNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
-        features, exists_B2 = self.selector(pyramid[-1], class_B, confidence)
+        features, presence_logits_B2 = self.selector(pyramid[-1], class_B, confidence)
         for level, block in enumerate(self.blocks):
             features = block(features, pyramid[-2 - level])
         a_Bhw, b_Bhw = self.head(features).abs().unbind(1)
-        return a_Bhw / (a_Bhw + b_Bhw + 1e-6), exists_B2
+        return a_Bhw / (a_Bhw + b_Bhw + 1e-6), presence_logits_B2

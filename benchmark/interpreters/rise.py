@@ -68,7 +68,7 @@ class RISE(nn.Module):
 
 def random_masks(count: int, cells: int, keep: float, size: int, seed: int) -> Tensor:
     """Coarse random grids, enlarged bilinearly and shifted by up to a cell: (count, size, size) in [0, 1]."""
-    key_N = rng.keys(seed, "rise", torch.arange(count))
+    key_N = rng.sample_keys(seed, "rise", torch.arange(count))
     grid = (rng.uniform(key_N, 1, cells, cells) < keep).float()
     cell = -(-size // cells)
     large = F.interpolate(grid, size=(cells + 1) * cell, mode="bilinear", align_corners=False)[:, 0]

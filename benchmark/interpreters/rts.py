@@ -65,12 +65,12 @@ class RTS(nn.Module):
         return self.masking(self.encoder.trunk(image_BCHW).pyramid, class_B, self.confidence)[0]
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits, map and exists-logits; one trunk forward where the encoder is shared."""
+        """Logits, map and presence logits; one trunk forward where the encoder is shared."""
         check_classes(class_B, self.classifier.num_classes)
         trunk = self.encoder.trunk(image_BCHW)
         logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
-        map_Bhw, exists_B2 = self.masking(trunk.pyramid, class_B, self.confidence)
-        return Explanation(logits_BK, map_Bhw, exists_B2, None if self.shared else trunk.logits_BK)
+        map_Bhw, presence_logits_B2 = self.masking(trunk.pyramid, class_B, self.confidence)
+        return Explanation(logits_BK, map_Bhw, presence_logits_B2, None if self.shared else trunk.logits_BK)
 
     @torch.no_grad()
     def features(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 # (parameter, gradient, image) to the next parameter.
-Descent = Callable[[Tensor, Tensor, Tensor], Tensor]
+UpdateRule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Adam:

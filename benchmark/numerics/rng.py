@@ -29,7 +29,7 @@ def _mix(word: Tensor) -> Tensor:
     return word ^ _shift(word, 31)
 
 
-def keys(seed: int, purpose: str, id_N: Tensor, epoch: int = 0) -> Tensor:
+def sample_keys(seed: int, purpose: str, id_N: Tensor, epoch: int = 0) -> Tensor:
     """One 64-bit key (N,) int64 per sample id, for draws of one purpose in one epoch."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()
     base = int.from_bytes(digest[:8], "big", signed=True)
@@ -67,5 +67,5 @@ def integers(key_N: Tensor, high: int, *shape: int) -> Tensor:
 
 def permutation(seed: int, purpose: str, count: int, epoch: int = 0) -> Tensor:
     """A permutation of range(count), int64 (count,), fresh for every epoch."""
-    words = keys(seed, purpose, torch.arange(count), epoch)
+    words = sample_keys(seed, purpose, torch.arange(count), epoch)
     return torch.argsort(words, stable=True)

@@ -17,17 +17,18 @@ def map_loss(map_Bhw: Tensor, goal_Bhw: Tensor) -> Tensor:
     return (map_Bhw - goal_Bhw).square().flatten(1).mean(1)
 
 
-def exists_loss(exists_B2: Tensor) -> Tensor:
-    """Cross-entropy of the selector's exists-logits towards "the class is present", per sample (B,)."""
-    return F.cross_entropy(exists_B2, exists_B2.new_ones(len(exists_B2)).long(), reduction="none")
+def presence_loss(presence_logits_B2: Tensor) -> Tensor:
+    """Cross-entropy of the selector's presence logits towards "the class is present", per sample (B,)."""
+    present_B = presence_logits_B2.new_ones(len(presence_logits_B2)).long()
+    return F.cross_entropy(presence_logits_B2, present_B, reduction="none")
 
 
 class Joint:
-    """l_prd + lambda * l_int (+ exists_weight * selector + encoder_weight * encoder), lambda rising from c to 2c.
+    """l_prd + lambda * l_int (+ presence_weight * selector + encoder_weight * encoder), lambda rising from c to 2c.
 
     Args:
         weight: c, the weight of the map loss at the start of the phase; 2c at its end.
-        exists_weight: weight of the selector's own cross-entropy, where the interpreter has a selector.
+        presence_weight: weight of the selector's own cross-entropy, where the interpreter has a selector.
         encoder_weight: weight of l_prd on the encoder's own logits, where the encoder is another network.
     Raises:
         ValueError: a weight below zero.
@@ -35,13 +36,13 @@ class Joint:
 
     needs_map = True
 
-    def __init__(self, *, weight: float, exists_weight: float = 0.0, encoder_weight: float = 0.0) -> None:
-        if min(weight, exists_weight, encoder_weight) < 0:
+    def __init__(self, *, weight: float, presence_weight: float = 0.0, encoder_weight: float = 0.0) -> None:
+        if min(weight, presence_weight, encoder_weight) < 0:
             raise ValueError(
-                f"attack weights must be >= 0, got weight={weight}, exists_weight={exists_weight}, "
+                f"attack weights must be >= 0, got weight={weight}, presence_weight={presence_weight}, "
                 f"encoder_weight={encoder_weight}"
             )
-        self.weight, self.exists_weight, self.encoder_weight = weight, exists_weight, encoder_weight
+        self.weight, self.presence_weight, self.encoder_weight = weight, presence_weight, encoder_weight
 
     def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
         if goal.map_Bhw is None:
@@ -49,8 +50,8 @@ class Joint:
         loss_B = goal_loss(seen.logits_BK, goal)
         if self.weight > 0:
             loss_B = loss_B + self.weight * (1 + progress) * map_loss(seen.map_Bhw, goal.map_Bhw)
-        if self.exists_weight > 0 and seen.exists_B2 is not None:
-            loss_B = loss_B + self.exists_weight * exists_loss(seen.exists_B2)
+        if self.presence_weight > 0 and seen.presence_logits_B2 is not None:
+            loss_B = loss_B + self.presence_weight * presence_loss(seen.presence_logits_B2)
         if self.encoder_weight > 0 and seen.encoder_BK is not None:
             loss_B = loss_B + self.encoder_weight * goal_loss(seen.encoder_BK, goal)
         return loss_B

@@ -21,7 +21,7 @@ def margin_loss(logits_BK: Tensor, goal: Goal, confidence: float = 0.0) -> Tenso
 
 
 class Margin:
-    """The objective of C&W; the size of the perturbation is the perturbation's own price.
+    """The objective of C&W; the size of the perturbation is the perturbation's own penalty.
 
     Args:
         confidence: kappa, the margin to win by, in logits. weight: c of a map loss beside it, rising to 2c; 0 for none.

@@ -17,12 +17,12 @@ from benchmark.processes import ranks, signals
 from benchmark.storage import records
 from benchmark.storage.artefacts import artefact_key, first_holds
 from benchmark.storage.leases import Lease, cell_lease
-from benchmark.tracking.record_runs import show_cell
+from benchmark.tracking.record_runs import log_record
 from benchmark.tracking.wandb_run import by_agent
 
 if TYPE_CHECKING:
     from benchmark.pipeline.artefacts.predictions import Population
-    from benchmark.pipeline.context import Workplace
+    from benchmark.pipeline.context import RunContext
 
 log = logging.getLogger("underfire")
 
@@ -41,7 +41,7 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     if _done(config, folder):
         return _cached(config, folder)
     _checked(check_folders, config, folder)
-    if config["retry"] == "failed" and not ranks.agree(lambda: records.is_failed(folder)):
+    if config["retry"] == "failed" and not ranks.broadcast(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
     with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")) as lease:
@@ -60,7 +60,7 @@ def _checked(check: Callable[[dict[str, Any]], None], config: dict[str, Any], fo
 
 def _leave_row(config: dict[str, Any], folder: Path, error: Exception) -> None:
     """The record of a failure, where one can be written."""
-    if not ranks.first():
+    if not ranks.is_main_process():
         return
     try:
         cell = provenance.identity(config) | provenance.surroundings(config)
@@ -70,13 +70,13 @@ def _leave_row(config: dict[str, Any], folder: Path, error: Exception) -> None:
 
 
 def _done(config: dict[str, Any], folder: Path) -> bool:
-    return config["force"] is None and ranks.agree(lambda: records.is_done(folder))
+    return config["force"] is None and ranks.broadcast(lambda: records.is_done(folder))
 
 
 def _cached(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     log.info("cached  %s", folder.name)
-    if by_agent() and ranks.first():
-        show_cell(config, folder)
+    if by_agent() and ranks.is_main_process():
+        log_record(config, folder)
     return folder, "cached"
 
 
@@ -87,18 +87,18 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
             record = _compute(config, folder, shrink, lease)
             break
         except Exception as error:
-            signals.check()  # what breaks because another process of a distributed run has stopped is no failure
-            smaller = out_of_memory.smaller(error, config, shrink)
+            signals.raise_if_stopped()  # an error because another process has stopped is no failure
+            smaller = out_of_memory.next_divisor(error, config, shrink)
             if smaller is None:
                 _leave_row(config, folder, error)
                 raise
         shrink = smaller
-        out_of_memory.give_back()
-        size = out_of_memory.shrunk(config, shrink)["probe"]["batch_size"]
+        out_of_memory.free_memory()
+        size = out_of_memory.with_smaller_batches(config, shrink)["probe"]["batch_size"]
         log.warning("memory  %s: it did not suffice, once more with %d samples at a time", folder.name, size)
     log.info("done    %s  %.1f s  %s", folder.name, time.perf_counter() - start, provenance.one_line(record))
-    if ranks.first():
-        show_cell(config, folder)
+    if ranks.is_main_process():
+        log_record(config, folder)
     return folder, "done"
 
 
@@ -108,10 +108,10 @@ def _compute(asked: dict[str, Any], folder: Path, shrink: int, lease: Lease | No
     from benchmark.pipeline.artefacts.classifier import get_classifier
     from benchmark.pipeline.artefacts.interpreter import get_interpreter
     from benchmark.pipeline.artefacts.predictions import get_population
-    from benchmark.pipeline.context import Workplace
+    from benchmark.pipeline.context import RunContext
     from benchmark.pipeline.preflight import preflight
 
-    place = Workplace(out_of_memory.shrunk(asked, shrink))
+    place = RunContext(out_of_memory.with_smaller_batches(asked, shrink))
     place.shrink = shrink
     preflight(place)
     classifier = get_classifier(place)
@@ -152,7 +152,7 @@ def _rate(samples: Any) -> dict[str, float]:
     return {"rate_measured": found.value, "rate_measured_low": found.low, "rate_measured_high": found.high}
 
 
-def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple[Any, dict[str, float]]:
+def _groups(place: RunContext, interpreter: Any, everything: Population) -> tuple[Any, dict[str, float]]:
     """The groups that are measured, with their probed images where there is a probe, and what the record says of it."""
     from benchmark.configuration.instantiation import instantiate
     from benchmark.pipeline.artefacts.classifier import get_classifier
@@ -165,20 +165,20 @@ def _groups(place: Workplace, interpreter: Any, everything: Population) -> tuple
     population = everything.first(probing["samples"])
     if probing["module"] is None:
         return population.groups(probing["batch_size"]), {}
-    there, attacked_on, made_of = place.attacked(), interpreter.classifier, population
+    there, attacked_on, made_of = place.for_source(), interpreter.classifier, population
     if probing["surrogate"] is not None:
         attacked_on = get_classifier(there)
         made_of = get_population(there, attacked_on, place.config["split"]).first(probing["samples"])
         population = everything.among(made_of)
     deceived = interpreter if there is place else get_interpreter(there, attacked_on)
     probe, about = get_probe(there, attacked_on)
-    if probe.reads_maps and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
+    if probe.needs_map and (error := surrogate_error(deceived, made_of, probing["batch_size"])) is not None:
         about["surrogate_map_l1"] = error
     lit_probe = instantiate(place.config["modules"]["probe"])
     return get_probed(there, deceived, made_of, probe, lit_probe, population, goal_maps=there is place), about
 
 
-def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:
+def _measured(place: RunContext, interpreter: Any, spread: float, groups: Any) -> tuple[Any, Any]:
     """Samples and pictures of the record."""
     from benchmark.configuration.instantiation import instantiate
     from benchmark.pipeline.artefacts.interpreter import get_reference
@@ -190,7 +190,7 @@ def _measured(place: Workplace, interpreter: Any, spread: float, groups: Any) ->
         reference=get_reference(place, interpreter.classifier) if clean else None,
         spread=spread,
         blur=measuring["blur"],
-        faithful=measuring["faithful_samples"],
+        n_faithfulness_samples=measuring["faithful_samples"],
         iou_threshold=measuring["iou_threshold"],
         top_share=measuring["top_share"],
     )

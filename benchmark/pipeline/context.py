@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmark.configuration.specs import attacked
+from benchmark.configuration.specs import source_config
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import Artefact, Store
 
@@ -24,7 +24,7 @@ log = logging.getLogger("underfire")
 _forced: set[str] = set()
 
 
-class Workplace:
+class RunContext:
     """One cell's configuration as plain dictionaries, its store, and what it has spent so far."""
 
     def __init__(self, config: dict[str, Any]) -> None:
@@ -39,16 +39,16 @@ class Workplace:
         if threads is not None:
             torch.set_num_threads(int(threads))
 
-    def explained_by(self, interpreter: dict[str, Any]) -> Workplace:
+    def explained_by(self, interpreter: dict[str, Any]) -> RunContext:
         """The same place with another interpreter; what is spent and made there counts here."""
         return self._with({**self.config, "interpreter": interpreter}, interpreter["name"])
 
-    def attacked(self) -> Workplace:
+    def for_source(self) -> RunContext:
         """The place of what the probe attacks: this one, or with ``probe.source`` and ``probe.surrogate`` in place."""
-        config = attacked(self.config)
+        config = source_config(self.config)
         return self if config is self.config else self._with(config, "attacked")
 
-    def _with(self, config: dict[str, Any], name: str) -> Workplace:
+    def _with(self, config: dict[str, Any], name: str) -> RunContext:
         other = copy.copy(self)
         other.config = config
         other.prefix = f"{self.prefix}{name}: "
@@ -62,7 +62,7 @@ class Workplace:
             raise ValueError("trainer.accelerator asks for a GPU and this machine has none: use trainer=auto or cpu")
         if accelerator == "cpu" or not torch.cuda.is_available():
             return torch.device("cpu")
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or 0) if ranks.world() > 1 else 0)
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or 0) if ranks.world_size() > 1 else 0)
 
     def group_size(self, usual: int) -> int:
         """Samples of one pass that no gradient and no batch statistics join: fewer where the memory did not suffice."""
@@ -80,7 +80,7 @@ class Workplace:
         """From the store, or made now (``alone``: see Store.get); ``name`` is what the record calls it."""
         if self.config["force"] == "artefact" and (key := self.store.key(kind, spec)) not in _forced:
             _forced.add(key)
-            ranks.agree(lambda: self.store.discard(kind, spec))
+            ranks.broadcast(lambda: self.store.discard(kind, spec))
         name = f"{self.prefix}{name}"
         with self.timed(name):
             artefact = self.store.get(kind, spec, make, alone=alone)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmark.data.groups import Some
+from benchmark.data.groups import GroupSubset
 from benchmark.engine.fit import predict
 from benchmark.numerics.images import to_bytes
-from benchmark.pipeline.context import Workplace
+from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
 from benchmark.types import Batch
 
@@ -34,14 +34,14 @@ class Collected(Callback):
         }
 
 
-def measure(place: Workplace, module: Any, groups: Any) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
+def measure(place: RunContext, module: Any, groups: Any) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
     """A row per sample in sample-id order, and the images and maps of the first ``measure.keep`` of them.
 
     Of a distributed run every process measures its share, and the first has the result; the others have no rows.
     """
     keep, size = place.config["measure"]["keep"], place.config["probe"]["batch_size"]
     collected = Collected(-(-keep // size))
-    predict(place.config, module, Some.share(groups), collected)
+    predict(place.config, module, GroupSubset.for_rank(groups), collected)
     everything = {number: group for part in ranks.gather(collected.groups) for number, group in part.items()}
     found = [everything[number] for number in sorted(everything)]
     names = [name for name in (found[0] if found else {}) if name not in _MAPS]
@@ -56,11 +56,11 @@ def _pictures(found: list[dict[str, np.ndarray]], groups: Any, keep: int) -> dic
         if room <= 0:
             break
         batch = groups[number]
-        real = batch["real"]
+        valid = batch["valid"]
         kept["sample_id"].append(group["sample_id"][:room])
-        kept["benign"].append(to_bytes(batch["image"][real])[:room].numpy())
+        kept["benign"].append(to_bytes(batch["image"][valid])[:room].numpy())
         if "probed" in batch:
-            kept["probed"].append(to_bytes(batch["probed"][real])[:room].numpy())
+            kept["probed"].append(to_bytes(batch["probed"][valid])[:room].numpy())
         for name in _MAPS:
             if name in group:
                 kept[name].append(group[name][:room].astype(np.float16))

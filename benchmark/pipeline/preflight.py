@@ -9,17 +9,17 @@ import torch
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import check_labels
-from benchmark.engine.external_weights import load_foreign
+from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts import classifier, interpreter
 from benchmark.pipeline.artefacts.dataset import load_data
-from benchmark.pipeline.context import Workplace
+from benchmark.pipeline.context import RunContext
 from benchmark.types import InterpreterModule
 
 
-def preflight(place: Workplace) -> None:
+def preflight(place: RunContext) -> None:
     """Builds the data set, the networks, the training modules and the probe of a cell.
 
     Raises:
@@ -29,12 +29,12 @@ def preflight(place: Workplace) -> None:
     data = load_data(config)
     for split in ("train", "calibration", config["split"]):
         check_labels(data.split(split), data.num_classes)
-    attacked, there = _networks(place, data.num_classes), place.attacked()
+    attacked, there = _networks(place, data.num_classes), place.for_source()
     if there is not place:
         attacked = _networks(there, data.num_classes)
     _blur(config["measure"]["blur"], data.image_size)
     _probe(config["probe"])
-    if config["probe"]["reads_maps"] and not attacked.differentiable:
+    if config["probe"]["needs_map"] and not attacked.differentiable:
         raise ValueError(
             f"interpreter={there.config['interpreter']['name']} is for measuring: its maps have no gradient to attack. "
             "Measure it under a probe that reads no maps (noise, pgd), or on another's images: "
@@ -50,24 +50,24 @@ def _blur(sigma: float, size: int) -> None:
         )
 
 
-def _networks(place: Workplace, num_classes: int) -> InterpreterModule:
+def _networks(place: RunContext, num_classes: int) -> InterpreterModule:
     """Classifier, interpreter and their training modules, untrained; the interpreter."""
     config = place.config
     network = freeze(classifier.build(config["classifier"], num_classes, pretrained=False)).to(place.device)
     network.check_size(load_data(config).image_size)
     if (checkpoint := config["classifier"]["checkpoint"]) is not None:
-        load_foreign(checkpoint, network, "classifier.checkpoint")
+        load_external_weights(checkpoint, network, "classifier.checkpoint")
     instantiate(config["classifier"]["training"]["module"], network=network)
     explained = interpreter.build(place, network)
     _look(explained, place, load_data(config).image_size)
     if config["interpreter"].get("checkpoint") is not None:
-        interpreter.adopt(place, explained)
+        interpreter.load_checkpoint(place, explained)
     for stage in config["interpreter"].get("stages", {}).values():
         instantiate(stage["module"], interpreter=explained)
     return explained
 
 
-def _look(explained: InterpreterModule, place: Workplace, size: int) -> None:
+def _look(explained: InterpreterModule, place: RunContext, size: int) -> None:
     """One map of a grey image by an interpreter that rests on features: whether they lie on a grid shows only then."""
     if isinstance(explained, CAM | GradCAM | RTS):
         grey = torch.full((1, 3, size, size), 0.5, device=place.device)

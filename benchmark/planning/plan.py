@@ -16,7 +16,7 @@ from rich.text import Text
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.sweep_expansion import Planned, Sweep
 from benchmark.configuration.validation import check_values
-from benchmark.planning.required_artefacts import Need, needs
+from benchmark.planning.required_artefacts import ArtefactRef, required_artefacts
 from benchmark.storage import leases
 from benchmark.storage.artefacts import lease_file
 
@@ -40,8 +40,8 @@ class Plan:
     """A sweep and how far it is. ``uses`` counts for each artefact the cells that need it."""
 
     cells: list[Cell]
-    uses: Counter[Need] = field(default_factory=Counter)
-    made: dict[Need, str] = field(default_factory=dict)
+    uses: Counter[ArtefactRef] = field(default_factory=Counter)
+    made: dict[ArtefactRef, str] = field(default_factory=dict)
 
     def count(self, state: str) -> int:
         """How many cells are in a state."""
@@ -52,7 +52,7 @@ def plan(sweep: Sweep) -> Plan:
     """Looks at records and store; reads no weights and no samples, and writes nothing."""
     made = Plan([])
     for planned in sweep.cells:
-        cell, wanted = look(planned)
+        cell, wanted = inspect_cell(planned)
         made.cells.append(cell)
         made.uses.update(wanted)
     stores = {planned.config["paths"]["store"] for planned in sweep.cells if planned.config is not None}
@@ -62,14 +62,14 @@ def plan(sweep: Sweep) -> Plan:
     return made
 
 
-def look(planned: Planned) -> tuple[Cell, list[Need]]:
+def inspect_cell(planned: Planned) -> tuple[Cell, list[ArtefactRef]]:
     """One cell's state, and the artefacts that it uses."""
     shown = " ".join(planned.overrides) or "the configured cell"
     if planned.config is None:
         return Cell(shown, planned.overrides, "wrong", planned.error or ""), []
     try:
         check_values(planned.config)
-        name, wanted = cell_name(planned.config), needs(planned.config)
+        name, wanted = cell_name(planned.config), required_artefacts(planned.config)
     except (ValueError, OSError, TypeError, KeyError) as error:
         sentence = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         return Cell(shown, planned.overrides, "wrong", sentence), []

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.sweep_expansion import Uncountable, expand
-from benchmark.planning.plan import look
+from benchmark.planning.plan import inspect_cell
 from benchmark.processes import signals
 from benchmark.storage.records import is_done
 
 log = logging.getLogger("underfire")
 
 
-def gate(conf: str, overrides: list[str]) -> int | None:
+def precheck_sweep(conf: str, overrides: list[str]) -> int | None:
     """The exit status of ``run`` with these overrides if it can be told without launching a job, else None.
 
     1: some cell's configuration is wrong, and all mistakes have been told. 0: every cell's record is done and whole.
@@ -32,8 +32,8 @@ def gate(conf: str, overrides: list[str]) -> int | None:
         return None
     cells = []
     for planned in sweep.cells:
-        signals.check()
-        cells.append(look(planned)[0])
+        signals.raise_if_stopped()
+        cells.append(inspect_cell(planned)[0])
     mistakes = dict.fromkeys(cell.sentence for cell in reversed(cells) if cell.state == "wrong")
     if mistakes:
         wrong = [cell for cell in cells if cell.state == "wrong"]

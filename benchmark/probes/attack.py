@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.probes.best_iterate import RULES, Kept
+from benchmark.probes.best_iterate import RULES, BestIterate
 from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
@@ -84,8 +84,8 @@ class GradientAttack:
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
         look = _Look(interpreter, image_BCHW, goal)
         parameter = self.perturbation.start(image_BCHW, key_B)
-        kept = Kept(image_BCHW, goal, self.keep, self.margin)
-        descend = self.perturbation.descent()
+        best = BestIterate(image_BCHW, goal, self.keep, self.margin)
+        descend = self.perturbation.optimizer()
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
@@ -100,14 +100,14 @@ class GradientAttack:
                 gradient = gradient.contiguous()  # nets hand it back channels last: mixed layouts are slow to add up
                 _check_finite(loss_B, gradient, number, step)
                 if number > 0 or self.keep == "size":
-                    kept.offer(adversarial, seen, class_B)
+                    best.update(adversarial, seen, class_B)
                 parameter = descend(parameter.detach(), gradient, image_BCHW)
                 del adversarial, seen, loss_B, penalty_B, gradient  # the next pass finds their memory free
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
             class_B = look.class_B
-            kept.close(adversarial, look(adversarial, self.needs_map), class_B)
-        return Outcome(kept.image_BCHW, kept.hit_B, kept.cost_B)
+            best.finalize(adversarial, look(adversarial, self.needs_map), class_B)
+        return Outcome(best.image_BCHW, best.hit_B, best.cost_B)
 
 
 def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
@@ -125,7 +125,7 @@ class _Look:
     """What the attack sees of an image: logits, and the map of ``class_B``, the class it is to be taken for."""
 
     def __init__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal) -> None:
-        self.interpreter = interpreter.remembering() if hasattr(interpreter, "remembering") else interpreter
+        self.interpreter = interpreter.warm_started() if hasattr(interpreter, "warm_started") else interpreter
         self.goal = goal
         self.class_B = goal.target_B
         if not goal.targeted:

@@ -11,7 +11,7 @@ from benchmark.types import Explanation, Goal
 RULES = ("map", "size")
 
 
-def hits(logits_BK: Tensor, seen_as_B: Tensor, margin: float) -> Tensor:
+def reaches_goal(logits_BK: Tensor, seen_as_B: Tensor, margin: float) -> Tensor:
     """Whether the class that the map was taken for wins by at least ``margin`` logits, and is one to get to; (B,) bool.
 
     That class is the target, or for an untargeted goal any but the present one.
@@ -24,7 +24,7 @@ def hits(logits_BK: Tensor, seen_as_B: Tensor, margin: float) -> Tensor:
     return wins_B
 
 
-class Kept:
+class BestIterate:
     """The best iterate of every sample so far: among hits the one with the smallest map loss, or the smallest change.
 
     Args:
@@ -45,16 +45,16 @@ class Kept:
         return map_loss(seen.map_Bhw.detach(), self.goal.map_Bhw)
 
     @torch.no_grad()
-    def offer(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
+    def update(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
         """One iterate on the way."""
-        hit_B = hits(seen.logits_BK, seen_as_B, self.margin)
+        hit_B = reaches_goal(seen.logits_BK, seen_as_B, self.margin)
         cost_B = self._cost(image_BCHW.detach(), seen)
         self._take(hit_B & (cost_B < self.cost_B), image_BCHW, hit_B, cost_B)
 
     @torch.no_grad()
-    def close(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
+    def finalize(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
         """The last iterate: taken where it is better, and wherever none has hit."""
-        hit_B = hits(seen.logits_BK, seen_as_B, self.margin)
+        hit_B = reaches_goal(seen.logits_BK, seen_as_B, self.margin)
         cost_B = self._cost(image_BCHW.detach(), seen)
         self._take((hit_B & (cost_B < self.cost_B)) | ~self.hit_B, image_BCHW, hit_B, cost_B)
 

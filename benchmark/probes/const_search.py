@@ -1,4 +1,4 @@
-"""The smallest perturbation that still succeeds: a search over its price, for each sample (Carlini & Wagner, 2017)."""
+"""The smallest perturbation that still succeeds: a search over the const c of each sample (Carlini & Wagner, 2017)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor
 
 from benchmark.probes.attack import GradientAttack
-from benchmark.types import Goal, Interpreter, Outcome
+from benchmark.types import Goal, Interpreter, Outcome, WithConst
 
 
-class PriceSearch:
+class ConstSearch:
     """Runs an attack several times; of the outcomes that reach their goal each sample keeps the smallest in L2.
 
-    c = 1 / price begins at ``start``. Where the attack succeeds c falls to the middle of its bracket, where it fails it
+    c begins at ``start``. Where the attack succeeds c falls to the middle of its bracket, where it fails it
     grows tenfold until it has succeeded once, then to the middle.
 
     Args:
-        attack: the loop, by a perturbation with a price. rounds: how often it runs. start: the first c.
+        attack: the loop, by a perturbation with a const. rounds: how often it runs. start: the first c.
     Raises:
         ValueError: no round, or a start not above 0.
     """
@@ -24,10 +24,10 @@ class PriceSearch:
     def __init__(self, *, attack: GradientAttack, rounds: int = 5, start: float = 1.0) -> None:
         if rounds < 1 or not start > 0:
             raise ValueError(f"the search needs probe.rounds >= 1 and probe.start above 0, got {rounds} and {start}")
-        if not hasattr(attack.perturbation, "priced"):
-            raise ValueError(f"{type(attack.perturbation).__name__} has no price to search for: use tanh_box")
+        if not isinstance(attack.perturbation, WithConst):
+            raise ValueError(f"{type(attack.perturbation).__name__} has no const to search for: use tanh_box")
         self.attack, self.rounds, self.first = attack, rounds, start
-        self.priced = attack.perturbation.priced
+        self.with_const = attack.perturbation.with_const
 
     @property
     def needs_map(self) -> bool:
@@ -40,7 +40,7 @@ class PriceSearch:
         best: Outcome | None = None
         size_B = torch.full_like(c_B, float("inf"))
         for _ in range(self.rounds):
-            found = self.attack.by(self.priced(1 / c_B))(interpreter, image_BCHW, goal, key_B)
+            found = self.attack.by(self.with_const(c_B))(interpreter, image_BCHW, goal, key_B)
             now_B = (found.image_BCHW - image_BCHW).flatten(1).norm(dim=1)
             better_B = found.hit_B & (now_B < size_B)
             if best is None:

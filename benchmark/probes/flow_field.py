@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.numerics.adam import Adam, Descent
+from benchmark.numerics.adam import Adam, UpdateRule
 from benchmark.objectives.smoothness import flow_roughness
 
 
@@ -41,5 +41,5 @@ class FlowField:
     def penalty(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:
         return self.smoothness * flow_roughness(parameter)
 
-    def descent(self) -> Descent:
+    def optimizer(self) -> UpdateRule:
         return Adam(lr=self.lr)

@@ -44,23 +44,23 @@ class GoalAttack:
                 f"{' or '.join(UNTARGETED)}, or probe.targeted=true"
             )
         self.attack, self.seed, self.goal, self.targeted = attack, seed, goal, targeted
-        self.reads_maps = attack.needs_map
-        self.needs_donors = self.reads_maps and goal.endswith("other_image")
+        self.needs_map = attack.needs_map
+        self.needs_donors = self.needs_map and goal.endswith("other_image")
         self.donors_KDCHW: Tensor | None = None
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
-        if self.reads_maps and not interpreter.differentiable:
+        if self.needs_map and not interpreter.differentiable:
             raise ValueError(
                 f"{type(interpreter).__name__} is for measuring: its maps have no gradient to attack; use an attack "
                 "that reads no maps, or the images made against another interpreter"
             )
         goal_B = class_B
         if self.targeted and not self.goal.startswith("keep"):
-            key_B = rng.keys(self.seed, "goal class", id_B)
+            key_B = rng.sample_keys(self.seed, "goal class", id_B)
             goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
-        map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.reads_maps else None
-        start_B = rng.keys(self.seed, "attack start", id_B)
-        met = stand_in(interpreter, "attacked") if self.reads_maps else interpreter
+        map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.needs_map else None
+        start_B = rng.sample_keys(self.seed, "attack start", id_B)
+        met = stand_in(interpreter, "surrogate") if self.needs_map else interpreter
         outcome = self.attack(met, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         shown = None if hasattr(interpreter, "members") else map_Bhw
         return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1), shown)
@@ -68,9 +68,9 @@ class GoalAttack:
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
     ) -> Tensor:
-        interpreter = stand_in(interpreter, "side_by_side")  # maps as an attack meets them, of the true net
+        interpreter = stand_in(interpreter, "stacked")  # maps as an attack meets them, of the true net
         benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
-        key_B = rng.keys(self.seed, "goal map", id_B)
+        key_B = rng.sample_keys(self.seed, "goal map", id_B)
         if self.goal.endswith("shape"):
             if hasattr(interpreter, "members"):
                 raise ValueError("an ensemble has no one map to draw a shape on: use goal benign or other_image")

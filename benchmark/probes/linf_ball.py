@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.numerics import rng
-from benchmark.numerics.adam import Descent
+from benchmark.numerics.adam import UpdateRule
 
 
 class LinfBall:
@@ -45,7 +45,7 @@ class LinfBall:
     def penalty(self, parameter: Tensor, image_BCHW: Tensor) -> None:
         return None
 
-    def descent(self) -> Descent:
+    def optimizer(self) -> UpdateRule:
         return self.step
 
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ class Noise:
         kind: the distribution. scale: sigma, in image units, >= 0. seed: of the draws.
     """
 
-    reads_maps = False
+    needs_map = False
 
     def __init__(self, *, kind: str, scale: float, seed: int) -> None:
         if kind not in KINDS:
@@ -29,7 +29,7 @@ class Noise:
 
     def perturb(self, image_BCHW: Tensor, id_B: Tensor) -> Tensor:
         """x' for samples known by their ids."""
-        key_B = rng.keys(self.seed, f"noise {self.kind}", id_B)
+        key_B = rng.sample_keys(self.seed, f"noise {self.kind}", id_B)
         return (image_BCHW + self.scale * unit_noise(self.kind, key_B, image_BCHW.shape[1:])).clamp(0, 1)
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:

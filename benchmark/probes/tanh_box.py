@@ -7,31 +7,32 @@ import copy
 import torch
 from torch import Tensor
 
-from benchmark.numerics.adam import Adam, Descent
+from benchmark.numerics.adam import Adam, UpdateRule
 
 # Pixels of exactly 0 or 1 have no finite w.
 INSIDE = 1 - 1e-6
 
 
 class TanhBox:
-    """Any image in [0, 1]; there is no epsilon: the loss is charged ``price`` times the squared L2 norm of x' - x.
+    """Any image in [0, 1]; there is no epsilon: the penalty is ||x' - x||_2^2 / c.
 
     Args:
-        lr: Adam's step size on w. price: one for all samples, or one a sample (B,); 1 / c in C&W's notation.
+        lr: Adam's step size on w. const: c > 0, how much an objective weighs against the size; one for all
+            samples, or one a sample (B,).
     Raises:
-        ValueError: a step size or price that cannot attack.
+        ValueError: a step size or const that cannot attack.
     """
 
-    def __init__(self, *, lr: float = 0.01, price: float | Tensor = 1.0) -> None:
-        if isinstance(price, float | int) and not price >= 0:
-            raise ValueError(f"probe.price weighs the size of the perturbation and must be >= 0, got {price}")
+    def __init__(self, *, lr: float = 0.01, const: float | Tensor = 1.0) -> None:
+        if isinstance(const, float | int) and not const > 0:
+            raise ValueError(f"probe.const weighs the objective against the perturbation's size: above 0, got {const}")
         Adam(lr=lr)  # says what is wrong with lr before anything starts
-        self.lr, self.price = lr, price
+        self.lr, self.const = lr, const
 
-    def priced(self, price_B: Tensor) -> TanhBox:
-        """The same with a price for each sample."""
+    def with_const(self, const_B: Tensor) -> TanhBox:
+        """The same box with a const for each sample."""
         other = copy.copy(self)
-        other.price = price_B
+        other.const = const_B
         return other
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
@@ -41,7 +42,7 @@ class TanhBox:
         return (torch.tanh(parameter) + 1) / 2
 
     def penalty(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:
-        return self.price * (self.apply(parameter, image_BCHW) - image_BCHW).square().flatten(1).sum(1)
+        return (1 / self.const) * (self.apply(parameter, image_BCHW) - image_BCHW).square().flatten(1).sum(1)
 
-    def descent(self) -> Descent:
+    def optimizer(self) -> UpdateRule:
         return Adam(lr=self.lr)

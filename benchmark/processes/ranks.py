@@ -14,25 +14,25 @@ from typing import Any, TypeVar
 Answer = TypeVar("Answer")
 
 # Not empty while this process works for itself.
-_alone: list[bool] = []
+_single: list[bool] = []
 
 
 def _group() -> Any:
     """torch.distributed once the processes have found each other, else None; torch is not imported for it."""
-    if _alone:
+    if _single:
         return None
     distributed = sys.modules.get("torch.distributed")
     return distributed if distributed is not None and distributed.is_initialized() else None
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def single_process() -> Iterator[None]:
     """Inside, the first process works for itself as if there were no others; they wait for it elsewhere."""
-    _alone.append(True)
+    _single.append(True)
     try:
         yield
     finally:
-        _alone.pop()
+        _single.pop()
 
 
 def started() -> int:
@@ -45,16 +45,16 @@ def rank() -> int:
     group = _group()
     if group is not None:
         return int(group.get_rank())
-    return 0 if _alone else started()
+    return 0 if _single else started()
 
 
-def world() -> int:
+def world_size() -> int:
     """How many processes there are."""
     group = _group()
     return 1 if group is None else int(group.get_world_size())
 
 
-def first() -> bool:
+def is_main_process() -> bool:
     """Whether this is the process that writes."""
     return rank() == 0
 
@@ -65,12 +65,12 @@ def barrier() -> None:
         group.barrier()
 
 
-def agree(ask: Callable[[], Answer]) -> Answer:
+def broadcast(ask: Callable[[], Answer]) -> Answer:
     """What ``ask`` says in the first process, in all of them; the others do not ask."""
     group = _group()
     if group is None:
         return ask()
-    said = [ask() if first() else None]
+    said = [ask() if is_main_process() else None]
     group.broadcast_object_list(said, src=0)
     return said[0]  # type: ignore[return-value]
 
@@ -80,7 +80,7 @@ def gather(own: Answer) -> list[Answer]:
     group = _group()
     if group is None:
         return [own]
-    found: list[Any] | None = [None] * world() if first() else None
+    found: list[Any] | None = [None] * world_size() if is_main_process() else None
     group.gather_object(own, found, dst=0)
     return found or []
 
@@ -92,4 +92,4 @@ def mean(value: Any) -> Any:
         return value
     total = value.detach().clone()
     group.all_reduce(total)
-    return total / world()
+    return total / world_size()

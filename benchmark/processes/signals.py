@@ -37,7 +37,7 @@ class Stopped(BaseException):
         return Stopped, (self.number,)
 
 
-def listen(*, alone: bool = False) -> None:
+def install_handlers(*, alone: bool = False) -> None:
     """From now on the signals are noted; the same one for a second time acts as it would without us.
 
     A second call in one process, and one outside its main thread, changes nothing.
@@ -74,7 +74,7 @@ def _note(number: int, frame: FrameType | None) -> None:
         Path(path).write_text(str(number))
 
 
-def check() -> None:
+def raise_if_stopped() -> None:
     """Raises Stopped if a signal has asked for it, here or in the process that started this one."""
     if _asked:
         raise Stopped(_asked[0])
@@ -83,7 +83,7 @@ def check() -> None:
             raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
 
 
-def forget() -> None:
+def reset() -> None:
     """For tests: as if nobody had asked."""
     _asked.clear()
     if path := os.environ.get(_FILE):

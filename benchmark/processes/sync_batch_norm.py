@@ -37,7 +37,7 @@ class _Sum(torch.autograd.Function):
 @contextmanager
 def over_all_ranks() -> Iterator[None]:
     """Inside, BatchNorm in training mode takes its statistics over all processes; nothing changes for one."""
-    if ranks.world() == 1:
+    if ranks.world_size() == 1:
         yield
         return
     own = F.batch_norm
@@ -55,7 +55,7 @@ def over_all_ranks() -> Iterator[None]:
         if not training:
             return own(input, running_mean, running_var, weight, bias, training, momentum, eps)
         axes, shape = [0, *range(2, input.ndim)], (1, -1, *[1] * (input.ndim - 2))
-        count = ranks.world() * input.numel() / input.shape[1]
+        count = ranks.world_size() * input.numel() / input.shape[1]
         mean = _Sum.apply(input.sum(axes)) / count
         centred = input - mean.view(shape)
         variance = _Sum.apply(centred.square().sum(axes)) / count

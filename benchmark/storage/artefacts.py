@@ -75,10 +75,10 @@ class Store:
         """
         key = self.key(kind, spec)
         folder = self.path(kind, key)
-        if ranks.agree(lambda: folder.exists() and not damage(folder)):
+        if ranks.broadcast(lambda: folder.exists() and not corruption(folder)):
             return _load(folder, key, made=False)
         with first_holds(lambda: Lease(lease_file(folder), f"{kind} {key}")) as lease:
-            if ranks.agree(lambda: _found(folder, kind, key)):
+            if ranks.broadcast(lambda: _found(folder, kind, key)):
                 return _load(folder, key, made=False)
             partial = _partial(folder)
             start = time.perf_counter()
@@ -95,19 +95,19 @@ class Store:
 @contextmanager
 def first_holds(lease: Callable[[], Lease]) -> Iterator[Lease | None]:
     """The lease in the first process of a distributed run, None in the others."""
-    with lease() if ranks.first() else nullcontext() as held:
+    with lease() if ranks.is_main_process() else nullcontext() as held:
         yield held
 
 
 def _found(folder: Path, kind: str, key: str) -> bool:
     """Whether somebody has made it meanwhile; else a damaged one is removed and the partial folder is there."""
     if folder.exists():
-        if not (fault := damage(folder)):
+        if not (fault := corruption(folder)):
             return True
         log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
         shutil.rmtree(folder)
     partial = _partial(folder)
-    if partial.exists() and not damage(partial):  # finished, and cut off before it had its name
+    if partial.exists() and not corruption(partial):  # finished, and cut off before it had its name
         _publish(partial, folder)
         return True
     partial.mkdir(exist_ok=True)
@@ -126,13 +126,13 @@ def _publish(partial: Path, folder: Path) -> None:
 def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) -> dict[str, Any]:
     if not alone:
         return make(partial)
-    if not ranks.first():
+    if not ranks.is_main_process():
         return {}
-    with ranks.alone():
+    with ranks.single_process():
         return make(partial)
 
 
-def damage(folder: Path) -> str | None:
+def corruption(folder: Path) -> str | None:
     """What is wrong with an artefact's folder, or None: every file must be there with its checksum."""
     try:
         about = json.loads((folder / "artefact.json").read_text())

@@ -73,7 +73,7 @@ class Lease:
             if not told:
                 told = True
                 log.info("waiting for %s, which %s is making", self.what, _owner(seen))
-            signals.check()
+            signals.raise_if_stopped()
             time.sleep(POLL)
         self._keep()
         return self

@@ -68,7 +68,7 @@ def panel(record: Record, count: int) -> np.ndarray | None:
     return np.concatenate(rows, axis=0)
 
 
-def show_cell(config: dict[str, Any], folder: Path) -> bool:
+def log_record(config: dict[str, Any], folder: Path) -> bool:
     """Sends one record to W&B, and tells whether it was taken; whatever goes wrong there costs nothing."""
     if config["logger"]["mode"] == "disabled":
         return False
@@ -89,7 +89,7 @@ def show_cell(config: dict[str, Any], folder: Path) -> bool:
     return _sent(config, job, fill)
 
 
-def show_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
+def log_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
     """Sends the curves of one artefact's training to W&B from its history, and tells whether they were taken.
 
     Args:

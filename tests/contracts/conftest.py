@@ -10,7 +10,7 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build
-from benchmark.pipeline.context import Workplace
+from benchmark.pipeline.context import RunContext
 from tests.helpers import configured
 
 
@@ -46,6 +46,6 @@ def made(root, classifier):
 
     def make(name: str):
         overrides = [f"interpreter={name}", *(f"interpreter.{each}" for each in small.get(name, ()))]
-        return freeze(build(Workplace(configured(root, *overrides)), classifier))
+        return freeze(build(RunContext(configured(root, *overrides)), classifier))
 
     return make

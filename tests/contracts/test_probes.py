@@ -53,7 +53,7 @@ def test_images_stay_images_within_the_budget(settings, interpreter, batch):
 
 
 def test_it_says_truly_whether_it_reads_maps(settings, batch):
-    assert probe_of(settings, batch).reads_maps == settings["reads_maps"]
+    assert probe_of(settings, batch).needs_map == settings["needs_map"]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_others(settings, interpreter, batch):

@@ -103,7 +103,7 @@ def test_masks_lie_on_the_strokes(data, monkeypatch):
     """Against the same canvases without clutter: what differs from the plain ground is the object, and only that."""
     monkeypatch.setattr(digit_scenes, "clutter", lambda image, *_: image)
     sample = made("train", data.scans("train"), 100)
-    key = rng.keys(0, "composite", sample["sample_id"])
+    key = rng.sample_keys(0, "composite", sample["sample_id"])
     change = (sample["image"].float() / 255 - ground(key ^ 2, 48)).abs().amax(1)
     mask = sample["mask"]
     assert torch.equal(mask, data.split("train").arrays["mask"][:100])

@@ -33,14 +33,14 @@ def test_groups_come_by_sample_id_and_are_filled_up_with_their_own():
     groups = FixedGroups(image_set(), [9, 0, 4, 5, 2, 7, 3], batch_size=4)
     batches = list(groups)
     assert len(groups) == len(batches) == 2
-    assert batches[0]["source_id"].tolist() == [9, 7, 5, 4] and batches[0]["real"].all()
+    assert batches[0]["source_id"].tolist() == [9, 7, 5, 4] and batches[0]["valid"].all()
     assert batches[1]["source_id"].tolist() == [3, 2, 0, 3]
-    assert batches[1]["real"].tolist() == [True, True, True, False]
+    assert batches[1]["valid"].tolist() == [True, True, True, False]
 
 
 def test_a_group_smaller_than_half_a_batch_repeats_as_often_as_needed():
     (batch,) = FixedGroups(image_set(), [1, 0], batch_size=5)
-    assert batch["source_id"].tolist() == [1, 0, 1, 0, 1] and batch["real"].sum() == 2
+    assert batch["source_id"].tolist() == [1, 0, 1, 0, 1] and batch["valid"].sum() == 2
     assert batch["image"].shape == (5, 3, 4, 4)
 
 

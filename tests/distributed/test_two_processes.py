@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.data.groups import EpochSampler, Some
+from benchmark.data.groups import EpochSampler, GroupSubset
 from benchmark.processes import ranks
 from benchmark.storage.records import read_records
 from tests.faults.harness import start
@@ -168,8 +168,8 @@ def test_groups_are_dealt_out_whole_and_once(monkeypatch):
     dealt = []
     for rank in range(3):
         monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
-        monkeypatch.setattr(ranks, "world", lambda: 3)
-        dealt.append(list(Some.share(list("abcdefgh"))))
+        monkeypatch.setattr(ranks, "world_size", lambda: 3)
+        dealt.append(list(GroupSubset.for_rank(list("abcdefgh"))))
     assert sorted(itertools.chain(*dealt)) == list("abcdefgh")
     assert [len(part) for part in dealt] == [3, 3, 2]
 
@@ -179,7 +179,7 @@ def test_a_batch_is_shared_out_equally_or_refused(monkeypatch):
     parts = []
     for rank in range(2):
         monkeypatch.setattr(ranks, "rank", lambda rank=rank: rank)
-        monkeypatch.setattr(ranks, "world", lambda: 2)
+        monkeypatch.setattr(ranks, "world_size", lambda: 2)
         parts.append(list(EpochSampler(12, 4, seed=0)))
     for batch, *shares in zip(whole, *parts, strict=True):
         assert all(len(share) == 2 for share in shares)
@@ -190,9 +190,9 @@ def test_a_batch_is_shared_out_equally_or_refused(monkeypatch):
 
 def test_alone_the_first_process_waits_for_nobody(monkeypatch):
     monkeypatch.setenv("RANK", "1")
-    assert not ranks.first()
-    with ranks.alone():
-        assert ranks.first() and ranks.world() == 1
-        assert ranks.agree(lambda: 7) == 7
+    assert not ranks.is_main_process()
+    with ranks.single_process():
+        assert ranks.is_main_process() and ranks.world_size() == 1
+        assert ranks.broadcast(lambda: 7) == 7
         assert ranks.gather("own") == ["own"]
         assert torch.equal(ranks.mean(torch.tensor(2.0)), torch.tensor(2.0))

@@ -79,14 +79,14 @@ def main(rank: int, world: int, port: str, folder: Path, kind: str) -> None:
         trainer = ["trainer=ddp", "trainer.accelerator=cpu", f"trainer.devices={world}"]
     config = configured(folder, *trainer)
     distributed.join(config)
-    assert (ranks.rank(), ranks.world()) == (rank, world)
+    assert (ranks.rank(), ranks.world_size()) == (rank, world)
     trained, lit = module(kind)
     job = {"job_type": "train", "name": kind, "id": kind, "tags": [], "config": {}}
     place = folder / f"{kind}-{world}"
     place.mkdir(exist_ok=True)
     loader = epoch_loader(load_data(config).split("train"), 32, seed=0)
     fit(config, lit, loader, place, steps=1, job=job)
-    if ranks.first():
+    if ranks.is_main_process():
         save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, f"{place}.safetensors")
 
 

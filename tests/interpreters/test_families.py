@@ -65,7 +65,7 @@ def interpreter(request, classifier):
 
 
 def attacked(interpreter):
-    return interpreter.attacked() if hasattr(interpreter, "attacked") else interpreter
+    return interpreter.surrogate() if hasattr(interpreter, "surrogate") else interpreter
 
 
 def test_maps_are_in_range_and_come_with_the_logits(interpreter, classifier, image):
@@ -140,7 +140,7 @@ def test_other_weights_give_rise_another_map(classifier, image):
 def test_a_class_out_of_range_is_a_sentence_to_attacks_too(interpreter, image, wrong):
     """-1 would be the last class, to an index."""
     met = attacked(interpreter)
-    met = met.remembering() if hasattr(met, "remembering") else met
+    met = met.warm_started() if hasattr(met, "warm_started") else met
     with pytest.raises(ValueError, match="class"):
         met.explain(image, torch.tensor([0, wrong, 1]))
 
@@ -251,7 +251,7 @@ def test_gradients_of_a_quadratic_net_by_hand():
 
 def test_the_surrogate_shares_weights_keeps_true_logits_and_nears_the_true_map(classifier, image):
     interpreter = Gradient(classifier=classifier, image_size=32, beta=10.0)
-    surrogate = interpreter.attacked()
+    surrogate = interpreter.surrogate()
     assert not any(isinstance(module, nn.ReLU) for module in surrogate.explained.modules())
     assert any(isinstance(module, nn.ReLU) for module in classifier.modules()), "the true net is as it was"
     ours = {parameter.data_ptr() for parameter in classifier.parameters()}
@@ -259,7 +259,7 @@ def test_the_surrogate_shares_weights_keeps_true_logits_and_nears_the_true_map(c
     torch.testing.assert_close(surrogate.explain(image, CLASSES).logits_BK, classifier(image))
     errors = []
     for beta in (2.0, 20.0, 200.0):
-        near = Gradient(classifier=classifier, image_size=32, beta=beta).attacked()
+        near = Gradient(classifier=classifier, image_size=32, beta=beta).surrogate()
         errors.append((near(image, CLASSES) - interpreter(image, CLASSES)).abs().mean().item())
     assert errors[0] > errors[1] > errors[2]
 
@@ -272,7 +272,7 @@ def test_a_relu_net_gives_no_gradient_to_attack_and_the_surrogate_does(classifie
         return torch.autograd.grad(of.attribution(point, CLASSES).square().sum(), point, allow_unused=True)[0]
 
     dead = slope(interpreter)
-    assert dead is None or dead.abs().max() < 1e-6 * slope(interpreter.attacked()).abs().max()
+    assert dead is None or dead.abs().max() < 1e-6 * slope(interpreter.surrogate()).abs().max()
 
 
 def test_a_constant_map_is_zero_with_a_finite_gradient():
@@ -394,15 +394,15 @@ def test_an_ensemble_asks_for_the_sum_of_the_members_losses(classifier, image):
     members = [CAM(classifier=classifier, image_size=32), Gradient(classifier=classifier, image_size=32, pool=2)]
     ensemble = Ensemble(classifier=classifier, image_size=32, members=members)
     other = image.flip(0)
-    stacked = [ensemble.attacked()(each, CLASSES) for each in (image, other)]
-    surrogates = [members[0], members[1].attacked()]
+    stacked = [ensemble.surrogate()(each, CLASSES) for each in (image, other)]
+    surrogates = [members[0], members[1].surrogate()]
     single = [[member(each, CLASSES) for each in (image, other)] for member in surrogates]
     assert [len(each[0][0]) for each in single] == [4, 16], "of different sizes, each on its own"
     expected = torch.stack([map_loss(a, b) for a, b in single]).sum(0)
     torch.testing.assert_close(map_loss(*stacked), expected)
-    truly = ensemble.side_by_side()(image, CLASSES)
-    torch.testing.assert_close(truly[:, :, :16], ensemble.attacked()(image, CLASSES)[:, :, :16])
-    assert not torch.equal(truly[:, :, 16:], ensemble.attacked()(image, CLASSES)[:, :, 16:]), "the true gradient"
+    truly = ensemble.stacked()(image, CLASSES)
+    torch.testing.assert_close(truly[:, :, :16], ensemble.surrogate()(image, CLASSES)[:, :, :16])
+    assert not torch.equal(truly[:, :, 16:], ensemble.surrogate()(image, CLASSES)[:, :, 16:]), "the true gradient"
     coarse, fine = (member(image, CLASSES) for member in members)
     enlarged = nn.functional.interpolate(coarse[:, None], size=16, mode="bilinear", align_corners=False)[:, 0]
     torch.testing.assert_close(ensemble(image, CLASSES), (enlarged + fine) / 2)

@@ -56,7 +56,7 @@ def test_objective_by_hand():
 
 def test_warm_starts_go_on_where_they_were(image):
     mask, classes = make(steps=20), torch.ones(2, dtype=torch.long)
-    warm = mask.remembering()
+    warm = mask.warm_started()
     first = warm(image, classes)
     theta = mask.descend(mask.nothing(image), image, classes, 20)
     torch.testing.assert_close(first, mask.descend(theta, image, classes, 8).sigmoid())
@@ -73,7 +73,7 @@ def test_the_gradient_that_an_attack_meets_against_finite_differences(image):
     weight, direction = torch.randn_like(start), torch.randn_like(image)
 
     def value(at):
-        warm = mask.remembering()
+        warm = mask.warm_started()
         warm.theta_Bhw = start
         return (weight * warm(at, classes)).sum()
 
@@ -89,14 +89,14 @@ def test_every_sample_accepts_for_itself(image):
     """Steps far too long make one mask worse; it keeps its old one, whatever its neighbour does."""
     mask = make(steps=40)
     classes = torch.tensor([1, 0])  # class 0 is hardly there: its best mask deletes nothing
-    warm = mask.remembering()
+    warm = mask.warm_started()
     warm.theta_Bhw = torch.stack([torch.zeros(8, 8), torch.full((8, 8), -40.0)])
     before = warm.theta_Bhw.clone()
     mask.lr = 30.0
     warm(image, classes)
     for row in range(2):
         one = slice(row, row + 1)
-        alone = mask.remembering()
+        alone = mask.warm_started()
         alone.theta_Bhw = before[one]
         alone(image[one], classes[one])
         torch.testing.assert_close(alone.theta_Bhw, warm.theta_Bhw[one], rtol=1e-3, atol=1e-2)

@@ -141,7 +141,7 @@ def test_a_nan_stops_the_training_with_the_step_and_the_parts(interpreter, batch
 
 def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
     image = torch.rand(40, 3, 16, 16)
-    keys = rng.keys(0, "augment", torch.arange(40))
+    keys = rng.sample_keys(0, "augment", torch.arange(40))
     moved = flip_crop(image, keys)
     found = 0
     for row in range(40):

@@ -28,9 +28,9 @@ def test_words_equal_splitmix64_in_integers():
 
 def test_a_sample_draws_the_same_in_any_batch():
     ids = torch.tensor([5, 900, 2_000_000_001])
-    together = rng.normal(rng.keys(3, "noise", ids, 2), 3, 7, 5)
+    together = rng.normal(rng.sample_keys(3, "noise", ids, 2), 3, 7, 5)
     for row, sample in enumerate(ids):
-        alone = rng.normal(rng.keys(3, "noise", sample[None], 2), 3, 7, 5)
+        alone = rng.normal(rng.sample_keys(3, "noise", sample[None], 2), 3, 7, 5)
         assert torch.equal(together[row], alone[0])
 
 
@@ -38,8 +38,8 @@ def test_a_sample_draws_the_same_in_any_batch():
 def test_seed_purpose_and_epoch_each_change_the_draw(other):
     ids = torch.arange(100)
     seed, purpose, epoch = other
-    first = rng.uniform(rng.keys(3, "noise", ids, 2), 10)
-    second = rng.uniform(rng.keys(seed, purpose, ids, epoch), 10)
+    first = rng.uniform(rng.sample_keys(3, "noise", ids, 2), 10)
+    second = rng.uniform(rng.sample_keys(seed, purpose, ids, epoch), 10)
     assert abs(np.corrcoef(first.flatten(), second.flatten())[0, 1]) < 0.15
 
 
@@ -49,7 +49,7 @@ def test_seed_purpose_and_epoch_each_change_the_draw(other):
     ids=["uniform", "normal"],
 )
 def test_distribution(draw, distribution):
-    values = draw(rng.keys(0, "test", torch.arange(500)), 401).double().numpy()
+    values = draw(rng.sample_keys(0, "test", torch.arange(500)), 401).double().numpy()
     assert stats.kstest(values.ravel(), distribution.cdf).pvalue > 1e-3
     neighbours = np.corrcoef(values[:, :-1].ravel(), values[:, 1:].ravel())[0, 1]
     samples = np.corrcoef(values[:-1].ravel(), values[1:].ravel())[0, 1]
@@ -57,7 +57,7 @@ def test_distribution(draw, distribution):
 
 
 def test_integers_are_uniform_over_their_range():
-    values = rng.integers(rng.keys(0, "test", torch.arange(9000)), 9, 1).flatten()
+    values = rng.integers(rng.sample_keys(0, "test", torch.arange(9000)), 9, 1).flatten()
     counts = torch.bincount(values, minlength=9)
     assert len(counts) == 9 and stats.chisquare(counts).pvalue > 1e-3
     with pytest.raises(ValueError, match="high >= 1"):

@@ -8,7 +8,7 @@ import torch
 from scipy.special import log_softmax
 
 from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
-from benchmark.objectives.joint import Joint, exists_loss, map_loss
+from benchmark.objectives.joint import Joint, map_loss, presence_loss
 from benchmark.objectives.prediction import Prediction, prediction_loss
 from benchmark.types import Explanation, Goal
 
@@ -36,11 +36,11 @@ def test_prediction_is_cross_entropy_towards_the_target(seen):
 def test_joint_ramps_the_map_loss_from_c_to_2c(seen, progress, factor):
     explanation, goal = seen
     squared = ((explanation.map_Bhw - goal.map_Bhw).numpy() ** 2).mean(axis=(1, 2))
-    present = -log_softmax(explanation.exists_B2.numpy(), axis=1)[:, 1]
+    present = -log_softmax(explanation.presence_logits_B2.numpy(), axis=1)[:, 1]
     plain = prediction_loss(explanation.logits_BK, goal.target_B).numpy()
     np.testing.assert_allclose(map_loss(explanation.map_Bhw, goal.map_Bhw), squared)
-    np.testing.assert_allclose(exists_loss(explanation.exists_B2), present)
-    joint = Joint(weight=7.0, exists_weight=0.1)
+    np.testing.assert_allclose(presence_loss(explanation.presence_logits_B2), present)
+    joint = Joint(weight=7.0, presence_weight=0.1)
     np.testing.assert_allclose(joint(explanation, goal, progress), plain + 7 * factor * squared + 0.1 * present)
 
 
@@ -53,12 +53,12 @@ def test_joint_without_a_goal_map_says_so(seen):
 
 def test_joint_gradcheck(seen):
     explanation, goal = seen
-    joint = Joint(weight=3.0, exists_weight=0.2)
+    joint = Joint(weight=3.0, presence_weight=0.2)
 
     def loss(logits, attribution, exists):
         return joint(Explanation(logits, attribution, exists), goal, 0.3)
 
-    parts = (explanation.logits_BK, explanation.map_Bhw, explanation.exists_B2)
+    parts = (explanation.logits_BK, explanation.map_Bhw, explanation.presence_logits_B2)
     assert torch.autograd.gradcheck(loss, tuple(part.clone().requires_grad_() for part in parts))
 
 

@@ -28,7 +28,7 @@ def test_a_blur_wider_than_the_image_is_refused():
 def test_alternative_is_blur_or_flat_colour_half_of_the_time_each():
     image = torch.zeros(400, 3, 16, 16)
     image[:, :, 8:] = 1.0
-    keys = rng.keys(0, "evidence", torch.arange(400))
+    keys = rng.sample_keys(0, "evidence", torch.arange(400))
     noisy, alternative = evidence.noisy_and_alternative(image, keys, 1.0)
     assert (noisy - image).abs().max() < 0.1 and noisy.min() >= 0 and noisy.max() <= 1
     step = alternative[:, :, 12:].mean(dim=(1, 2, 3)) - alternative[:, :, :4].mean(dim=(1, 2, 3))

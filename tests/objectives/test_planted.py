@@ -18,7 +18,7 @@ LABELS = torch.tensor([0, 1, 0, 1])
 
 def pictures():
     """Grey noise with a bright (class 0) or dark (class 1) textured square."""
-    image = 0.45 + 0.1 * rng.uniform(rng.keys(0, "planted", torch.arange(4)), 3, SIZE, SIZE)
+    image = 0.45 + 0.1 * rng.uniform(rng.sample_keys(0, "planted", torch.arange(4)), 3, SIZE, SIZE)
     mask = torch.zeros(4, SIZE, SIZE)
     for row, (top, left) in enumerate(PLACES):
         mask[row, top : top + 8, left : left + 8] = 1
@@ -34,7 +34,7 @@ def classify(image, mask):
 
 def descended(real):
     image, mask = pictures()
-    noisy, alternative = noisy_and_alternative(image, rng.keys(0, "planted evidence", torch.arange(4)), 4.0)
+    noisy, alternative = noisy_and_alternative(image, rng.sample_keys(0, "planted evidence", torch.arange(4)), 4.0)
     logit = torch.zeros(4, SIZE, SIZE, requires_grad=True)
     adam = torch.optim.Adam([logit], lr=0.2)
     for _ in range(150):

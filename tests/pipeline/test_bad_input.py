@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from benchmark.configuration.specs import cell_name
 from benchmark.configuration.validation import mistakes
-from benchmark.engine.external_weights import load_foreign
+from benchmark.engine.external_weights import load_external_weights
 from benchmark.pipeline.cell import run_cell
 from benchmark.storage import atomic
 from tests.helpers import configured, underfire
@@ -130,45 +130,45 @@ class TestCheckpoints:
 
     def test_missing(self, tmp_path, module):
         with pytest.raises(FileNotFoundError, match="is not there"):
-            load_foreign(tmp_path / "none.pt", module, "classifier.checkpoint")
+            load_external_weights(tmp_path / "none.pt", module, "classifier.checkpoint")
 
     def test_damaged(self, tmp_path, module):
         path = tmp_path / "weights.safetensors"
         save_file(module.state_dict(), path)
         path.write_bytes(path.read_bytes()[:-4])
         with pytest.raises(ValueError, match="damaged"):
-            load_foreign(path, module, "classifier.checkpoint")
+            load_external_weights(path, module, "classifier.checkpoint")
 
     def test_empty(self, tmp_path, module):
         (tmp_path / "none.pt").touch()
         with pytest.raises(ValueError, match="is damaged"):
-            load_foreign(tmp_path / "none.pt", module, "classifier.checkpoint")
+            load_external_weights(tmp_path / "none.pt", module, "classifier.checkpoint")
 
     def test_a_pickle_is_never_run(self, tmp_path, module):
         torch.save(module, tmp_path / "whole.pt")
         with pytest.raises(ValueError, match="more than tensors"):
-            load_foreign(tmp_path / "whole.pt", module, "classifier.checkpoint")
+            load_external_weights(tmp_path / "whole.pt", module, "classifier.checkpoint")
 
     def test_another_network(self, tmp_path, module):
         save_file({"other": torch.zeros(1)}, tmp_path / "w.safetensors")
         with pytest.raises(ValueError, match="another network: 2 of its 2 tensors are missing"):
-            load_foreign(tmp_path / "w.safetensors", module, "classifier.checkpoint")
+            load_external_weights(tmp_path / "w.safetensors", module, "classifier.checkpoint")
 
     def test_another_class_count(self, tmp_path, module):
         torch.save(torch.nn.Linear(3, 7).state_dict(), tmp_path / "w.pt")
         with pytest.raises(ValueError, match="another number of classes"):
-            load_foreign(tmp_path / "w.pt", module, "classifier.checkpoint")
+            load_external_weights(tmp_path / "w.pt", module, "classifier.checkpoint")
 
     def test_another_classifier(self, tmp_path, module):
         save_file(module.state_dict(), tmp_path / "weights.safetensors")
         (tmp_path / "config.yaml").write_text("classifier: aaaa\n")
-        load_foreign(tmp_path, module, "interpreter.checkpoint", classifier="aaaa")
+        load_external_weights(tmp_path, module, "interpreter.checkpoint", classifier="aaaa")
         with pytest.raises(ValueError, match="trained for another classifier"):
-            load_foreign(tmp_path, module, "interpreter.checkpoint", classifier="bbbb")
+            load_external_weights(tmp_path, module, "interpreter.checkpoint", classifier="bbbb")
 
     def test_the_right_one_is_taken(self, tmp_path, module):
         torch.save({"state_dict": {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}}, tmp_path / "w.ckpt")
-        load_foreign(tmp_path / "w.ckpt", module, "classifier.checkpoint")
+        load_external_weights(tmp_path / "w.ckpt", module, "classifier.checkpoint")
         assert (module.weight == 1).all()
 
 

@@ -35,8 +35,8 @@ def root(made, tmp_path):
 
 
 def test_what_is_whole_has_no_fault(root):
-    records, faults, harmed = check_files(root / "store", root / "results")
-    assert (faults, harmed) == ([], set())
+    records, faults, corrupted = check_files(root / "store", root / "results")
+    assert (faults, corrupted) == ([], set())
     assert len(records) == 2
     assert not unused(root / "store", records)
     ran = underfire(root, "verify")
@@ -49,23 +49,23 @@ def test_damage_is_named(root):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     (samples, *_) = (root / "results").glob("*/samples.parquet")
     samples.unlink()
-    records, faults, harmed = check_files(root / "store", root / "results")
+    records, faults, corrupted = check_files(root / "store", root / "results")
     assert len(records) == 1
     assert len(faults) == 2
     assert any("weights.safetensors has changed" in fault for fault in faults)
     assert any("samples.parquet" in fault for fault in faults)
-    assert harmed == {weights.parent.name}
+    assert corrupted == {weights.parent.name}
 
 
 def test_verify_makes_nothing_again(root):
     """What is damaged is the evidence of it, and may have taken hours."""
     (weights,) = (root / "store" / "classifier").glob("*/weights.safetensors")
-    harmed = weights.read_bytes()[:-1] + b"x"
-    weights.write_bytes(harmed)
+    corrupted = weights.read_bytes()[:-1] + b"x"
+    weights.write_bytes(corrupted)
     ran = underfire(root, "verify")
     assert ran.returncode == 1
     assert "1 faults" in ran.stderr
-    assert weights.read_bytes() == harmed
+    assert weights.read_bytes() == corrupted
 
 
 @pytest.mark.parametrize("word", ["gc delete=no", "gc delete=yes", "verify samples=abc", "verify samples=-1"])

@@ -93,7 +93,7 @@ def goal_of(interpreter, image):
 def test_pgd_equals_the_reference(interpreter, batch):
     image, ids = batch
     goal = goal_of(interpreter, image)
-    outcome = pgd()(interpreter, image, goal, rng.keys(0, "start", ids))
+    outcome = pgd()(interpreter, image, goal, rng.sample_keys(0, "start", ids))
     expected = reference_pgd(interpreter.classifier, image, goal.target_B, 12)
     torch.testing.assert_close(outcome.image_BCHW, expected, rtol=0, atol=1e-6)
 
@@ -105,7 +105,7 @@ def test_adv2_without_map_weight_walks_like_pgd(interpreter, batch, steps):
     never = Goal(torch.full((10,), 2), torch.full((10, 4, 4), 0.5))
     unreachable = GreenChannel(Linear())
     unreachable.classifier.weight[2] = -1.0  # class 2 never wins, so that both keep their last iterate
-    key = rng.keys(0, "start", ids)
+    key = rng.sample_keys(0, "start", ids)
     walked = adv2(0.0, steps=steps)(unreachable, image, never, key)
     expected = pgd(steps=steps)(unreachable, image, never, key)
     assert not walked.hit_B.any()
@@ -211,7 +211,7 @@ def test_a_nan_stops_the_attack_and_names_the_step(batch):
     broken = Broken(Linear())
     goal = Goal(torch.full((10,), 2), torch.full((10, 4, 4), 0.5))
     with pytest.raises(FloatingPointError, match=r"step 0 of phase 2, for samples in rows \[1"):
-        adv2(5.0)(broken, image, goal, rng.keys(0, "start", ids))
+        adv2(5.0)(broken, image, goal, rng.sample_keys(0, "start", ids))
 
 
 class Inverted(GreenChannel):
@@ -224,7 +224,7 @@ class Inverted(GreenChannel):
 class Lending(GreenChannel):
     """Lends attacks a stand-in whose maps are others."""
 
-    def attacked(self):
+    def surrogate(self):
         return Inverted(self.classifier)
 
 

@@ -11,8 +11,8 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.margin import Margin, margin_loss
 from benchmark.objectives.prediction import Prediction, goal_loss
 from benchmark.probes.attack import GradientAttack, Phase
-from benchmark.probes.best_iterate import Kept
-from benchmark.probes.const_search import PriceSearch
+from benchmark.probes.best_iterate import BestIterate
+from benchmark.probes.const_search import ConstSearch
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.probes.tanh_box import TanhBox
@@ -46,12 +46,12 @@ def test_the_box_holds_and_starts_at_the_image(image):
     torch.testing.assert_close(box.apply(parameter, edge), edge, rtol=0, atol=1e-6)
     far = box.apply(parameter + 50, edge)
     assert far.min() >= 0 and far.max() <= 1
-    assert box.priced(torch.arange(8.0)).penalty(parameter + 0.1, edge)[0] == 0
+    assert box.with_const(1 / torch.arange(8.0)).penalty(parameter + 0.1, edge)[0] == 0
     expected = (box.apply(parameter + 0.1, edge) - edge).square().sum((1, 2, 3))
     torch.testing.assert_close(box.penalty(parameter + 0.1, edge), expected)
 
 
-def cw(rounds: int, steps: int = 200, confidence: float = 0.0) -> PriceSearch:
+def cw(rounds: int, steps: int = 200, confidence: float = 0.0) -> ConstSearch:
     loop = GradientAttack(
         perturbation=TanhBox(lr=0.05),
         phases=[Phase(Margin(confidence=confidence))],
@@ -59,7 +59,7 @@ def cw(rounds: int, steps: int = 200, confidence: float = 0.0) -> PriceSearch:
         keep="size",
         margin=confidence,
     )
-    return PriceSearch(attack=loop, rounds=rounds, start=0.1)
+    return ConstSearch(attack=loop, rounds=rounds, start=0.1)
 
 
 def test_the_smallest_perturbation_is_found(image):
@@ -95,12 +95,12 @@ def test_searching_longer_is_never_worse_and_confidence_costs(image):
 def test_kept_by_size_by_hand():
     image = torch.zeros(1, 3, 1, 1)
     goal = Goal(torch.tensor([1]), None)
-    kept = Kept(image, goal, "size")
+    best = BestIterate(image, goal, "size")
     hit, miss = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])
     for value, logits in ((0.5, hit), (0.1, miss), (0.3, hit), (0.4, hit)):
-        kept.offer(torch.full_like(image, value), Explanation(logits, image.new_empty(0)), goal.target_B)
-    kept.close(torch.full_like(image, 0.2), Explanation(miss, image.new_empty(0)), goal.target_B)
-    assert kept.image_BCHW.unique().tolist() == pytest.approx([0.3]) and kept.hit_B.all()
+        best.update(torch.full_like(image, value), Explanation(logits, image.new_empty(0)), goal.target_B)
+    best.finalize(torch.full_like(image, 0.2), Explanation(miss, image.new_empty(0)), goal.target_B)
+    assert best.image_BCHW.unique().tolist() == pytest.approx([0.3]) and best.hit_B.all()
 
 
 @pytest.mark.parametrize("attack", [pgd(steps=20), adv2(5.0, steps=20)], ids=["pgd", "adv2"])
@@ -150,9 +150,9 @@ def test_an_untargeted_map_is_that_of_the_class_the_image_moves_to():
     ("build", "words"),
     [
         (lambda: Margin(confidence=-1), "confidence"),
-        (lambda: TanhBox(price=-1.0), "price"),
-        (lambda: PriceSearch(attack=cw(1).attack, rounds=0), "rounds"),
-        (lambda: PriceSearch(attack=pgd()), "no price"),
+        (lambda: TanhBox(const=-1.0), "const"),
+        (lambda: ConstSearch(attack=cw(1).attack, rounds=0), "rounds"),
+        (lambda: ConstSearch(attack=pgd()), "no const"),
         (lambda: GradientAttack(perturbation=TanhBox(), phases=[Phase(Margin())], steps=3, keep="best"), "keep"),
         (lambda: GoalAttack(attack=pgd(), seed=0, goal="other_image", targeted=False), "leaves the class open"),
     ],

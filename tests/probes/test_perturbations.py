@@ -113,13 +113,13 @@ def test_an_edge_weighted_step_leaves_flat_ground_alone():
     picture = torch.full((1, 3, 8, 8), 0.5)
     picture[..., 4:] = 0.9
     ball = LinfBall(epsilon=EPSILON, step_size=ALPHA, edges=True)
-    moved = ball.descent()(picture, torch.ones_like(picture), picture)
+    moved = ball.optimizer()(picture, torch.ones_like(picture), picture)
     assert torch.equal(moved[..., :3], picture[..., :3])
     assert (moved[..., 3:5] < picture[..., 3:5]).all()
 
 
 def test_shapes_are_drawn_per_sample_and_are_rectangles_or_discs():
-    keys = rng.keys(0, "goal map", torch.arange(300))
+    keys = rng.sample_keys(0, "goal map", torch.arange(300))
     shapes = shape_goal(keys, (24, 24))
     assert set(shapes.unique().tolist()) == {0.0, 1.0}
     area = shapes.mean((1, 2))

@@ -11,7 +11,8 @@ from matplotlib.image import imread
 
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import group_records
-from benchmark.report.figures import attack_examples, noise_examples, overview, write_figures
+from benchmark.report.figures import attack_examples, noise_examples, overview
+from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.figures.panels import kept, successes
 from benchmark.report.figures.style import save, styled
 from tests.report.planted import World, record, sweep

@@ -10,7 +10,7 @@ from collections import namedtuple
 import pytest
 
 from benchmark.storage import artefacts, atomic
-from benchmark.storage.artefacts import Store, artefact_key, damage
+from benchmark.storage.artefacts import Store, artefact_key, corruption
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash
 
@@ -79,7 +79,7 @@ def state(root, spec):
     folder = store.path("classifier", store.key("classifier", spec))
     if not folder.exists():
         return "missing"
-    return "damaged" if damage(folder) else "done"
+    return "damaged" if corruption(folder) else "done"
 
 
 def test_made_once_and_then_found(tmp_path):
@@ -148,4 +148,4 @@ def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(atomic.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
     with pytest.raises(OSError, match="MB are needed"):
         Store(tmp_path).get("classifier", SPEC, lambda folder: pytest.fail("made"))
-    assert artefacts.damage(tmp_path) is not None
+    assert artefacts.corruption(tmp_path) is not None

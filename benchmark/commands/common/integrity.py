@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.storage.artefacts import damage
+from benchmark.storage.artefacts import corruption
 from benchmark.storage.records import Record, read_record
 
 
@@ -19,9 +19,9 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], se
     """Every finished record that is whole, a sentence for every artefact, cache and record that is not, and the keys of
     those artefacts.
     """
-    harmed = {path: fault for path in artefacts(store) if (fault := damage(path))}
-    faults = [f"artefact {path}: {fault}" for path, fault in harmed.items()]
-    faults += _harmed_caches(store / "data")
+    corrupted = {path: fault for path in artefacts(store) if (fault := corruption(path))}
+    faults = [f"artefact {path}: {fault}" for path, fault in corrupted.items()]
+    faults += _corrupted_caches(store / "data")
     whole: list[Record] = []
     for path in sorted(results.glob("*/cell.json")):
         try:
@@ -33,10 +33,10 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], se
     for folder in sorted(results.glob("*/")):
         if not folder.name.startswith(".") and not (folder / "cell.json").exists():
             faults.append(f"the record {folder} has no cell.json: run the cell again")
-    return whole, faults, {path.name for path in harmed}
+    return whole, faults, {path.name for path in corrupted}
 
 
-def _harmed_caches(folder: Path) -> list[str]:
+def _corrupted_caches(folder: Path) -> list[str]:
     """A sentence for every cache of composites whose content is not what was written."""
     from safetensors import SafetensorError
 
@@ -57,7 +57,7 @@ def unused(store: Path, records: list[Record]) -> list[Path]:
     return [path for path in artefacts(store) if path.name not in needed]
 
 
-def half_made(store: Path) -> list[Path]:
+def partial_artefacts(store: Path) -> list[Path]:
     """What trainings and attacks that were cut off have left; none of it is anybody's at work, or gc would not run."""
     folders = [path for path in store.glob("*/*.partial") if path.is_dir()]
     return sorted([*folders, *(store / "data").glob("digits-*.partial")])
@@ -79,7 +79,7 @@ def classify_again(record: Record, samples: int) -> list[str]:
 
     from benchmark.numerics.images import from_bytes
     from benchmark.pipeline.artefacts.classifier import get_classifier
-    from benchmark.pipeline.context import Workplace
+    from benchmark.pipeline.context import RunContext
 
     images = record.images
     if not images or not samples:
@@ -88,7 +88,7 @@ def classify_again(record: Record, samples: int) -> list[str]:
     config = {**own, "force": None, "trainer": {**own["trainer"], "accelerator": "auto", "devices": 1}}
     config["trainer"].pop("strategy", None)
     try:
-        classifier = get_classifier(Workplace(config))
+        classifier = get_classifier(RunContext(config))
     except (ValueError, OSError) as error:
         return [f"record {record.folder.name}: its images cannot be classified again: {error}"]
     device = next(classifier.parameters()).device

@@ -29,9 +29,9 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     label = "the configured cell"
     console.configure()
     queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
-    signals.listen(alone=queued)  # also in processes that a launcher has started
+    signals.install_handlers(alone=queued)  # also in processes that a launcher has started
     try:
-        signals.check()
+        signals.raise_if_stopped()
         launcher, sweep = HydraConfig.get().launcher, HydraConfig.get().sweep
         take(OmegaConf.to_container(launcher), Path(sweep.dir))  # type: ignore[arg-type]
         resolved = as_dict(config)
@@ -48,7 +48,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         log.error("failed  %s: %s", label, error)
         note_outcome(label, "failed", str(error))
     except Exception as error:
-        signals.check()
+        signals.raise_if_stopped()
         log.exception("failed  %s", label)
         note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     else:

@@ -54,7 +54,7 @@ def note_outcome(name: str, status: str, sentence: str = "") -> None:
     """Leaves what came of this job (done | cached | left | stopped | failed) where the sweep's end finds it."""
     if status in UNFINISHED:
         _failures.append(name)
-    if not ranks.first():
+    if not ranks.is_main_process():
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ class SweepSummary(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.total, self.finished, self.process = cells_of(config), 0, os.getpid()
-        if not ranks.first():
+        if not ranks.is_main_process():
             return
         usual, lease = Path(config.hydra.sweep.dir), None
         folder = usual
@@ -173,7 +173,7 @@ def _move(config: DictConfig, folder: Path) -> None:
 
 def _forget(folder: Path) -> None:
     """Takes away what came of earlier jobs, and nothing else: the folder may be anybody's (hydra.run.dir=.)."""
-    if ranks.first():
+    if ranks.is_main_process():
         for path in _notes(folder):
             path.unlink(missing_ok=True)
 

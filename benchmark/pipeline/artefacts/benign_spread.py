@@ -14,18 +14,18 @@ from benchmark.metrics import map_distance
 from benchmark.metrics.stability import shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_scale
 from benchmark.pipeline.artefacts.predictions import get_population
-from benchmark.pipeline.context import Workplace
-from benchmark.processes.signals import check
+from benchmark.pipeline.context import RunContext
+from benchmark.processes.signals import raise_if_stopped
 from benchmark.types import InterpreterModule
 
 
-def get_spread(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
+def get_spread(place: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
     """``spread``, and the two 95th percentiles on calibration of which it is the larger (``noise``, ``shift``)."""
     spec = spread_spec(place.config)
     return place.artefact("spread", "spread", spec, lambda folder: _measure(place, interpreter, folder)).metrics
 
 
-def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
+def _measure(place: RunContext, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
     classifier, device = interpreter.classifier, place.device
     module, level = spread_noise(place.config)
     noise = instantiate(module, scale=get_scale(place, classifier, module, level)["scale"])
@@ -33,14 +33,14 @@ def _measure(place: Workplace, interpreter: InterpreterModule, folder: Path) -> 
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
     for batch in population.groups(place.group_size(100)):
-        check()
-        image, class_B, real = batch["image"].to(device), batch["prediction"].to(device), batch["real"].to(device)
+        raise_if_stopped()
+        image, class_B, valid = batch["image"].to(device), batch["prediction"].to(device), batch["valid"].to(device)
         benign = interpreter(image, class_B).detach()
         noisy = noise.perturb(image, batch["sample_id"].to(device))
         with torch.no_grad():
-            same = (classifier(noisy).argmax(1) == class_B) & real
+            same = (classifier(noisy).argmax(1) == class_B) & valid
         by_noise.append(map_distance.l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
-        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, real].flatten().cpu())
+        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, valid].flatten().cpu())
     noise_95 = torch.quantile(torch.cat(by_noise), 0.95)
     shift_95 = torch.quantile(torch.cat(by_shift), 0.95)
     return {

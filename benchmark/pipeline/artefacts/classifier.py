@@ -11,11 +11,11 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import classifier_spec
 from benchmark.data.groups import FixedGroups, epoch_loader
-from benchmark.engine.external_weights import WEIGHTS, load_foreign
+from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
-from benchmark.pipeline.context import Workplace, seeded
+from benchmark.pipeline.context import RunContext, seeded
 from benchmark.processes import ranks
 from benchmark.types import Data
 
@@ -32,7 +32,7 @@ def build(group: dict[str, Any], num_classes: int, pretrained: bool) -> TimmClas
         )
 
 
-def get_classifier(place: Workplace, group: dict[str, Any] | None = None, name: str = "classifier") -> TimmClassifier:
+def get_classifier(place: RunContext, group: dict[str, Any] | None = None, name: str = "classifier") -> TimmClassifier:
     """The classifier on the workplace's device, frozen; ``group`` stands for another than the explained one."""
     chosen = place.config["classifier"] if group is None else group
     data = load_data(place.config)
@@ -45,16 +45,16 @@ def get_classifier(place: Workplace, group: dict[str, Any] | None = None, name: 
     return freeze(network).to(place.device)
 
 
-def _train(place: Workplace, group: dict[str, Any], data: Data, folder: Path, name: str) -> dict[str, Any]:
+def _train(place: RunContext, group: dict[str, Any], data: Data, folder: Path, name: str) -> dict[str, Any]:
     training = group["training"]
     checkpoint = group["checkpoint"]
     network = build(group, data.num_classes, group["pretrained"] and checkpoint is None)
     if checkpoint is not None:
-        load_foreign(checkpoint, network, "classifier.checkpoint")
+        load_external_weights(checkpoint, network, "classifier.checkpoint")
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
     module = instantiate(training["module"], network=network)
     train, calibration = data.split("train"), data.split("calibration")
-    checked = max(min(training["batch_size"], len(calibration) // ranks.world()), 1)  # something for every process
+    checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # something for every process
     metrics = fit(
         place.config,
         module,
@@ -75,6 +75,6 @@ def _train(place: Workplace, group: dict[str, Any], data: Data, folder: Path, na
 
 def _save(network: TimmClassifier, folder: Path) -> dict[str, Any]:
     weights = {key: value.cpu().contiguous() for key, value in network.state_dict().items()}
-    if ranks.first():
+    if ranks.is_main_process():
         save_file(weights, folder / WEIGHTS)
     return {"parameters": sum(parameter.numel() for parameter in network.parameters())}

@@ -11,18 +11,18 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import classifier_spec, stage_specs
 from benchmark.data.groups import epoch_loader
-from benchmark.engine.external_weights import WEIGHTS, load_foreign
+from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
-from benchmark.pipeline.context import Workplace, seeded
+from benchmark.pipeline.context import RunContext, seeded
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import artefact_key
 from benchmark.types import InterpreterModule
 
 
-def build(place: Workplace, classifier: TimmClassifier, trained: bool = False) -> InterpreterModule:
+def build(place: RunContext, classifier: TimmClassifier, trained: bool = False) -> InterpreterModule:
     """The interpreter with fresh weights, seeded; with ``trained`` the members of an ensemble have theirs."""
     group = place.config["interpreter"]
     parts: dict[str, Any] = {"classifier": classifier}
@@ -36,7 +36,7 @@ def build(place: Workplace, classifier: TimmClassifier, trained: bool = False) -
     return interpreter.to(place.device)
 
 
-def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
+def get_interpreter(place: RunContext, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
     interpreter = build(place, classifier, trained=True)
     stages = place.config["interpreter"].get("stages", {})
@@ -45,7 +45,7 @@ def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | N
 
         def make(folder: Path, name: str = name, before: Path | None = before) -> dict[str, Any]:
             if name == "checkpoint":
-                told = adopt(place, interpreter)
+                told = load_checkpoint(place, interpreter)
                 _save(interpreter, folder)
                 return told
             return _train(place, interpreter, stages[name], name, before, folder)
@@ -58,7 +58,7 @@ def get_interpreter(place: Workplace, classifier: TimmClassifier, until: str | N
     return freeze(interpreter)
 
 
-def get_reference(place: Workplace, classifier: TimmClassifier) -> InterpreterModule | None:
+def get_reference(place: RunContext, classifier: TimmClassifier) -> InterpreterModule | None:
     """RTS_0, the common starting point of interpreters that have one."""
     stage = place.config["interpreter"].get("reference")
     if stage is None or place.config["interpreter"].get("checkpoint") is not None:
@@ -67,7 +67,7 @@ def get_reference(place: Workplace, classifier: TimmClassifier) -> InterpreterMo
 
 
 def _train(
-    place: Workplace,
+    place: RunContext,
     interpreter: InterpreterModule,
     stage: dict[str, Any],
     name: str,
@@ -99,7 +99,7 @@ def _train(
     return {key: float(value) for key, value in metrics.items()}
 
 
-def adopt(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
+def load_checkpoint(place: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
     """Somebody else's weights, taken as they are.
 
     Raises:
@@ -109,11 +109,11 @@ def adopt(place: Workplace, interpreter: InterpreterModule) -> dict[str, Any]:
     if not hasattr(interpreter, "masking"):
         raise ValueError(f"interpreter={group['name']} is not trained: leave interpreter.checkpoint null")
     classifier = artefact_key("classifier", classifier_spec(place.config))
-    load_foreign(group["checkpoint"], interpreter.masking, "interpreter.checkpoint", classifier=classifier)
+    load_external_weights(group["checkpoint"], interpreter.masking, "interpreter.checkpoint", classifier=classifier)
     return {"checkpoint": str(group["checkpoint"])}
 
 
 def _save(interpreter: InterpreterModule, folder: Path) -> None:
     weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
-    if ranks.first():
+    if ranks.is_main_process():
         save_file(weights, folder / WEIGHTS)

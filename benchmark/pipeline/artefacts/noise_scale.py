@@ -10,13 +10,13 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import scale_spec
 from benchmark.pipeline.artefacts.predictions import get_population
-from benchmark.pipeline.context import Workplace
+from benchmark.pipeline.context import RunContext
 from benchmark.probes.noise_calibration import calibrate
-from benchmark.processes.signals import check
+from benchmark.processes.signals import raise_if_stopped
 from benchmark.types import Probe
 
 
-def get_probe(place: Workplace, classifier: TimmClassifier) -> tuple[Probe, dict[str, Any]]:
+def get_probe(place: RunContext, classifier: TimmClassifier) -> tuple[Probe, dict[str, Any]]:
     """The configured probe, and facts about it for the record (noise: the scale and its calibration rate)."""
     probe = place.config["probe"]
     if probe["level"] is None:
@@ -26,7 +26,7 @@ def get_probe(place: Workplace, classifier: TimmClassifier) -> tuple[Probe, dict
     return instantiate(probe["module"], scale=found["scale"]), facts
 
 
-def get_scale(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+def get_scale(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
     """``scale``, ``rate``, ``samples`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
     spec = scale_spec(place.config, module, level)
     name = f"noise {module['kind']} {level:g}"
@@ -34,7 +34,7 @@ def get_scale(place: Workplace, classifier: TimmClassifier, module: dict[str, An
 
 
 @torch.no_grad()
-def _calibrate(place: Workplace, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+def _calibrate(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
     population = get_population(place, classifier, "calibration")
     groups = population.groups(place.group_size(100))
 
@@ -42,11 +42,11 @@ def _calibrate(place: Workplace, classifier: TimmClassifier, module: dict[str, A
         noise = instantiate(module, scale=scale)
         wrong = 0
         for batch in groups:
-            check()
+            raise_if_stopped()
             noisy = noise.perturb(batch["image"].to(place.device), batch["sample_id"].to(place.device))
             noisy = (noisy * 255).round() / 255
             changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
-            wrong += int(changed[batch["real"]].sum())
+            wrong += int(changed[batch["valid"]].sum())
         return wrong / len(population.rows)
 
     return calibrate(rate_at, level, len(population.rows))._asdict()

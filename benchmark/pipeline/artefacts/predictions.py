@@ -15,8 +15,8 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.specs import predictions_spec
 from benchmark.data.groups import FixedGroups
 from benchmark.pipeline.artefacts.dataset import load_data
-from benchmark.pipeline.context import Workplace
-from benchmark.processes.signals import check
+from benchmark.pipeline.context import RunContext
+from benchmark.processes.signals import raise_if_stopped
 from benchmark.types import Batch, ImageSet
 
 
@@ -76,7 +76,7 @@ class WithPrediction:
         return (self[number] for number in range(len(self)))
 
 
-def get_population(place: Workplace, classifier: TimmClassifier, split: str) -> Population:
+def get_population(place: RunContext, classifier: TimmClassifier, split: str) -> Population:
     """The right-classified samples of a split.
 
     Raises:
@@ -96,11 +96,11 @@ def get_population(place: Workplace, classifier: TimmClassifier, split: str) -> 
 
 
 @torch.no_grad()
-def _predict(place: Workplace, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
+def _predict(place: RunContext, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
     for batch in FixedGroups(images, range(len(images)), place.group_size(100)):
-        check()
-        predicted.append(classifier(batch["image"].to(place.device)).argmax(1).cpu()[batch["real"]])
+        raise_if_stopped()
+        predicted.append(classifier(batch["image"].to(place.device)).argmax(1).cpu()[batch["valid"]])
     prediction = torch.cat(predicted).numpy()
     save_file({"prediction": prediction}, folder / "predictions.safetensors")
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]

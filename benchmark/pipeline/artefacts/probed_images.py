@@ -14,12 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from benchmark.configuration.specs import probed_spec
-from benchmark.data.groups import Some
+from benchmark.data.groups import GroupSubset
 from benchmark.engine.fit import predict
 from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
 from benchmark.pipeline.artefacts.predictions import Population, WithPrediction, get_population
-from benchmark.pipeline.context import Workplace
+from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
@@ -104,7 +104,7 @@ def group_file(folder: Path, number: int) -> Path:
 
 
 def get_probed(
-    place: Workplace,
+    place: RunContext,
     interpreter: InterpreterModule,
     population: Population,
     probe: Any,
@@ -121,18 +121,18 @@ def get_probed(
         goal_maps: whether who reads them is the interpreter that they were made against.
     """
     settings = place.config["probe"]
-    if probe.reads_maps != settings["reads_maps"]:
+    if probe.needs_map != settings["needs_map"]:
         raise ValueError(
-            f"probe.reads_maps is {settings['reads_maps']} in the configuration of probe={settings['name']}, but the "
-            f"probe {'reads' if probe.reads_maps else 'does not read'} maps: correct its yaml"
+            f"probe.needs_map is {settings['needs_map']} in the configuration of probe={settings['name']}, but the "
+            f"probe {'reads' if probe.needs_map else 'does not read'} maps: correct its yaml"
         )
     groups = population.groups(settings["batch_size"])
 
     def make(folder: Path) -> dict[str, Any]:
-        missing = ranks.agree(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
+        missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
         if getattr(probe, "needs_donors", False):
             probe.donors_KDCHW = donors(place, interpreter.classifier)
-        own = Some.share(groups, missing)
+        own = GroupSubset.for_rank(groups, missing)
         predict(place.config, lit_probe(interpreter=interpreter, probe=probe), own, GroupWriter(folder))
         interpreter.to(place.device)
         return {"samples": len(population.rows), "groups": len(groups)}
@@ -147,16 +147,16 @@ def surrogate_error(interpreter: InterpreterModule, population: Population, batc
 
     None where attacks meet the interpreter itself.
     """
-    if not hasattr(interpreter, "attacked") or hasattr(interpreter, "members"):
+    if not hasattr(interpreter, "surrogate") or hasattr(interpreter, "members"):
         return None
     batch = next(iter(population.groups(batch_size)))
     device = next(interpreter.classifier.parameters()).device
     image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-    own, other = (each(image, class_B).detach() for each in (interpreter, interpreter.attacked()))
-    return float(l1(own, other)[batch["real"].to(device)].mean())
+    own, other = (each(image, class_B).detach() for each in (interpreter, interpreter.surrogate()))
+    return float(l1(own, other)[batch["valid"].to(device)].mean())
 
 
-def donors(place: Workplace, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
+def donors(place: RunContext, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
     """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.report.claims.rows import Row, Subject, claim_row, finite, notes, pair_notes
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.paired import Pairs, own, pair, probe_differences
+from benchmark.report.statistics.paired import Pairs, mean_with_interval, pair, probe_differences
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -139,7 +139,7 @@ def premise_rows(subject: Subject) -> list[Row]:
     pairs = pair(cells[0], cells[1], resamples=subject.resamples, seed=subject.seed)
     comparison = pairs.compare("map_l1", pairs.everyone())
     assert comparison.ratio is not None
-    success = own(cells[0], "success", resamples=subject.resamples, seed=subject.seed)
+    success = mean_with_interval(cells[0], "success", resamples=subject.resamples, seed=subject.seed)
     return [
         claim_row(
             subject,

@@ -15,7 +15,7 @@ from benchmark.report.figures.panels import family
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
-from benchmark.report.statistics.paired import column, own
+from benchmark.report.statistics.paired import column, mean_with_interval
 
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "
@@ -129,7 +129,7 @@ def bars(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Figure |
             if record is None:
                 continue
             population = column(record.samples, "success") == 1 if level is not None else None
-            estimate = own(record, "map_l1", population, resamples=resamples, seed=seed)
+            estimate = mean_with_interval(record, "map_l1", population, resamples=resamples, seed=seed)
             if estimate.n:
                 found.append((x + (place - (len(names) - 1) / 2) * width, estimate))
         heights = [e.value for _, e in found]

@@ -19,15 +19,15 @@ RULE = f"the smallest map L1 over all samples, among settings whose success is w
 
 
 def chosen(records: list[Record]) -> Record:
-    """The setting of one interpreter by the rule; without the selector's exists-logit in the loss, for one attack."""
-    plain = [record for record in records if not record.cell["config"]["probe"]["exists_weight"]]
+    """The setting of one interpreter by the rule; without the selector's presence logit in the loss, for one attack."""
+    plain = [record for record in records if not record.cell["config"]["probe"]["presence_weight"]]
     best = max(record.samples["success"].mean() for record in plain)
     fit = [record for record in plain if record.samples["success"].mean() >= best - SLACK]
     return min(fit, key=lambda record: record.samples["map_l1"].mean())
 
 
 def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
-    """One row an interpreter, weight and exists_weight."""
+    """One row an interpreter, weight and presence_weight."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.cell["interpreter"]].append(record)
@@ -37,25 +37,25 @@ def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int
         for record in sorted(group, key=_setting):
             samples = record.samples
             source = samples["source_id"].to_numpy()
-            weight, exists = _setting(record)
+            weight, presence = _setting(record)
             rows.append(
                 [
                     interpreter,
                     str(weight),
-                    str(exists),
+                    str(presence),
                     mean(samples["success"].to_numpy(float), source, resamples=resamples, seed=seed),
                     mean(samples["map_l1"].to_numpy(float), source, resamples=resamples, seed=seed),
                     "chosen" if record is pick else "",
                 ]
             )
     caption = f"Chosen: {RULE}. 95 % bootstrap intervals over sources, n as samples / sources."
-    columns = ["interpreter", "c", "exists_weight", "ADV2 success", "ADV2 map L1", ""]
+    columns = ["interpreter", "c", "presence_weight", "ADV2 success", "ADV2 map L1", ""]
     return Table("attack_selection", caption, columns, rows)
 
 
 def _setting(record: Record) -> tuple[float, float]:
     probe = record.cell["config"]["probe"]
-    return probe["weight"], probe["exists_weight"]
+    return probe["weight"], probe["presence_weight"]
 
 
 def build_attack_selection(

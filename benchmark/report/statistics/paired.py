@@ -130,7 +130,9 @@ def pair(value: Record, reference: Record, *, resamples: int, seed: int) -> Pair
     return Pairs(mine, theirs, total - len(kept), resamples=resamples, seed=seed)
 
 
-def own(record: Record, name: str, population_N: np.ndarray | None = None, *, resamples: int, seed: int) -> Estimate:
+def mean_with_interval(
+    record: Record, name: str, population_N: np.ndarray | None = None, *, resamples: int, seed: int
+) -> Estimate:
     """Mean of one cell's metric with its interval."""
     samples = record.samples
     rows = slice(None) if population_N is None else population_N

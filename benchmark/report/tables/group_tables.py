@@ -15,7 +15,7 @@ from benchmark.report.claims.rows import Row
 from benchmark.report.claims.sentences import percent
 from benchmark.report.cohorts.grouping import Group, level_of, steps_factor_of
 from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
-from benchmark.report.statistics.paired import column, own, pair
+from benchmark.report.statistics.paired import column, mean_with_interval, pair
 from benchmark.report.tables.formats import EMPTY, Cell, Table, number
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Tabulator:
         return [table for table in [claim_table(rows), *tables, verdict_table(rows)] if table.rows]
 
     def _mean(self, record: Record, name: str, population: np.ndarray | None = None) -> Estimate:
-        return own(record, name, population, resamples=self.resamples, seed=self.seed)
+        return mean_with_interval(record, name, population, resamples=self.resamples, seed=self.seed)
 
     def _distances(self, record: Record) -> list[Cell]:
         success = column(record.samples, "success") == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.statistics.bootstrap import RESAMPLES
-from benchmark.report.statistics.paired import own
+from benchmark.report.statistics.paired import mean_with_interval
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -39,7 +39,7 @@ def tidy(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0
             for population, chosen in populations.items():
                 if metric == "success" and chosen is not None:
                     continue
-                estimate = own(record, str(metric), chosen, resamples=resamples, seed=seed)
+                estimate = mean_with_interval(record, str(metric), chosen, resamples=resamples, seed=seed)
                 if estimate.n:
                     numbers = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "n_sources")}
                     rows.append({**about, "metric": metric, "population": population, **numbers})
