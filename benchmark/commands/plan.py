@@ -7,7 +7,8 @@ import argparse
 from rich.console import Console
 
 from benchmark.configuration.sweep_expansion import expand
-from benchmark.planning.plan import plan, render
+from benchmark.planning.plan import plan
+from benchmark.planning.plan_tables import render
 
 
 def main(conf: str, arguments: list[str]) -> int:

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.live import Live
 
 from benchmark.configuration.sweep_expansion import expand
-from benchmark.planning.plan import Plan, plan, render
+from benchmark.planning.plan import Plan, plan
+from benchmark.planning.plan_tables import render
 from benchmark.processes import signals
 
 

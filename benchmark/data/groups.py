@@ -1,15 +1,14 @@
-"""Batches of an image set: shuffled by seed and epoch for training, in fixed groups for everything else."""
+"""Which samples are measured, and the fixed groups in which every result is computed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
 
-from benchmark.numerics import rng
 from benchmark.processes import ranks
 from benchmark.types import Batch, ImageSet
 
@@ -71,50 +70,60 @@ class GroupSubset:
         return (self.groups[number] for number in self.numbers)
 
 
-class EpochSampler(Sampler[list[int]]):
-    """Whole batches of rows in an order drawn from (seed, epoch); Lightning sets the epoch.
+@dataclass
+class Population:
+    """Rows of one split in sample-id order, with the classifier's decision on each.
 
-    The last, smaller batch is left out unless the set is smaller than one batch. Of every batch the processes of a
-    distributed run have equal shares.
-
-    Raises:
-        ValueError: the batch cannot be shared out equally.
+    ``accuracy`` is over the whole split, the rows are those classified right.
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
-        self.count, self.batch_size, self.seed, self.epoch = count, min(batch_size, count), seed, 0
-        if self.batch_size % ranks.world_size():
+    images: ImageSet
+    rows: np.ndarray
+    prediction: np.ndarray
+    accuracy: float
+
+    def first(self, count: int | None) -> Population:
+        """The first ``count`` rows; all for None."""
+        return Population(self.images, self.rows[:count], self.prediction[:count], self.accuracy)
+
+    def among(self, other: Population) -> Population:
+        """The rows that another population of the same images has too.
+
+        Raises:
+            ValueError: there is none.
+        """
+        both = np.isin(self.rows, other.rows)
+        if not both.any():
             raise ValueError(
-                f"a batch of {self.batch_size} cannot be shared out equally to {ranks.world_size()} processes: choose "
-                "a batch size that is a multiple of trainer.devices"
+                "probe.surrogate and the classifier get no attacked sample both right: train them longer, or attack "
+                "more samples (probe.samples)"
             )
+        return Population(self.images, self.rows[both], self.prediction[both], self.accuracy)
 
-    @property
-    def sampler(self) -> EpochSampler:
-        """Lightning sets the epoch of a batch sampler's ``sampler``: here they are one."""
-        return self
+    def groups(self, batch_size: int) -> WithPrediction:
+        """Fixed groups whose batches also hold ``prediction``."""
+        return WithPrediction(self, batch_size)
 
-    def set_epoch(self, epoch: int) -> None:
-        """The epoch whose order comes next."""
-        self.epoch = epoch
+
+class WithPrediction:
+    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``place``."""
+
+    def __init__(self, population: Population, batch_size: int) -> None:
+        self.groups = FixedGroups(population.images, population.rows, batch_size)
+        ids = population.images.sample_id_N[population.rows]
+        self.prediction = dict(zip(ids.tolist(), population.prediction.tolist(), strict=True))
 
     def __len__(self) -> int:
-        return self.count // self.batch_size
+        return len(self.groups)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        order = rng.permutation(self.seed, "order", self.count, self.epoch).tolist()
-        for index in range(len(self)):
-            yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world_size()]
+    def __getitem__(self, number: int) -> Batch:
+        batch = self.groups[number]
+        predicted = [self.prediction[sample] for sample in batch["sample_id"].tolist()]
+        place = number * self.groups.batch_size + torch.arange(len(predicted))
+        return {**batch, "prediction": torch.tensor(predicted), "place": place, "group": torch.tensor(number)}
 
-
-def _as_it_is(batch: Any) -> Any:
-    return batch
-
-
-def epoch_loader(image_set: Any, batch_size: int, *, seed: int, num_workers: int = 0) -> DataLoader:
-    """A loader of shuffled batches, each fetched from the set at once."""
-    sampler = EpochSampler(len(image_set), batch_size, seed)
-    return DataLoader(image_set, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=num_workers)
+    def __iter__(self) -> Iterator[Batch]:
+        return (self[number] for number in range(len(self)))
 
 
 def check_labels(image_set: ImageSet, num_classes: int) -> None:

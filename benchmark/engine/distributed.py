@@ -33,7 +33,7 @@ def join(config: dict[str, Any]) -> None:
         return
     if ranks.world_size() > 1:
         return
-    from benchmark.engine.fit import make_trainer
+    from benchmark.engine.trainer import make_trainer
 
     trainer = make_trainer(config, logger=False)
     launcher = trainer.strategy.launcher

@@ -21,7 +21,7 @@ from benchmark.tracking.record_runs import log_record
 from benchmark.tracking.wandb_run import by_agent
 
 if TYPE_CHECKING:
-    from benchmark.pipeline.artefacts.predictions import Population
+    from benchmark.data.groups import Population
     from benchmark.pipeline.context import RunContext
 
 log = logging.getLogger("underfire")

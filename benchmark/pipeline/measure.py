@@ -9,7 +9,7 @@ import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmark.data.groups import GroupSubset
-from benchmark.engine.fit import predict
+from benchmark.engine.trainer import predict
 from benchmark.numerics.images import to_bytes
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from benchmark.data.array_set import ArraySet
-from benchmark.data.groups import FixedGroups, check_labels, epoch_loader
+from benchmark.data.epoch_loader import epoch_loader
+from benchmark.data.groups import FixedGroups, check_labels
 
 
 def image_set(count: int = 10, labels: list[int] | None = None) -> ArraySet:

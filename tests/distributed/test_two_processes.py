@@ -16,7 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.data.groups import EpochSampler, GroupSubset
+from benchmark.data.epoch_loader import EpochSampler
+from benchmark.data.groups import GroupSubset
 from benchmark.processes import ranks
 from benchmark.storage.records import read_records
 from tests.faults.harness import start

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.data.groups import epoch_loader
+from benchmark.data.epoch_loader import epoch_loader
 from benchmark.engine import distributed
 from benchmark.engine.fit import fit
 from benchmark.interpreters.rts import RTS

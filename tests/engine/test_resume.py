@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.data.groups import FixedGroups, epoch_loader
+from benchmark.data.epoch_loader import epoch_loader
+from benchmark.data.groups import FixedGroups
 from benchmark.engine.fit import fit
 from benchmark.engine.loggers import History
 from benchmark.pipeline.artefacts.dataset import load_data

@@ -14,7 +14,8 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.commands.common.integrity import check_files
-from benchmark.data.groups import FixedGroups, epoch_loader
+from benchmark.data.epoch_loader import epoch_loader
+from benchmark.data.groups import FixedGroups
 from benchmark.engine.checkpoints import newest
 from benchmark.engine.fit import fit
 from benchmark.pipeline.artefacts import dataset

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import classifier_spec, stage_specs
-from benchmark.data.groups import epoch_loader
+from benchmark.data.epoch_loader import epoch_loader
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze

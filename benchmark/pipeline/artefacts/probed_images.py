@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from benchmark.configuration.specs import probed_spec
-from benchmark.data.groups import GroupSubset
-from benchmark.engine.fit import predict
+from benchmark.data.groups import GroupSubset, Population, WithPrediction
+from benchmark.engine.trainer import predict
 from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
-from benchmark.pipeline.artefacts.predictions import Population, WithPrediction, get_population
+from benchmark.pipeline.artefacts.predictions import get_population
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic

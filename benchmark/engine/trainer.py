@@ -1,0 +1,85 @@
+"""The configured Lightning Trainer, and prediction over fixed groups."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from datetime import timedelta
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback, RichProgressBar
+from pytorch_lightning.strategies import DDPStrategy
+
+from benchmark.configuration.instantiation import instantiate
+from benchmark.data.groups import GroupSubset
+from benchmark.processes import ranks
+from benchmark.processes.signals import raise_if_stopped
+
+
+class Bar(RichProgressBar):
+    """Lightning's bar without its version number."""
+
+    def get_metrics(self, trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, Any]:
+        return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
+
+
+class StopAtBatch(Callback):
+    """Ends the work cleanly after the batch in which a signal came."""
+
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        raise_if_stopped()
+
+    def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        raise_if_stopped()
+
+
+def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
+    """The configured Trainer, with a progress bar where somebody is looking."""
+    _quiet()
+    options = {key: value for key, value in config["trainer"].items() if key != "threads"}
+    if options.get("strategy") == "ddp":
+        # BatchNorm's statistics are the same in all processes (processes/sync_batch_norm.py): nothing to broadcast.
+        # While the first process works alone the others wait, for as long as it takes.
+        options["strategy"] = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=7))
+    callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
+    if sys.stderr.isatty() and sys.stdout.isatty():
+        callbacks = [*callbacks, Bar(leave=False)]
+    bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
+    fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
+    trainer = instantiate(options, callbacks=callbacks, **fixed, **extra)
+    # processes/signals.py ends the work at the next batch; Lightning's own handlers would talk to the other
+    # processes of a distributed run in the middle of something else, and hang.
+    trainer._signal_connector.register_signal_handlers = lambda: None
+    return trainer
+
+
+def predict(config: dict[str, Any], module: pl.LightningModule, groups: GroupSubset, callback: Callback) -> None:
+    """What ``module`` makes of each group, handed to the callback.
+
+    In a distributed run each process has a Trainer of its own for its share, which may be empty; none waits.
+    """
+    options = {key: value for key, value in config["trainer"].items() if key not in ("strategy", "num_nodes")}
+    if ranks.world_size() > 1:
+        place = int(os.environ.get("LOCAL_RANK") or 0)
+        options["devices"] = [place] if options["accelerator"] != "cpu" and torch.cuda.is_available() else 1
+    if len(groups):
+        trainer = make_trainer({**config, "trainer": options}, logger=False, callbacks=[callback])
+        trainer.predict(module, groups, return_predictions=False)
+
+
+def _quiet() -> None:
+    """Lightning's advertisements and its remarks on what is meant: frozen trunks, short epochs, no worker processes."""
+    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for remark in (
+        ".*module.* in eval mode at the start of training.*",
+        ".*is smaller than the logging interval.*",
+        ".*does not have many workers.*",
+        ".*isinstance.treespec, LeafSpec.*",
+        ".*broadcast_buffers. is deprecated.*",
+    ):
+        warnings.filterwarnings("ignore", message=remark)
