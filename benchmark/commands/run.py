@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
-from benchmark.configuration.specs import cell_name
+from benchmark.configuration.cells import Cell
 from benchmark.pipeline.cell import run_cell
 
 
@@ -26,7 +26,7 @@ def main(config: DictConfig) -> float | tuple[float, ...] | None:
             found.append(_value(name, folder))
         return status
 
-    job(config, cell_name, work)
+    job(config, lambda resolved: Cell.of(resolved).name, work)
     return found[0] if len(found) == 1 else tuple(found) or None
 
 

@@ -40,19 +40,20 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     from benchmark.configuration.instantiation import instantiate
     from benchmark.numerics import rng
     from benchmark.numerics.images import freeze
-    from benchmark.pipeline.artefacts import classifier, interpreter
+    from benchmark.pipeline.artefacts.classifier import build_classifier
     from benchmark.pipeline.artefacts.dataset import load_data
+    from benchmark.pipeline.artefacts.interpreter import build_interpreter
     from benchmark.pipeline.context import RunContext
     from benchmark.types import Goal
 
-    place = RunContext(config)
+    ctx = RunContext.of(config)
     data = load_data(config)
-    network = freeze(classifier.build(config["classifier"], data.num_classes, pretrained=False)).to(place.device)
-    explained = freeze(interpreter.build(place, network))
+    network = freeze(build_classifier(ctx)).to(ctx.device)
+    explained = freeze(build_interpreter(ctx, network))
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
     met = explained.surrogate() if hasattr(explained, "surrogate") else explained
-    key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
+    key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(ctx.device)
     image = rng.uniform(key_B, 3, data.image_size, data.image_size)
     target = rng.integers(key_B, data.num_classes, 1)[:, 0]
     goal = Goal(target, met(image, target).detach())
@@ -76,7 +77,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
         torch.autograd.grad(network(point).sum(), point)
 
     times = _medians(
-        {"step": attacked, "end": ended, "map": looked, "classifier": classified}, config["repeats"], place.device
+        {"step": attacked, "end": ended, "map": looked, "classifier": classified}, config["repeats"], ctx.device
     )
     return times | {"step": (times["step"] - times["end"]) / config["steps"]}
 

@@ -18,15 +18,18 @@ def main(config: DictConfig) -> None:
 
     def work(resolved: dict[str, Any]) -> str:
         from benchmark.pipeline.artefacts.classifier import get_classifier
-        from benchmark.pipeline.artefacts.predictions import get_population
+        from benchmark.pipeline.artefacts.predictions import get_correct_samples
         from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        place = RunContext(resolved)
-        population = get_population(place, get_classifier(place), resolved["split"])
+        ctx = RunContext.of(resolved)
+        population = get_correct_samples(ctx, get_classifier(ctx), resolved["split"])
         log.info(
-            "classifier %s: %s accuracy %.4f", place.artefacts["classifier"], resolved["split"], population.accuracy
+            "classifier %s: %s accuracy %.4f",
+            ctx.ledger.artefacts["classifier"],
+            resolved["split"],
+            population.accuracy,
         )
-        return "done" if "classifier" in place.made else "cached"
+        return "done" if "classifier" in ctx.ledger.made else "cached"
 
     job(config, lambda settings: settings["classifier"]["label"], work)

@@ -22,10 +22,10 @@ def main(config: DictConfig) -> None:
         from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        place = RunContext(resolved)
-        get_interpreter(place, get_classifier(place))
-        for name, key in place.artefacts.items():
+        ctx = RunContext.of(resolved)
+        get_interpreter(ctx, get_classifier(ctx))
+        for name, key in ctx.ledger.artefacts.items():
             log.info("%s %s", name, key)
-        return "done" if place.made else "cached"
+        return "done" if ctx.ledger.made else "cached"
 
     job(config, lambda settings: settings["interpreter"]["name"], work)

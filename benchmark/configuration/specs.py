@@ -12,20 +12,24 @@ from typing import Any
 from benchmark.storage.artefacts import artefact_key
 from benchmark.storage.hashing import sha256_file
 
+Config = dict[str, Any]  # the resolved configuration, or one group of it
 Spec = dict[str, Any]
 
-# Of a configuration group: where things lie and how they are loaded, not what they are.
-_PLACES = ("root", "download", "num_workers", "cache", "verify")
+# Of the data group: where the files lie and how they are loaded, not what they are.
+_LOADING = ("root", "download", "num_workers", "cache", "verify")
+
+# The noise that the benign spread is taken under keeps the prediction of all but this share of the samples.
+SPREAD_LEVEL = 0.03
 
 
-def _without(group: Spec, names: tuple[str, ...]) -> Spec:
+def _without(group: Config, names: tuple[str, ...]) -> Spec:
     return {key: value for key, value in group.items() if key not in names}
 
 
-def data_spec(config: Spec) -> Spec:
+def data_spec(config: Config) -> Spec:
     """The data set, its seed and, for files on disk, their fingerprint."""
     group = config["data"]
-    spec = _without(group, (*_PLACES, "name"))
+    spec = _without(group, (*_LOADING, "name"))
     if group.get("fingerprint"):
         from benchmark.data.folder_index import fingerprint
 
@@ -33,7 +37,7 @@ def data_spec(config: Spec) -> Spec:
     return spec
 
 
-def classifier_spec(config: Spec, group: Spec | None = None) -> Spec:
+def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     """One classifier: architecture, training, seed, data. ``group`` stands for another than the explained one."""
     chosen = config["classifier"] if group is None else group
     spec = {"data": artefact_key("data", data_spec(config)), "classifier": _without(chosen, ("label", "checkpoint"))}
@@ -49,68 +53,60 @@ def _checksum(path: str, key: str) -> str:
     return sha256_file(file)
 
 
-def stage_specs(config: Spec) -> list[tuple[str, Spec]]:
-    """(name, spec) of the training stages of the interpreter in order, each on top of the one before."""
+def stage_specs(config: Config) -> list[tuple[str, Spec]]:
+    """(name, spec) of the training stages of the interpreter in order, each on top of the one before.
+
+    Weights from outside (``interpreter.checkpoint``) are one stage, "checkpoint".
+    """
     group = config["interpreter"]
     classifier = artefact_key("classifier", classifier_spec(config))
     encoder = group.get("encoder")
-    own = None if encoder is None else artefact_key("classifier", classifier_spec(config, encoder))
+    encoder_key = None if encoder is None else artefact_key("classifier", classifier_spec(config, encoder))
+    network = {"classifier": classifier, "encoder": encoder_key, "network": group["network"]}
     if group.get("checkpoint") is not None:
-        checksum = _checksum(group["checkpoint"], "interpreter.checkpoint")
-        spec = {"classifier": classifier, "encoder": own, "network": group["network"], "checkpoint": checksum}
-        return [("checkpoint", spec)]
-    before, stages = None, []
+        return [("checkpoint", {**network, "checkpoint": _checksum(group["checkpoint"], "interpreter.checkpoint")})]
+    previous, stages = None, []
     for name, stage in group.get("stages", {}).items():
-        spec = {
-            "classifier": classifier,
-            "encoder": own,
-            "network": group["network"],
-            "stage": stage,
-            "after": before,
-        }
-        before = artefact_key("interpreter", spec)
+        spec = {**network, "stage": stage, "after": previous}
+        previous = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
 
 
-def interpreter_spec(config: Spec) -> Spec:
-    """The interpreter as it is measured: its last stage, or its own settings where nothing is trained."""
+def interpreter_spec(config: Config) -> Spec:
+    """The interpreter as it is measured: its last stage, or its settings alone where nothing is trained."""
+    network = config["interpreter"]["network"]
     if members := config["interpreter"].get("members"):
-        own = [interpreter_spec({**config, "interpreter": member}) for member in members.values()]
-        return {"members": own, "network": config["interpreter"]["network"]}
-    stages = stage_specs(config)
-    if stages:
-        return {"last_stage": artefact_key("interpreter", stages[-1][1]), "network": config["interpreter"]["network"]}
-    return {
-        "classifier": artefact_key("classifier", classifier_spec(config)),
-        "network": config["interpreter"]["network"],
-    }
+        specs = [interpreter_spec({**config, "interpreter": member}) for member in members.values()]
+        return {"members": specs, "network": network}
+    if stages := stage_specs(config):
+        return {"last_stage": artefact_key("interpreter", stages[-1][1]), "network": network}
+    return {"classifier": artefact_key("classifier", classifier_spec(config)), "network": network}
 
 
-def predictions_spec(config: Spec) -> Spec:
+def predictions_spec(config: Config, split: str) -> Spec:
     """The classifier's decisions on one split, without a probe."""
-    return {"classifier": artefact_key("classifier", classifier_spec(config)), "split": config["split"]}
+    return {"classifier": artefact_key("classifier", classifier_spec(config)), "split": split}
 
 
-def scale_spec(config: Spec, module: Spec, level: float) -> Spec:
+def scale_spec(config: Config, module: Spec, level: float) -> Spec:
     """A calibrated noise scale."""
     return {"classifier": artefact_key("classifier", classifier_spec(config)), "noise": module, "level": level}
 
 
-def spread_noise(config: Spec) -> tuple[Spec, float]:
-    """The noise that the benign spread is taken under, and its level: normal, 3 %, drawn from the data seed."""
-    return {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": config["data"]["seed"]}, 0.03
+def spread_noise(config: Config) -> Spec:
+    """The noise that the benign spread is taken under: normal, drawn from the data seed."""
+    return {"_target_": "benchmark.probes.noise.Noise", "kind": "normal", "seed": config["data"]["seed"]}
 
 
-def spread_spec(config: Spec) -> Spec:
+def spread_spec(config: Config) -> Spec:
     """An interpreter's benign spread."""
-    measure = config["measure"]
-    _, level = spread_noise(config)
-    return {"interpreter": interpreter_spec(config), "samples": measure["spread_samples"], "level": level}
+    samples = config["measure"]["spread_samples"]
+    return {"interpreter": interpreter_spec(config), "samples": samples, "level": SPREAD_LEVEL}
 
 
-def probed_spec(config: Spec) -> Spec:
-    """The probed images; only a probe that reads maps depends on the interpreter."""
+def probed_spec(config: Config) -> Spec:
+    """The perturbed images; only a probe that needs maps depends on the interpreter."""
     config = source_config(config)
     probe = config["probe"]
     spec = {
@@ -126,7 +122,7 @@ def probed_spec(config: Spec) -> Spec:
     return spec
 
 
-def source_config(config: Spec) -> Spec:
+def source_config(config: Config) -> Config:
     """The configuration that a probe attacks: ``probe.source`` and ``probe.surrogate`` stand for what is measured."""
     probe = config["probe"]
     source, surrogate = probe.get("source"), probe.get("surrogate")
@@ -140,7 +136,7 @@ def source_config(config: Spec) -> Spec:
     }
 
 
-def cell_spec(config: Spec) -> Spec:
+def cell_spec(config: Config) -> Spec:
     """One row of the benchmark."""
     probe = config["probe"]
     spec = {
@@ -159,22 +155,3 @@ def cell_spec(config: Spec) -> Spec:
     if probe["module"] is not None:
         spec["probed"] = artefact_key("probed", probed_spec(config))
     return spec
-
-
-def cell_name(config: Spec) -> str:
-    """The record's folder: readable, and unique by its hash."""
-    probe = config["probe"]
-    told = probe["level"]
-    level = "" if told is None else f"_{told:g}" if isinstance(told, int | float) else f"_{told}"  # a mistake has a row
-    factor = "" if probe["steps_factor"] == 1 else f"_x{probe['steps_factor']}"
-    source = "" if probe.get("source") is None else f"_from_{probe['source']['name']}"
-    source += "" if probe.get("surrogate") is None else f"_on_{probe['surrogate']['label']}"
-    parts = [config["data"]["name"], config["classifier"]["label"], config["interpreter"]["name"]]
-    return "-".join(
-        [
-            *parts,
-            f"{probe['name']}{level}{factor}{source}",
-            f"s{config['seed']}",
-            artefact_key("cell", cell_spec(config))[:8],
-        ]
-    )

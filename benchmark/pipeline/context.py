@@ -1,58 +1,68 @@
-"""What one command works with: resolved configuration, store, clocks, device."""
+"""What one command works with: the resolved configuration, the store, the device, and what has been spent."""
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from benchmark.configuration.specs import source_config
+from benchmark.configuration.specs import Config, source_config
+from benchmark.planning.required_artefacts import ArtefactRef
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import Artefact, Store
 
 log = logging.getLogger("underfire")
 
-# Artefacts already made anew by force=artefact in this process: cells of a sweep share them.
-_forced: set[str] = set()
+# Artefacts that force=artefact has already made anew in this process: the cells of a sweep share them.
+_remade: set[str] = set()
 
 
+@dataclass(frozen=True)
+class Ledger:
+    """What a cell has spent and used: seconds a stage, keys of artefacts by name, names of those made here."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    artefacts: dict[str, str] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class RunContext:
-    """One cell's configuration as plain dictionaries, its store, and what it has spent so far."""
+    """The resolved configuration of one cell and everything that its stages share.
 
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.config = config
-        self.store = Store(config["paths"]["store"])
-        self.seconds: dict[str, float] = {}
-        self.made: list[str] = []
-        self.artefacts: dict[str, str] = {}
-        self.prefix = ""  # of artefacts' names, for parts beside the measured ones
-        self.shrink = 1  # by what groups of fixed size are divided, after the memory did not suffice
-        threads = config["trainer"]["threads"]
-        if threads is not None:
+    prefix: stands before the names of artefacts of parts beside the measured ones. divisor: what groups of a fixed
+    size are divided by, after memory has run out.
+    """
+
+    config: Config
+    store: Store
+    ledger: Ledger = field(default_factory=Ledger)
+    prefix: str = ""
+    divisor: int = 1
+
+    @classmethod
+    def of(cls, config: Config, divisor: int = 1) -> RunContext:
+        """The context of a configuration; sets the number of threads where the configuration does."""
+        if (threads := config["trainer"]["threads"]) is not None:
             torch.set_num_threads(int(threads))
+        return cls(config, Store(config["paths"]["store"]), divisor=divisor)
 
-    def explained_by(self, interpreter: dict[str, Any]) -> RunContext:
-        """The same place with another interpreter; what is spent and made there counts here."""
-        return self._with({**self.config, "interpreter": interpreter}, interpreter["name"])
+    def for_interpreter(self, group: Config) -> RunContext:
+        """The same context with another interpreter; one ledger for both."""
+        return replace(self, config={**self.config, "interpreter": group}, prefix=f"{self.prefix}{group['name']}: ")
 
     def for_source(self) -> RunContext:
-        """The place of what the probe attacks: this one, or with ``probe.source`` and ``probe.surrogate`` in place."""
+        """The context of what the probe attacks: this one, or that of ``probe.source`` and ``probe.surrogate``."""
         config = source_config(self.config)
-        return self if config is self.config else self._with(config, "attacked")
-
-    def _with(self, config: dict[str, Any], name: str) -> RunContext:
-        other = copy.copy(self)
-        other.config = config
-        other.prefix = f"{self.prefix}{name}: "
-        return other
+        return self if config is self.config else replace(self, config=config, prefix=f"{self.prefix}source: ")
 
     @property
     def device(self) -> torch.device:
@@ -65,44 +75,45 @@ class RunContext:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK") or 0) if ranks.world_size() > 1 else 0)
 
     def group_size(self, usual: int) -> int:
-        """Samples of one pass that no gradient and no batch statistics join: fewer where the memory did not suffice."""
-        return max(usual // self.shrink, 1)
+        """Samples of one pass that neither gradients nor batch statistics join: fewer after memory has run out."""
+        return max(usual // self.divisor, 1)
+
+    def is_made(self, ref: ArtefactRef) -> bool:
+        """Whether an artefact is in the store, by the look of its folder; ``artefact`` checks its checksums."""
+        return self.config["force"] != "artefact" and self.store.is_made(ref.kind, ref.key)
 
     def artefact(
-        self,
-        kind: str,
-        name: str,
-        spec: dict[str, Any],
-        make: Callable[[Path], dict[str, Any]],
-        *,
-        alone: bool = True,
+        self, ref: ArtefactRef, make: Callable[[Path], dict[str, Any]], *, single_process: bool = True
     ) -> Artefact:
-        """From the store, or made now (``alone``: see Store.get); ``name`` is what the record calls it."""
-        if self.config["force"] == "artefact" and (key := self.store.key(kind, spec)) not in _forced:
-            _forced.add(key)
-            ranks.broadcast(lambda: self.store.discard(kind, spec))
-        name = f"{self.prefix}{name}"
+        """An artefact from the store, or made now by ``make(folder)``, which returns its metrics.
+
+        single_process: in a distributed run the main process makes it while the others wait; else all of them do.
+        """
+        if self.config["force"] == "artefact" and ref.key not in _remade:
+            _remade.add(ref.key)
+            ranks.broadcast(lambda: self.store.discard(ref.kind, ref.spec))
+        name = f"{self.prefix}{ref.name}"
         with self.timed(name):
-            artefact = self.store.get(kind, spec, make, alone=alone)
-        self.artefacts[name] = artefact.key
+            artefact = self.store.get(ref.kind, ref.spec, make, alone=single_process)
+        self.ledger.artefacts[name] = artefact.key
         if artefact.made:
-            self.made.append(name)
-            log.info("made %s %s in %.1f s", name, artefact.key, self.seconds[name])
+            self.ledger.made.append(name)
+            log.info("made %s %s in %.1f s", name, artefact.key, self.ledger.seconds[name])
         return artefact
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Adds the time spent inside to ``stage``."""
+        """Adds the seconds spent inside to ``stage``."""
         start = time.perf_counter()
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            self.ledger.seconds[stage] = self.ledger.seconds.get(stage, 0.0) + time.perf_counter() - start
 
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Initial weights drawn from (seed, purpose), the global generator left as it was."""
+    """Initial weights inside are drawn from (seed, purpose); the global generator is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}/{purpose}".encode()).digest()[:7], "big"))
         yield

@@ -1,57 +1,86 @@
-"""From benign and probed images to the rows and pictures of a record."""
+"""From benign and perturbed images to the rows and pictures of a record."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from benchmark.data.groups import GroupSubset
+from benchmark.configuration.instantiation import instantiate
+from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.trainer import predict
 from benchmark.numerics.images import to_bytes
+from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
-from benchmark.types import Batch
+from benchmark.types import Batch, InterpreterModule
+
+Columns = dict[str, np.ndarray]
 
 _MAPS = ("benign_map", "probed_map")
 
 
-class Collected(Callback):
-    """The columns of every group, and the maps of those before ``until``: what is held does not grow with the rest."""
+@dataclass(frozen=True)
+class Measurements:
+    """A row per sample in sample-id order, and the pictures of the first ``measure.keep`` of them.
 
-    def __init__(self, until: int) -> None:
-        self.until = until
-        self.groups: dict[int, dict[str, np.ndarray]] = {}
+    tensors: "images" (uint8) and "maps" (float16), each with "sample_id", "benign" and, under a probe, "probed". In a
+    distributed run the main process has all rows, the others none.
+    """
+
+    samples: pd.DataFrame
+    tensors: dict[str, Columns]
+
+
+class ColumnCollector(Callback):
+    """Keeps the columns of every group, and the maps of the groups before ``n_map_groups``: memory stays bounded."""
+
+    def __init__(self, n_map_groups: int) -> None:
+        self.n_map_groups = n_map_groups
+        self.groups: dict[int, Columns] = {}
 
     def on_predict_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
     ) -> None:
         number = int(batch["group"])
-        self.groups[number] = {
-            name: value.cpu().numpy() for name, value in outputs.items() if name not in _MAPS or number < self.until
-        }
+        kept = {name: value for name, value in outputs.items() if name not in _MAPS or number < self.n_map_groups}
+        self.groups[number] = {name: value.cpu().numpy() for name, value in kept.items()}
 
 
-def measure(place: RunContext, module: Any, groups: Any) -> tuple[pd.DataFrame, dict[str, dict[str, np.ndarray]]]:
-    """A row per sample in sample-id order, and the images and maps of the first ``measure.keep`` of them.
-
-    Of a distributed run every process measures its share, and the first has the result; the others have no rows.
-    """
-    keep, size = place.config["measure"]["keep"], place.config["probe"]["batch_size"]
-    collected = Collected(-(-keep // size))
-    predict(place.config, module, GroupSubset.for_rank(groups), collected)
-    everything = {number: group for part in ranks.gather(collected.groups) for number, group in part.items()}
-    found = [everything[number] for number in sorted(everything)]
-    names = [name for name in (found[0] if found else {}) if name not in _MAPS]
-    samples = pd.DataFrame({name: np.concatenate([group[name] for group in found]) for name in names})
-    return samples, _pictures(found, groups, keep)
+def measure(ctx: RunContext, interpreter: InterpreterModule, spread: float, groups: Groups) -> Measurements:
+    """Every measure of every sample of the groups; each process of a distributed run measures its share."""
+    keep, size = ctx.config["measure"]["keep"], ctx.config["probe"]["batch_size"]
+    collector = ColumnCollector(-(-keep // size))
+    predict(ctx.config, _module(ctx, interpreter, spread), GroupSubset.for_rank(groups), collector)
+    collected = {number: group for part in ranks.gather(collector.groups) for number, group in part.items()}
+    columns = [collected[number] for number in sorted(collected)]
+    names = [name for name in (columns[0] if columns else {}) if name not in _MAPS]
+    samples = pd.DataFrame({name: np.concatenate([group[name] for group in columns]) for name in names})
+    return Measurements(samples, _pictures(columns, groups, keep))
 
 
-def _pictures(found: list[dict[str, np.ndarray]], groups: Any, keep: int) -> dict[str, dict[str, np.ndarray]]:
+def _module(ctx: RunContext, interpreter: InterpreterModule, spread: float) -> LightningModule:
+    """The LightningModule that measures; without a probe it also measures the distance to the reference RTS_0."""
+    settings, clean = ctx.config["measure"], ctx.config["probe"]["module"] is None
+    module: LightningModule = instantiate(ctx.config["modules"]["measure"])(
+        interpreter=interpreter,
+        reference=get_reference(ctx, interpreter.classifier) if clean else None,
+        spread=spread,
+        blur=settings["blur"],
+        n_faithfulness_samples=settings["faithful_samples"],
+        iou_threshold=settings["iou_threshold"],
+        top_share=settings["top_share"],
+    )
+    return module
+
+
+def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Columns]:
+    """Images and maps of the first ``keep`` samples."""
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("sample_id", "benign", "probed", *_MAPS)}
-    for number, group in enumerate(found):
+    for number, group in enumerate(columns):
         room = keep - sum(map(len, kept["sample_id"]))
         if room <= 0:
             break
@@ -64,13 +93,10 @@ def _pictures(found: list[dict[str, np.ndarray]], groups: Any, keep: int) -> dic
         for name in _MAPS:
             if name in group:
                 kept[name].append(group[name][:room].astype(np.float16))
-    return _named({name: np.concatenate(parts) for name, parts in kept.items() if parts})
-
-
-def _named(kept: dict[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
-    if not kept:
+    arrays = {name: np.concatenate(parts) for name, parts in kept.items() if parts}
+    if not arrays:
         return {}
-    ids = {"sample_id": kept["sample_id"]}
-    images: dict[str, np.ndarray] = {name: kept[name] for name in ("benign", "probed") if name in kept}
-    maps = {name.removesuffix("_map"): kept[name] for name in _MAPS if name in kept}
-    return {"images": {**ids, **images}, "maps": {**ids, **maps}}
+    ids = {"sample_id": arrays["sample_id"]}
+    images: Columns = {name: arrays[name] for name in ("benign", "probed") if name in arrays}
+    maps: Columns = {name.removesuffix("_map"): arrays[name] for name in _MAPS if name in arrays}
+    return {"images": ids | images, "maps": ids | maps}

@@ -1,81 +1,95 @@
-"""Everything a cell needs, put together untrained: what does not fit fails here, before any training starts."""
+"""Checks that cost seconds, before trainings that cost hours: does everything that a cell needs fit together?"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 
 from benchmark.configuration.instantiation import instantiate
+from benchmark.configuration.specs import Config
 from benchmark.data.groups import check_labels
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import freeze
-from benchmark.pipeline.artefacts import classifier, interpreter
+from benchmark.pipeline.artefacts.classifier import build_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.artefacts.interpreter import build_interpreter, load_checkpoint
 from benchmark.pipeline.context import RunContext
-from benchmark.types import InterpreterModule
+from benchmark.planning.required_artefacts import classifier_ref, stage_refs
+from benchmark.types import Data, InterpreterModule
 
 
-def preflight(place: RunContext) -> None:
-    """Builds the data set, the networks, the training modules and the probe of a cell.
+def check_settings(ctx: RunContext, data: Data) -> None:
+    """Checks the labels of the splits, the blur against the image size, and the probe's own arguments.
 
     Raises:
-        ValueError, OSError: the part's own sentence.
+        ValueError: the part's own sentence.
     """
-    config = place.config
-    data = load_data(config)
-    for split in ("train", "calibration", config["split"]):
+    for split in ("train", "calibration", ctx.config["split"]):
         check_labels(data.split(split), data.num_classes)
-    attacked, there = _networks(place, data.num_classes), place.for_source()
-    if there is not place:
-        attacked = _networks(there, data.num_classes)
-    _blur(config["measure"]["blur"], data.image_size)
-    _probe(config["probe"])
-    if config["probe"]["needs_map"] and not attacked.differentiable:
-        raise ValueError(
-            f"interpreter={there.config['interpreter']['name']} is for measuring: its maps have no gradient to attack. "
-            "Measure it under a probe that reads no maps (noise, pgd), or on another's images: "
-            "+interpreter@probe.source=rts"
-        )
-
-
-def _blur(sigma: float, size: int) -> None:
+    sigma, size = ctx.config["measure"]["blur"], data.image_size
     if not sigma > 0 or math.ceil(2.5 * sigma) >= size:
         raise ValueError(
             f"measure.blur is a sigma in pixels, above 0 and below {size / 2.5:.0f} for images of {size} px, got "
             f"{sigma}"
         )
+    settings = ctx.config["probe"]
+    if settings["module"] is not None:
+        instantiate(settings["module"], **({} if settings["level"] is None else {"scale": 0.0}))
 
 
-def _networks(place: RunContext, num_classes: int) -> InterpreterModule:
-    """Classifier, interpreter and their training modules, untrained; the interpreter."""
-    config = place.config
-    network = freeze(classifier.build(config["classifier"], num_classes, pretrained=False)).to(place.device)
-    network.check_size(load_data(config).image_size)
+def check_before_training(ctx: RunContext) -> None:
+    """Puts the networks and training modules of a cell together, untrained, where something is still to be trained.
+
+    Once everything is trained this builds nothing: the networks are built when they are used.
+
+    Raises:
+        ValueError, OSError: the part's own sentence.
+    """
+    source_ctx = ctx.for_source()
+    for each in (ctx,) if source_ctx is ctx else (ctx, source_ctx):
+        if not _is_trained(each):
+            _build_untrained(each)
+
+
+def _is_trained(ctx: RunContext) -> bool:
+    group = ctx.config["interpreter"]
+    configs = [{**ctx.config, "interpreter": member} for member in (group.get("members") or {"": group}).values()]
+    refs = [classifier_ref(ctx.config), *(ref for config in configs for ref in stage_refs(config).values())]
+    return all(map(ctx.is_made, refs))
+
+
+def _build_untrained(ctx: RunContext) -> None:
+    """Builds classifier, interpreter and their training modules, and looks at one map."""
+    config, data = ctx.config, load_data(ctx.config)
+    network = freeze(build_classifier(ctx)).to(ctx.device)
+    network.check_size(data.image_size)
     if (checkpoint := config["classifier"]["checkpoint"]) is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
     instantiate(config["classifier"]["training"]["module"], network=network)
-    explained = interpreter.build(place, network)
-    _look(explained, place, load_data(config).image_size)
+    interpreter = build_interpreter(ctx, network)
+    check_attackable(config, interpreter)
+    _check_map(ctx, interpreter, data.image_size)
     if config["interpreter"].get("checkpoint") is not None:
-        interpreter.load_checkpoint(place, explained)
+        load_checkpoint(ctx, interpreter)
     for stage in config["interpreter"].get("stages", {}).values():
-        instantiate(stage["module"], interpreter=explained)
-    return explained
+        instantiate(stage["module"], interpreter=interpreter)
 
 
-def _look(explained: InterpreterModule, place: RunContext, size: int) -> None:
-    """One map of a grey image by an interpreter that rests on features: whether they lie on a grid shows only then."""
-    if isinstance(explained, CAM | GradCAM | RTS):
-        grey = torch.full((1, 3, size, size), 0.5, device=place.device)
-        explained.explain(grey, torch.zeros(1, dtype=torch.long, device=place.device))
+def check_attackable(config: Config, interpreter: InterpreterModule) -> None:
+    """Raises a ValueError where the probe needs the gradient of maps that have none."""
+    if config["probe"]["needs_map"] and not interpreter.differentiable:
+        raise ValueError(
+            f"interpreter={config['interpreter']['name']} is for measuring: its maps have no gradient to attack. "
+            "Measure it under a probe that needs no maps (noise, pgd), or on another's images: "
+            "+interpreter@probe.source=rts"
+        )
 
 
-def _probe(settings: dict[str, Any]) -> None:
-    if settings["module"] is None:
-        return
-    scale = {} if settings["level"] is None else {"scale": 0.0}
-    instantiate(settings["module"], **scale)
+def _check_map(ctx: RunContext, interpreter: InterpreterModule, size: int) -> None:
+    """Takes one map of a grey image where maps rest on features: only then it shows whether these lie on a grid."""
+    if isinstance(interpreter, CAM | GradCAM | RTS):
+        grey = torch.full((1, 3, size, size), 0.5, device=ctx.device)
+        interpreter.explain(grey, torch.zeros(1, dtype=torch.long, device=ctx.device))

@@ -1,4 +1,4 @@
-"""What a record says of itself: which cell it is, and what it was computed with."""
+"""What a record says it was computed with, and the line that a finished cell prints."""
 
 from __future__ import annotations
 
@@ -9,34 +9,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmark.configuration.specs import cell_name, cell_spec
-from benchmark.storage.artefacts import artefact_key
+import pandas as pd
+
+from benchmark.configuration.specs import Config
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 
 
-def identity(config: dict[str, Any]) -> dict[str, Any]:
-    """The fields by which records are chosen, and the whole configuration."""
-    probe = config["probe"]
-    return {
-        "cell": artefact_key("cell", cell_spec(config)),
-        "name": cell_name(config),
-        "data": config["data"]["name"],
-        "classifier": config["classifier"]["label"],
-        "interpreter": config["interpreter"]["name"],
-        "probe": probe["name"],
-        "level": probe["level"],
-        "steps_factor": probe["steps_factor"],
-        "seed": config["seed"],
-        "data_seed": config["data"]["seed"],
-        "split": config["split"],
-        "budget": config["budget"]["name"],
-        "experiment": config.get("experiment_name"),
-        "config": config,
-    }
-
-
-def surroundings(config: dict[str, Any]) -> dict[str, Any]:
+def surroundings(config: Config) -> dict[str, Any]:
     """Versions, commit, device and threads."""
     import torch
 
@@ -56,13 +36,10 @@ def stage_of(error: BaseException) -> str:
     return f"{Path(ours[-1].filename).stem}.{ours[-1].name}" if ours else "unknown"
 
 
-def one_line(record: dict[str, Any]) -> str:
-    """Success and map distance of a cell, for its line on the terminal."""
-    shown = [f"n {record['n_samples']}"]
-    for name, series in record["summary"].items():
-        if series is not None:
-            shown.append(f"{name} {series.mean():.3f}")
-    return "  ".join(shown)
+def one_line(samples: pd.DataFrame) -> str:
+    """Number of samples, success and map distance of a cell, for its line on the terminal."""
+    means = [f"{name} {samples[name].mean():.3f}" for name in ("map_l1", "success") if name in samples]
+    return "  ".join([f"n {len(samples)}", *means])
 
 
 def _version(name: str) -> str | None:

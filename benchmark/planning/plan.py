@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmark.configuration.specs import cell_name
+from benchmark.configuration.cells import Cell
 from benchmark.configuration.sweep_expansion import Planned, Sweep
 from benchmark.configuration.validation import check_values
 from benchmark.planning.required_artefacts import ArtefactRef, required_artefacts
@@ -62,12 +62,12 @@ def inspect_cell(planned: Planned) -> tuple[CellStatus, list[ArtefactRef]]:
         return CellStatus(shown, planned.overrides, "wrong", planned.error or ""), []
     try:
         check_values(planned.config)
-        name, wanted = cell_name(planned.config), required_artefacts(planned.config)
+        cell, wanted = Cell.of(planned.config), required_artefacts(planned.config)
     except (ValueError, OSError, TypeError, KeyError) as error:
         sentence = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         return CellStatus(shown, planned.overrides, "wrong", sentence), []
-    state, sentence = _cell_state(Path(planned.config["paths"]["results"]) / name)
-    return CellStatus(name, planned.overrides, state, sentence), wanted
+    state, sentence = _cell_state(cell.folder)
+    return CellStatus(cell.name, planned.overrides, state, sentence), wanted
 
 
 def _cell_state(folder: Path) -> tuple[str, str]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from pathlib import Path
 
-from benchmark.configuration.specs import cell_name
+from benchmark.configuration.cells import Cell
 from benchmark.configuration.sweep_expansion import Uncountable, expand
 from benchmark.planning.plan import inspect_cell
 from benchmark.processes import signals
@@ -46,7 +45,7 @@ def precheck_sweep(conf: str, overrides: list[str]) -> int | None:
     for planned in sweep.cells:
         config = planned.config
         assert config is not None
-        if config["force"] is not None or not is_done(Path(config["paths"]["results"]) / cell_name(config)):
+        if config["force"] is not None or not is_done(Cell.of(config).folder):
             return None
     log.info(
         "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start

@@ -1,12 +1,17 @@
-"""What a cell is made of: its artefacts, in the order in which they are made."""
+"""The graph of artefacts: what each is made from, and which of them a cell needs, in the order of making.
+
+``plan`` and ``status`` list these references; the pipeline makes the artefacts that they name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from benchmark.configuration.specs import (
+    SPREAD_LEVEL,
+    Config,
+    Spec,
     classifier_spec,
     predictions_spec,
     probed_spec,
@@ -18,68 +23,97 @@ from benchmark.configuration.specs import (
 )
 from benchmark.storage.artefacts import artefact_key
 
-Spec = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class ArtefactRef:
-    """An artefact that a cell uses: kind and hash, together its place in the store, and what one user calls it."""
+    """An artefact, made or not: kind and key (the hash of its spec) are its place in the store.
+
+    name: what the record of a cell calls it. label: what a plan calls it.
+    """
 
     kind: str
     key: str
+    spec: Spec = field(compare=False, repr=False)
+    name: str = field(compare=False)
     label: str = field(compare=False)
 
 
-def required_artefacts(config: Spec) -> list[ArtefactRef]:
-    """Every artefact that the cell uses, each once.
+def classifier_ref(config: Config, group: Config | None = None, name: str = "classifier") -> ArtefactRef:
+    """The explained classifier, or the one of ``group`` (an encoder)."""
+    chosen = config["classifier"] if group is None else group
+    return _ref("classifier", classifier_spec(config, group), name, f"{chosen['label']} s{chosen['seed']}")
+
+
+def predictions_ref(config: Config, split: str) -> ArtefactRef:
+    """The classifier's decisions on a split."""
+    return _ref("predictions", predictions_spec(config, split), f"predictions {split}")
+
+
+def stage_refs(config: Config) -> dict[str, ArtefactRef]:
+    """The training stages of the interpreter by name, in order."""
+    group = config["interpreter"]
+    return {
+        stage: _ref("interpreter", spec, f"interpreter {stage}", f"{group['name']} {stage} s{group['seed']}")
+        for stage, spec in stage_specs(config)
+    }
+
+
+def scale_ref(config: Config, module: Spec, level: float) -> ArtefactRef:
+    """The scale of a noise that causes a misclassification rate."""
+    return _ref("scale", scale_spec(config, module, level), f"noise {module['kind']} {level:g}")
+
+
+def spread_ref(config: Config) -> ArtefactRef:
+    """The benign spread of the interpreter."""
+    return _ref("spread", spread_spec(config), "spread", f"spread {config['interpreter']['name']}")
+
+
+def probed_ref(config: Config) -> ArtefactRef:
+    """The perturbed images."""
+    return _ref("probed", probed_spec(config), "probed", f"probed {config['probe']['name']}")
+
+
+def _ref(kind: str, spec: Spec, name: str, label: str | None = None) -> ArtefactRef:
+    return ArtefactRef(kind, artefact_key(kind, spec), spec, name, name if label is None else label)
+
+
+def required_artefacts(config: Config) -> list[ArtefactRef]:
+    """Every artefact that the cell needs, each once.
 
     Raises:
         ValueError, OSError: a data folder or checkpoint that the configuration names cannot be used.
     """
-    return list(dict.fromkeys([*_measured(config), *_made(source_config(config))]))
+    return list(dict.fromkeys([*_of_measuring(config), *_of_perturbing(source_config(config))]))
 
 
-def _measured(config: Spec) -> Iterator[ArtefactRef]:
-    """Of the interpreter that is measured."""
-    yield from _classifier(config, config["classifier"])
-    yield _ref("predictions", predictions_spec(config), f"predictions {config['split']}")
-    yield from _interpreter(config, config["interpreter"])
-    calibration = {**predictions_spec(config), "split": "calibration"}
-    yield _ref("predictions", calibration, "predictions calibration")
-    noise, level = spread_noise(config)
-    yield _ref("scale", scale_spec(config, noise, level), f"noise {noise['kind']} {level:g}")
-    yield _ref("spread", spread_spec(config), f"spread {config['interpreter']['name']}")
+def _of_measuring(config: Config) -> Iterator[ArtefactRef]:
+    """What the measured interpreter takes."""
+    yield classifier_ref(config)
+    yield predictions_ref(config, config["split"])
+    yield from _of_interpreter(config)
+    yield predictions_ref(config, "calibration")
+    yield scale_ref(config, spread_noise(config), SPREAD_LEVEL)
+    yield spread_ref(config)
 
 
-def _made(config: Spec) -> Iterator[ArtefactRef]:
-    """Of what the probe attacks: the same, or a source and a surrogate."""
+def _of_perturbing(config: Config) -> Iterator[ArtefactRef]:
+    """What the perturbed images take; ``config`` is that of the source."""
     probe = config["probe"]
     if probe["module"] is None:
         return
-    yield from _classifier(config, config["classifier"])
-    yield _ref("predictions", predictions_spec(config), f"predictions {config['split']}")
+    yield classifier_ref(config)
+    yield predictions_ref(config, config["split"])
     if probe["needs_map"]:
-        yield from _interpreter(config, config["interpreter"])
+        yield from _of_interpreter(config)
     if probe["level"] is not None:
-        calibration = {**predictions_spec(config), "split": "calibration"}
-        yield _ref("predictions", calibration, "predictions calibration")
-        label = f"noise {probe['module']['kind']} {probe['level']:g}"
-        yield _ref("scale", scale_spec(config, probe["module"], probe["level"]), label)
-    yield _ref("probed", probed_spec(config), f"probed {probe['name']}")
+        yield predictions_ref(config, "calibration")
+        yield scale_ref(config, probe["module"], probe["level"])
+    yield probed_ref(config)
 
 
-def _classifier(config: Spec, group: Spec) -> Iterator[ArtefactRef]:
-    yield _ref("classifier", classifier_spec(config, group), f"{group['label']} s{group['seed']}")
-
-
-def _interpreter(config: Spec, group: Spec) -> Iterator[ArtefactRef]:
-    members = list((group.get("members") or {}).values())
-    for member in members or [group]:
+def _of_interpreter(config: Config) -> Iterator[ArtefactRef]:
+    group = config["interpreter"]
+    for member in list((group.get("members") or {}).values()) or [group]:
         if member.get("encoder") is not None:
-            yield from _classifier(config, member["encoder"])
-        for name, spec in stage_specs({**config, "interpreter": member}):
-            yield _ref("interpreter", spec, f"{member['name']} {name} s{member['seed']}")
-
-
-def _ref(kind: str, spec: Spec, label: str) -> ArtefactRef:
-    return ArtefactRef(kind, artefact_key(kind, spec), label)
+            yield classifier_ref(config, member["encoder"], "encoder")
+        yield from stage_refs({**config, "interpreter": member}).values()

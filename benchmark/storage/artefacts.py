@@ -61,6 +61,10 @@ class Store:
                 if each.exists():
                     shutil.rmtree(each)
 
+    def is_made(self, kind: str, key: str) -> bool:
+        """Whether a finished artefact is there; its checksums are not read."""
+        return (self.path(kind, key) / "artefact.json").is_file()
+
     def get(
         self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]], *, alone: bool = True
     ) -> Artefact:

@@ -58,7 +58,7 @@ class Record:
 
 def write_record(
     folder: Path, samples: pd.DataFrame, tensors: dict[str, dict[str, np.ndarray]], cell: dict[str, Any]
-) -> None:
+) -> Record:
     """Writes a finished cell; cell.json, with the checksums of the rest, comes last.
 
     Equal content gives equal bytes in every file but cell.json.
@@ -76,6 +76,7 @@ def write_record(
         write_atomic(folder / f"{name}.safetensors", content)
     sums = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
     _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
+    return read_record(folder)
 
 
 def write_failure(folder: Path, cell: dict[str, Any], *, stage: str, error: BaseException) -> None:

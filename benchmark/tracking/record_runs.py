@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.storage.records import Record, read_record
+from benchmark.storage.records import Record
 from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
@@ -68,11 +68,10 @@ def panel(record: Record, count: int) -> np.ndarray | None:
     return np.concatenate(rows, axis=0)
 
 
-def log_record(config: dict[str, Any], folder: Path) -> bool:
+def log_record(config: dict[str, Any], record: Record) -> bool:
     """Sends one record to W&B, and tells whether it was taken; whatever goes wrong there costs nothing."""
     if config["logger"]["mode"] == "disabled":
         return False
-    record = read_record(folder)
     cell = record.cell
     tags = [str(cell[name]) for name in ("data", "classifier", "interpreter", "probe", "budget")]
     job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _flat(cell)}

@@ -14,10 +14,10 @@ from tests.helpers import PROJECT
 NAMES = """
 from pathlib import Path
 from tests.helpers import configured
-from benchmark.planning.required_artefacts import needs
-from benchmark.configuration.specs import cell_name
+from benchmark.planning.required_artefacts import required_artefacts
+from benchmark.configuration.cells import Cell
 config = configured(Path("root"), "interpreter=rtsa", "probe=normal_03")
-print(cell_name(config), *(need.key for need in needs(config)), sep="\\n")
+print(Cell.of(config).name, *(ref.key for ref in required_artefacts(config)), sep="\\n")
 """
 
 

@@ -9,7 +9,7 @@ from torch import nn
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
-from benchmark.pipeline.artefacts.interpreter import build
+from benchmark.pipeline.artefacts.interpreter import build_interpreter
 from benchmark.pipeline.context import RunContext
 from tests.helpers import configured
 
@@ -46,6 +46,6 @@ def made(root, classifier):
 
     def make(name: str):
         overrides = [f"interpreter={name}", *(f"interpreter.{each}" for each in small.get(name, ()))]
-        return freeze(build(RunContext(configured(root, *overrides)), classifier))
+        return freeze(build_interpreter(RunContext.of(configured(root, *overrides)), classifier))
 
     return make

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 
 from benchmark.__main__ import conf_folder
-from benchmark.configuration.specs import cell_name
+from benchmark.configuration.cells import Cell
 from benchmark.configuration.sweep_expansion import expand
-from benchmark.pipeline.provenance import identity
 from benchmark.storage.records import write_record
 from tests.helpers import underfire
 
@@ -31,9 +30,8 @@ def main() -> None:
         maps = {"benign": np.zeros((256, 24, 24), np.float16)}
         for planned in expand(str(conf_folder()), "run", [*SWEEP, f"paths.root={root}"]).cells:
             assert planned.config is not None
-            write_record(
-                root / "results" / cell_name(planned.config), samples, {"maps": maps}, identity(planned.config)
-            )
+            cell = Cell.of(planned.config)
+            write_record(cell.folder, samples, {"maps": maps}, cell.identity())
         for command in ("plan", "run"):
             start = time.perf_counter()
             ran = underfire(root, command, *SWEEP)

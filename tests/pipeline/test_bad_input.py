@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmark.configuration.specs import cell_name
+from benchmark.configuration.cells import Cell
 from benchmark.configuration.validation import mistakes
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.pipeline.cell import run_cell
@@ -186,7 +186,7 @@ def test_the_encoder_is_part_of_a_cell_with_somebody_else_s_weights(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"weights")
     given = f"interpreter.checkpoint={tmp_path}/w.safetensors"
     names = {
-        cell_name(configured(tmp_path, given, *encoder))
+        Cell.of(configured(tmp_path, given, *encoder))
         for encoder in (
             [],
             ["+classifier@interpreter.encoder=small_resnet", "interpreter.encoder.seed=7"],

@@ -1,45 +1,48 @@
-"""The benign spread of an interpreter: how far its maps move when nothing that matters has changed."""
+"""The benign spread of an interpreter: how far its maps move under changes that do not matter."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import spread_noise, spread_spec
-from benchmark.metrics import map_distance
+from benchmark.configuration.specs import SPREAD_LEVEL, spread_noise
+from benchmark.metrics.map_distance import l1
 from benchmark.metrics.stability import shifted_distance
-from benchmark.pipeline.artefacts.noise_scale import get_scale
-from benchmark.pipeline.artefacts.predictions import get_population
+from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
+from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
+from benchmark.planning.required_artefacts import spread_ref
 from benchmark.processes.signals import raise_if_stopped
 from benchmark.types import InterpreterModule
 
 
-def get_spread(place: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
-    """``spread``, and the two 95th percentiles on calibration of which it is the larger (``noise``, ``shift``)."""
-    spec = spread_spec(place.config)
-    return place.artefact("spread", "spread", spec, lambda folder: _measure(place, interpreter, folder)).metrics
+def get_benign_spread(ctx: RunContext, interpreter: InterpreterModule) -> float:
+    """The larger of two 95th percentiles of the map's L1 on calibration, in [0, 1].
+
+    One is between x and noise that keeps the prediction, the other between x and shifts of +-1 px with the map shifted
+    back.
+    """
+    metrics = ctx.artefact(spread_ref(ctx.config), lambda folder: _measure(ctx, interpreter)).metrics
+    return float(metrics["spread"])
 
 
-def _measure(place: RunContext, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
-    classifier, device = interpreter.classifier, place.device
-    module, level = spread_noise(place.config)
-    noise = instantiate(module, scale=get_scale(place, classifier, module, level)["scale"])
-    population = get_population(place, classifier, "calibration").first(place.config["measure"]["spread_samples"])
+def _measure(ctx: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
+    classifier, device, settings = interpreter.classifier, ctx.device, spread_noise(ctx.config)
+    noise = instantiate(settings, scale=get_noise_scale(ctx, classifier, settings, SPREAD_LEVEL)["scale"])
+    population = get_correct_samples(ctx, classifier, "calibration").first(ctx.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
-    for batch in population.groups(place.group_size(100)):
+    for batch in population.groups(ctx.group_size(100)):
         raise_if_stopped()
-        image, class_B, valid = batch["image"].to(device), batch["prediction"].to(device), batch["valid"].to(device)
+        image, class_B, valid = (batch[key].to(device) for key in ("image", "prediction", "valid"))
         benign = interpreter(image, class_B).detach()
         noisy = noise.perturb(image, batch["sample_id"].to(device))
         with torch.no_grad():
             same = (classifier(noisy).argmax(1) == class_B) & valid
-        by_noise.append(map_distance.l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
+        by_noise.append(l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
         by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, valid].flatten().cpu())
     noise_95 = torch.quantile(torch.cat(by_noise), 0.95)
     shift_95 = torch.quantile(torch.cat(by_shift), 0.95)

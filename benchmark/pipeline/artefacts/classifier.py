@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import classifier_spec
+from benchmark.configuration.specs import Config
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
@@ -17,58 +17,59 @@ from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
+from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref
 from benchmark.processes import ranks
-from benchmark.types import Data
 
 
-def build(group: dict[str, Any], num_classes: int, pretrained: bool) -> TimmClassifier:
-    """The network of a classifier group with fresh (seeded) or pretrained weights."""
+def build_classifier(ctx: RunContext, group: Config | None = None, *, pretrained: bool = False) -> TimmClassifier:
+    """The network of a classifier group (default: the explained one) with seeded or pretrained weights.
+
+    Raises:
+        ValueError: timm does not know it, or it does not take images of this size.
+    """
+    group = ctx.config["classifier"] if group is None else group
+    data = load_data(ctx.config)
     with seeded(group["seed"], "classifier"):
         return TimmClassifier(
             name=group["name"],
-            num_classes=num_classes,
+            num_classes=data.num_classes,
             pretrained=pretrained,
             small_input=group["small_input"],
             options=group["options"],
         )
 
 
-def get_classifier(place: RunContext, group: dict[str, Any] | None = None, name: str = "classifier") -> TimmClassifier:
-    """The classifier on the workplace's device, frozen; ``group`` stands for another than the explained one."""
-    chosen = place.config["classifier"] if group is None else group
-    data = load_data(place.config)
-    spec = classifier_spec(place.config, group)
-    artefact = place.artefact(
-        "classifier", name, spec, lambda folder: _train(place, chosen, data, folder, name), alone=False
-    )
-    network = build(chosen, data.num_classes, pretrained=False)
+def get_classifier(ctx: RunContext, group: Config | None = None, name: str = "classifier") -> TimmClassifier:
+    """The classifier of a group (default: the explained one), trained or from the store; frozen, in eval mode."""
+    ref = classifier_ref(ctx.config, group, name)
+    chosen = ctx.config["classifier"] if group is None else group
+    artefact = ctx.artefact(ref, lambda folder: _train(ctx, chosen, ref, folder), single_process=False)
+    network = build_classifier(ctx, chosen)
     network.load_state_dict(load_file(artefact.path / WEIGHTS))
-    return freeze(network).to(place.device)
+    return freeze(network).to(ctx.device)
 
 
-def _train(place: RunContext, group: dict[str, Any], data: Data, folder: Path, name: str) -> dict[str, Any]:
-    training = group["training"]
-    checkpoint = group["checkpoint"]
-    network = build(group, data.num_classes, group["pretrained"] and checkpoint is None)
+def _train(ctx: RunContext, group: Config, ref: ArtefactRef, folder: Path) -> dict[str, Any]:
+    training, checkpoint, data = group["training"], group["checkpoint"], load_data(ctx.config)
+    network = build_classifier(ctx, group, pretrained=group["pretrained"] and checkpoint is None)
     if checkpoint is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
-    module = instantiate(training["module"], network=network)
     train, calibration = data.split("train"), data.split("calibration")
-    checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # something for every process
+    checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # some for every process
     metrics = fit(
-        place.config,
-        module,
+        ctx.config,
+        instantiate(training["module"], network=network),
         epoch_loader(train, training["batch_size"], seed=group["seed"]),
         folder,
         epochs=training["epochs"],
         validation=FixedGroups(calibration, range(len(calibration)), checked),
         job={
             "job_type": "train",
-            "name": f"{name} {group['label']} s{group['seed']}",
-            "id": place.store.key("classifier", classifier_spec(place.config, group)),
-            "tags": [place.config["data"]["name"], group["label"]],
-            "config": {"data": place.config["data"], "classifier": group},
+            "name": f"{ref.name} {ref.label}",
+            "id": ref.key,
+            "tags": [ctx.config["data"]["name"], group["label"]],
+            "config": {"data": ctx.config["data"], "classifier": group},
         },
     )
     return {**{key: float(value) for key, value in metrics.items()}, **_save(network, folder)}

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import data_spec
+from benchmark.configuration.specs import Config, data_spec
 from benchmark.storage.hashing import content_hash
 from benchmark.types import Data
 
 _loaded: dict[str, Data] = {}
 
 
-def load_data(config: dict[str, Any]) -> Data:
-    """The data set of ``config["data"]``; the last one is kept, so that cells of a sweep share it."""
+def load_data(config: Config) -> Data:
+    """The data set of ``config["data"]``; the last one is kept, so that the cells of a sweep share it."""
     key = content_hash(data_spec(config))
     if key not in _loaded:
         _loaded.clear()

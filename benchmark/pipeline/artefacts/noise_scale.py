@@ -1,4 +1,4 @@
-"""The configured noise with its calibrated scale."""
+"""The scale at which a noise causes a misclassification rate, calibrated on the calibration split."""
 
 from __future__ import annotations
 
@@ -8,42 +8,35 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import scale_spec
-from benchmark.pipeline.artefacts.predictions import get_population
+from benchmark.configuration.specs import Config
+from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
+from benchmark.planning.required_artefacts import scale_ref
 from benchmark.probes.noise_calibration import calibrate
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import Probe
 
 
-def get_probe(place: RunContext, classifier: TimmClassifier) -> tuple[Probe, dict[str, Any]]:
-    """The configured probe, and facts about it for the record (noise: the scale and its calibration rate)."""
-    probe = place.config["probe"]
-    if probe["level"] is None:
-        return instantiate(probe["module"]), {}
-    found = get_scale(place, classifier, probe["module"], probe["level"])
-    facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["samples"]}
-    return instantiate(probe["module"], scale=found["scale"]), facts
+def get_noise_scale(ctx: RunContext, classifier: TimmClassifier, noise: Config, level: float) -> dict[str, Any]:
+    """``scale``, ``rate``, ``samples`` and ``tolerance`` of a noise that misclassifies ``level`` of calibration.
 
-
-def get_scale(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
-    """``scale``, ``rate``, ``samples`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
-    spec = scale_spec(place.config, module, level)
-    name = f"noise {module['kind']} {level:g}"
-    return place.artefact("scale", name, spec, lambda folder: _calibrate(place, classifier, module, level)).metrics
+    Args:
+        noise: the node of the noise. level: a misclassification rate in (0, 1).
+    """
+    ref = scale_ref(ctx.config, noise, level)
+    return ctx.artefact(ref, lambda folder: _calibrate(ctx, classifier, noise, level)).metrics
 
 
 @torch.no_grad()
-def _calibrate(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
-    population = get_population(place, classifier, "calibration")
-    groups = population.groups(place.group_size(100))
+def _calibrate(ctx: RunContext, classifier: TimmClassifier, noise: Config, level: float) -> dict[str, Any]:
+    population = get_correct_samples(ctx, classifier, "calibration")
+    groups = population.groups(ctx.group_size(100))
 
     def rate_at(scale: float) -> float:
-        noise = instantiate(module, scale=scale)
+        scaled = instantiate(noise, scale=scale)
         wrong = 0
         for batch in groups:
             raise_if_stopped()
-            noisy = noise.perturb(batch["image"].to(place.device), batch["sample_id"].to(place.device))
+            noisy = scaled.perturb(batch["image"].to(ctx.device), batch["sample_id"].to(ctx.device))
             noisy = (noisy * 255).round() / 255
             changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
             wrong += int(changed[batch["valid"]].sum())

@@ -1,4 +1,4 @@
-"""Which samples are measured: those that the classifier gets right without a probe."""
+"""The classifier's decision on every sample of a split, and the population that it gets right."""
 
 from __future__ import annotations
 
@@ -10,39 +10,37 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.configuration.specs import predictions_spec
 from benchmark.data.groups import FixedGroups, Population
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
+from benchmark.planning.required_artefacts import predictions_ref
 from benchmark.processes.signals import raise_if_stopped
 from benchmark.types import ImageSet
 
 
-def get_population(place: RunContext, classifier: TimmClassifier, split: str) -> Population:
-    """The right-classified samples of a split.
+def get_correct_samples(ctx: RunContext, classifier: TimmClassifier, split: str) -> Population:
+    """The samples of a split that the classifier gets right without a probe.
 
     Raises:
         ValueError: there is none.
     """
-    images = load_data(place.config).split(split)
-    spec = {**predictions_spec(place.config), "split": split}
-    artefact = place.artefact(
-        "predictions", f"predictions {split}", spec, lambda folder: _predict(place, classifier, images, folder)
-    )
-    saved = load_file(artefact.path / "predictions.safetensors")
+    images = load_data(ctx.config).split(split)
+    ref = predictions_ref(ctx.config, split)
+    artefact = ctx.artefact(ref, lambda folder: _predict(ctx, classifier, images, folder))
+    prediction = load_file(artefact.path / "predictions.safetensors")["prediction"]
     order = np.argsort(images.sample_id_N, kind="stable")
-    right = saved["prediction"] == images.label_N[order]
+    right = prediction == images.label_N[order]
     if not right.any():
         raise ValueError(f"the classifier gets no {split} sample right: train it longer (classifier.training.epochs)")
-    return Population(images, order[right], saved["prediction"][right], float(right.mean()))
+    return Population(images, order[right], prediction[right], float(right.mean()))
 
 
 @torch.no_grad()
-def _predict(place: RunContext, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
+def _predict(ctx: RunContext, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
-    for batch in FixedGroups(images, range(len(images)), place.group_size(100)):
+    for batch in FixedGroups(images, range(len(images)), ctx.group_size(100)):
         raise_if_stopped()
-        predicted.append(classifier(batch["image"].to(place.device)).argmax(1).cpu()[batch["valid"]])
+        predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu()[batch["valid"]])
     prediction = torch.cat(predicted).numpy()
     save_file({"prediction": prediction}, folder / "predictions.safetensors")
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]

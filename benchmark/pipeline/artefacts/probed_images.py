@@ -1,4 +1,4 @@
-"""Probed images: made once a group under ``Trainer.predict``, kept in the store, read by every interpreter."""
+"""Perturbed images: made once a group under ``Trainer.predict``, kept in the store, read by every interpreter."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from benchmark.configuration.specs import probed_spec
+from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset, Population, WithPrediction
 from benchmark.engine.trainer import predict
-from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import from_bytes
-from benchmark.pipeline.artefacts.predictions import get_population
+from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
+from benchmark.planning.required_artefacts import probed_ref
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
-from benchmark.types import Batch, ClassifierModule, InterpreterModule
+from benchmark.types import Batch, ClassifierModule, InterpreterModule, Probe
 
 log = logging.getLogger("underfire")
 
 
 class GroupWriter(Callback):
-    """Writes what every predict step returns, a file a group, atomically: a cut-off attack goes on where it was."""
+    """Writes what every predict step returns, a file a group, atomically: an attack that was cut off resumes there."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -37,24 +37,25 @@ class GroupWriter(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
     ) -> None:
         arrays = {name: value.cpu().contiguous() for name, value in outputs.items()}
-        content = save(arrays, metadata={"sum": _sum(arrays)})
+        content = save(arrays, metadata={"sum": _checksum(arrays)})
         write_atomic(group_file(self.folder, int(batch["group"])), content)
 
 
-class WithProbed:
+class PerturbedGroups:
     """Fixed groups of a population, each batch with its ``probed`` images, ``goal`` and, if asked for, ``goal_map``.
 
     Args:
-        groups: whose samples are all among the probed ones. folder: the probed images, a file a group of their own.
-        batch_size: of the groups that the images were made in. goal_maps: for the interpreter that was attacked.
+        groups: whose samples are all among the perturbed ones. folder: of the images, a file a group of their own.
+        source_samples: in whose groups of ``batch_size`` the images were made. goal_maps: whether the goal maps are
+            those of the interpreter that reads them.
     """
 
     def __init__(
-        self, groups: WithPrediction, folder: Path, made_in: Population, batch_size: int, *, goal_maps: bool
+        self, groups: WithPrediction, folder: Path, source_samples: Population, batch_size: int, *, goal_maps: bool
     ) -> None:
-        self.groups, self.folder, self.batch_size, self.goal_maps = groups, folder, batch_size, goal_maps
-        ids = made_in.images.sample_id_N[made_in.rows]
-        self.number = {sample: place // batch_size for place, sample in enumerate(ids.tolist())}
+        self.groups, self.folder, self.goal_maps = groups, folder, goal_maps
+        ids = source_samples.images.sample_id_N[source_samples.rows]
+        self.group_of = {sample: position // batch_size for position, sample in enumerate(ids.tolist())}
         self.files: dict[int, dict[str, torch.Tensor]] = {}
 
     def __len__(self) -> int:
@@ -63,33 +64,68 @@ class WithProbed:
     def __getitem__(self, number: int) -> Batch:
         batch = self.groups[number]
         ids = batch["sample_id"].tolist()
-        numbers = sorted({self.number[sample] for sample in ids})
+        numbers = sorted({self.group_of[sample] for sample in ids})
         self.files = {n: self.files.get(n) or load_file(group_file(self.folder, n)) for n in numbers}
         names = [name for name in next(iter(self.files.values())) if self.goal_maps or name != "goal_map"]
         saved = {name: torch.cat([file[name] for file in self.files.values()]) for name in names}
-        place = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
-        rows = torch.tensor([place[sample] for sample in ids])
-        probed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
+        row_of = {sample: row for row, sample in enumerate(saved["sample_id"].tolist())}
+        rows = torch.tensor([row_of[sample] for sample in ids])
+        perturbed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
         if "goal_map" in saved:
-            probed["goal_map"] = saved["goal_map"][rows]
-        return {**batch, **probed}
+            perturbed["goal_map"] = saved["goal_map"][rows]
+        return {**batch, **perturbed}
 
 
-def _sum(arrays: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(name.encode() + arrays[name].numpy().tobytes())
-    return digest.hexdigest()
+def get_probed_images(
+    ctx: RunContext,
+    interpreter: InterpreterModule,
+    source_samples: Population,
+    probe: Probe,
+    samples: Population,
+    *,
+    goal_maps: bool,
+) -> PerturbedGroups:
+    """The perturbed images of a population, from the store or made now, in the groups of those that read them.
+
+    Args:
+        source_samples: what is perturbed. samples: who is read, the same population or a part of it.
+        goal_maps: whether the interpreter that reads the images is the one that they were made against.
+    """
+    settings = ctx.config["probe"]
+    if probe.needs_map != settings["needs_map"]:
+        raise ValueError(
+            f"probe.needs_map is {settings['needs_map']} in the configuration of probe={settings['name']}, but the "
+            f"probe {'needs' if probe.needs_map else 'does not need'} maps: correct its yaml"
+        )
+    size = settings["batch_size"]
+    groups = source_samples.groups(size)
+
+    def make(folder: Path) -> dict[str, Any]:
+        missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
+        if getattr(probe, "needs_donors", False):
+            probe.donors_KDCHW = _donors(ctx, interpreter.classifier)  # type: ignore[attr-defined]
+        module = instantiate(ctx.config["modules"]["probe"])(interpreter=interpreter, probe=probe)
+        predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
+        interpreter.to(ctx.device)
+        return {"samples": len(source_samples.rows), "groups": len(groups)}
+
+    folder = ctx.artefact(probed_ref(ctx.config), make, single_process=False).path
+    return PerturbedGroups(samples.groups(size), folder, source_samples, size, goal_maps=goal_maps)
+
+
+def group_file(folder: Path, number: int) -> Path:
+    """Where the images of one group lie."""
+    return folder / f"group-{number:06d}.safetensors"
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a group's file is there with the content that was written; a damaged one is told of and removed."""
+    """Whether a group's file holds what was written; a damaged one is named in a warning and removed."""
     if not path.exists():
         return False
     try:
         with safe_open(path, "pt") as file:
-            told = (file.metadata() or {}).get("sum")
-            if told == _sum({name: file.get_tensor(name) for name in file.keys()}):  # noqa: SIM118
+            checksum = (file.metadata() or {}).get("sum")
+            if checksum == _checksum({name: file.get_tensor(name) for name in file.keys()}):  # noqa: SIM118
                 return True
     except SafetensorError:
         pass
@@ -98,76 +134,25 @@ def is_whole(path: Path) -> bool:
     return False
 
 
-def group_file(folder: Path, number: int) -> Path:
-    """Where the images of one group lie."""
-    return folder / f"group-{number:06d}.safetensors"
+def _checksum(arrays: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + arrays[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
-def get_probed(
-    place: RunContext,
-    interpreter: InterpreterModule,
-    population: Population,
-    probe: Any,
-    lit_probe: Any,
-    readers: Population,
-    *,
-    goal_maps: bool,
-) -> WithProbed:
-    """The probed images of a population, from the store or made now, in the groups of those that read them.
-
-    Args:
-        readers: the population, or a part of it.
-        lit_probe: makes the LightningModule of (interpreter, probe).
-        goal_maps: whether who reads them is the interpreter that they were made against.
-    """
-    settings = place.config["probe"]
-    if probe.needs_map != settings["needs_map"]:
-        raise ValueError(
-            f"probe.needs_map is {settings['needs_map']} in the configuration of probe={settings['name']}, but the "
-            f"probe {'reads' if probe.needs_map else 'does not read'} maps: correct its yaml"
-        )
-    groups = population.groups(settings["batch_size"])
-
-    def make(folder: Path) -> dict[str, Any]:
-        missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
-        if getattr(probe, "needs_donors", False):
-            probe.donors_KDCHW = donors(place, interpreter.classifier)
-        own = GroupSubset.for_rank(groups, missing)
-        predict(place.config, lit_probe(interpreter=interpreter, probe=probe), own, GroupWriter(folder))
-        interpreter.to(place.device)
-        return {"samples": len(population.rows), "groups": len(groups)}
-
-    folder = place.artefact("probed", "probed", probed_spec(place.config), make, alone=False).path
-    size = settings["batch_size"]
-    return WithProbed(readers.groups(size), folder, population, size, goal_maps=goal_maps)
-
-
-def surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> float | None:
-    """Mean L1 between an interpreter's maps and those of the stand-in that attacks meet, on the first benign group.
-
-    None where attacks meet the interpreter itself.
-    """
-    if not hasattr(interpreter, "surrogate") or hasattr(interpreter, "members"):
-        return None
-    batch = next(iter(population.groups(batch_size)))
-    device = next(interpreter.classifier.parameters()).device
-    image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-    own, other = (each(image, class_B).detach() for each in (interpreter, interpreter.surrogate()))
-    return float(l1(own, other)[batch["valid"].to(device)].mean())
-
-
-def donors(place: RunContext, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
+def _donors(ctx: RunContext, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
     """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
 
     Raises:
         ValueError: a class without one.
     """
-    population = get_population(place, classifier, "calibration")
+    population = get_correct_samples(ctx, classifier, "calibration")
     label = population.images.label_N[population.rows]
     chosen = []
     for index, name in enumerate(population.images.class_names):
-        own = population.rows[label == index][:count]
-        if not len(own):
+        rows = population.rows[label == index][:count]
+        if not len(rows):
             raise ValueError(f"no calibration image of class {name!r} is classified right: goal=other_image has no map")
-        chosen.append(population.images.__getitems__(np.resize(own, count).tolist())["image"])
+        chosen.append(population.images.__getitems__(np.resize(rows, count).tolist())["image"])
     return torch.stack(chosen)

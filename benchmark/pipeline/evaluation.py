@@ -1,0 +1,58 @@
+"""How one cell is computed: data -> classifier -> interpreter -> perturbed images -> measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchmark.pipeline.artefacts.benign_spread import get_benign_spread
+from benchmark.pipeline.artefacts.classifier import get_classifier
+from benchmark.pipeline.artefacts.dataset import load_data
+from benchmark.pipeline.artefacts.interpreter import get_interpreter
+from benchmark.pipeline.artefacts.predictions import get_correct_samples
+from benchmark.pipeline.context import RunContext
+from benchmark.pipeline.measure import Measurements, measure
+from benchmark.pipeline.preflight import check_before_training, check_settings
+from benchmark.pipeline.probe import Facts, perturb
+from benchmark.processes import ranks
+from benchmark.report.statistics.bootstrap import mean
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of a cell: its measurements, facts beside them, and the images passed forward and backward."""
+
+    measurements: Measurements
+    facts: Facts
+    passes: dict[str, int]
+
+
+def evaluate(ctx: RunContext) -> Evaluation:
+    """Computes a cell; what is in the store is taken from there, what does not fit fails before any training."""
+    check_settings(ctx, load_data(ctx.config))
+    check_before_training(ctx)
+    classifier = get_classifier(ctx)
+    correct_samples = get_correct_samples(ctx, classifier, ctx.config["split"])
+    interpreter = get_interpreter(ctx, classifier)
+    spread = get_benign_spread(ctx, interpreter)
+    before = dict(classifier.passes)
+    perturbed = perturb(ctx, interpreter, correct_samples)
+    with ctx.timed("measure"):
+        measurements = measure(ctx, interpreter, spread, perturbed.groups)
+    facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
+    facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
+    spent = {name: count - before[name] for name, count in classifier.passes.items()}
+    return Evaluation(measurements, facts, _total(ranks.gather(spent)))
+
+
+def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
+    """The misclassification rate that calibrated noise causes on this split, with its 95 % interval over sources."""
+    samples = measurements.samples
+    if ctx.config["probe"]["level"] is None or not len(samples):
+        return {}
+    rate = mean(samples["success"].to_numpy(float), samples["source_id"].to_numpy())
+    return {"rate_measured": rate.value, "rate_measured_low": rate.low, "rate_measured_high": rate.high}
+
+
+def _total(counts: list[dict[str, int]]) -> dict[str, int]:
+    """The sum over the processes of a distributed run, in the main one."""
+    return {name: sum(part[name] for part in counts) for name in (counts[0] if counts else {})}

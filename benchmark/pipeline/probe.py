@@ -1,0 +1,83 @@
+"""The configured probe, and the images that it makes for one interpreter to be measured on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.configuration.instantiation import instantiate
+from benchmark.data.groups import Groups, Population
+from benchmark.metrics.map_distance import l1
+from benchmark.pipeline.artefacts.classifier import get_classifier
+from benchmark.pipeline.artefacts.interpreter import get_interpreter
+from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
+from benchmark.pipeline.artefacts.predictions import get_correct_samples
+from benchmark.pipeline.artefacts.probed_images import get_probed_images
+from benchmark.pipeline.context import RunContext
+from benchmark.pipeline.preflight import check_attackable
+from benchmark.types import InterpreterModule, Probe
+
+Facts = dict[str, float]
+
+
+@dataclass(frozen=True)
+class PerturbedSamples:
+    """The groups to measure, benign images beside perturbed ones, and what the record says of the perturbation."""
+
+    groups: Groups
+    facts: Facts
+
+
+def perturb(ctx: RunContext, interpreter: InterpreterModule, correct_samples: Population) -> PerturbedSamples:
+    """Perturbs the first ``probe.samples`` of the samples; without a probe they are left as they are.
+
+    The probe attacks the measured interpreter, or ``probe.source`` and ``probe.surrogate`` where these are set. Of a
+    surrogate classifier's samples those are measured that the measured classifier gets right too.
+    """
+    settings = ctx.config["probe"]
+    samples = correct_samples.first(settings["samples"])
+    if settings["module"] is None:
+        return PerturbedSamples(samples.groups(settings["batch_size"]), {})
+    source_ctx = ctx.for_source()
+    source_classifier, source_samples, source_interpreter = interpreter.classifier, samples, interpreter
+    if settings["surrogate"] is not None:
+        source_classifier = get_classifier(source_ctx)
+        source_samples = get_correct_samples(source_ctx, source_classifier, ctx.config["split"])
+        source_samples = source_samples.first(settings["samples"])
+        samples = correct_samples.among(source_samples)
+    if source_ctx is not ctx:
+        source_interpreter = get_interpreter(source_ctx, source_classifier)
+    check_attackable(source_ctx.config, source_interpreter)
+    probe, facts = get_probe(source_ctx, source_classifier)
+    if probe.needs_map:
+        facts |= _surrogate_error(source_interpreter, source_samples, settings["batch_size"])
+    own = source_ctx is ctx
+    groups = get_probed_images(source_ctx, source_interpreter, source_samples, probe, samples, goal_maps=own)
+    return PerturbedSamples(groups, facts)
+
+
+def get_probe(ctx: RunContext, classifier: TimmClassifier) -> tuple[Probe, Facts]:
+    """The configured probe, and facts about it for the record (noise: its scale and the rate on calibration)."""
+    settings = ctx.config["probe"]
+    if settings["level"] is None:
+        return instantiate(settings["module"]), {}
+    found = get_noise_scale(ctx, classifier, settings["module"], settings["level"])
+    facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["samples"]}
+    return instantiate(settings["module"], scale=found["scale"]), facts
+
+
+def _surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> Facts:
+    """Mean L1 between an interpreter's maps and those of the surrogate that attacks differentiate, on the first group.
+
+    Empty where attacks differentiate the interpreter itself.
+    """
+    if not hasattr(interpreter, "surrogate") or hasattr(interpreter, "members"):
+        return {}
+    batch = next(iter(population.groups(batch_size)))
+    device = next(interpreter.classifier.parameters()).device
+    image, class_B = batch["image"].to(device), batch["prediction"].to(device)
+    true, smooth = (each(image, class_B).detach() for each in (interpreter, interpreter.surrogate()))
+    with torch.no_grad():
+        return {"surrogate_map_l1": float(l1(true, smooth)[batch["valid"].to(device)].mean())}
