@@ -39,7 +39,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
 
     from benchmark.configuration.instantiation import instantiate
     from benchmark.numerics import rng
-    from benchmark.numerics.images import freeze
+    from benchmark.numerics.modules import freeze
     from benchmark.pipeline.artefacts import classifier, interpreter
     from benchmark.pipeline.artefacts.dataset import load_data
     from benchmark.pipeline.context import RunContext

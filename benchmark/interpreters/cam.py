@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.interpreters.postprocess import min_max
-from benchmark.numerics.images import check_classes, freeze
+from benchmark.numerics.images import check_classes
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule, Explanation, Trunk
 
 

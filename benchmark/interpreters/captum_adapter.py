@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
-from benchmark.numerics.images import check_classes, freeze
+from benchmark.numerics.images import check_classes
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule, Explanation
 
 # Methods that draw random numbers.

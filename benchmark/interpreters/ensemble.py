@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmark.numerics.images import at_image_size, freeze, stand_in
+from benchmark.numerics.images import at_image_size, stand_in
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule, Explanation, Interpreter, InterpreterModule
 
 

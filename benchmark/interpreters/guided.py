@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.surrogate import shared_copy, smooth
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule
 
 

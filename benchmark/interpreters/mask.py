@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.surrogate import check_beta, smooth_copy
 from benchmark.numerics.adam import Adam
-from benchmark.numerics.images import at_image_size, check_classes, freeze
+from benchmark.numerics.images import at_image_size, check_classes
+from benchmark.numerics.modules import freeze
 from benchmark.objectives.deletion import deletion_objective
 from benchmark.objectives.evidence import edit, gaussian_blur
 from benchmark.types import ClassifierModule, Explanation

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.postprocess import check_pool, min_max
 from benchmark.numerics import rng
-from benchmark.numerics.images import check_classes, freeze
+from benchmark.numerics.images import check_classes
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule, Explanation
 
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.interpreters.masking_network import MaskingNetwork
-from benchmark.numerics.images import check_classes, freeze
+from benchmark.numerics.images import check_classes
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule, Explanation
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.types import ClassifierModule
 
 

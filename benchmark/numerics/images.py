@@ -1,20 +1,13 @@
-"""Small operations on images, maps and modules that several layers need."""
+"""Small operations on images and maps that several rooms need."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
-
-
-def freeze(module: AnyModule) -> AnyModule:
-    """The module in eval mode with no parameter that asks for a gradient."""
-    return module.eval().requires_grad_(False)
+from torch import Tensor
 
 
 def at_image_size(map_Bhw: Tensor, size: Sequence[int]) -> Tensor:

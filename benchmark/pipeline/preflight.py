@@ -12,7 +12,7 @@ from benchmark.data.groups import check_labels
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts import classifier, interpreter
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext

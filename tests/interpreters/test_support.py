@@ -16,7 +16,7 @@ from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.sweep_expansion import as_dict
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from tests.helpers import PROJECT
 
 PAGE = PROJECT / "docs" / "support.md"

@@ -13,7 +13,7 @@ from benchmark.configuration.specs import classifier_spec, stage_specs
 from benchmark.data.groups import epoch_loader
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
