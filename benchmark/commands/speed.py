@@ -51,7 +51,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     explained = freeze(interpreter.build(place, network))
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
-    met = explained.surrogate() if hasattr(explained, "surrogate") else explained
+    met = explained.surrogate()
     key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(place.device)
     image = rng.uniform(key_B, 3, data.image_size, data.image_size)
     target = rng.integers(key_B, data.num_classes, 1)[:, 0]

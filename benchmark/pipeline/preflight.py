@@ -10,13 +10,13 @@ import torch
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import check_labels
 from benchmark.engine.external_weights import load_external_weights
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts import classifier, interpreter
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
-from benchmark.types import InterpreterModule
 
 
 def preflight(place: RunContext) -> None:
@@ -50,7 +50,7 @@ def _blur(sigma: float, size: int) -> None:
         )
 
 
-def _networks(place: RunContext, num_classes: int) -> InterpreterModule:
+def _networks(place: RunContext, num_classes: int) -> BaseInterpreter:
     """Classifier, interpreter and their training modules, untrained; the interpreter."""
     config = place.config
     network = freeze(classifier.build(config["classifier"], num_classes, pretrained=False)).to(place.device)
@@ -67,7 +67,7 @@ def _networks(place: RunContext, num_classes: int) -> InterpreterModule:
     return explained
 
 
-def _look(explained: InterpreterModule, place: RunContext, size: int) -> None:
+def _look(explained: BaseInterpreter, place: RunContext, size: int) -> None:
     """One map of a grey image by an interpreter that rests on features: whether they lie on a grid shows only then."""
     if isinstance(explained, CAM | GradCAM | RTS):
         grey = torch.full((1, 3, size, size), 0.5, device=place.device)

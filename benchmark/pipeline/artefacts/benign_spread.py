@@ -10,22 +10,22 @@ from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import spread_noise, spread_spec
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.metrics import map_distance
 from benchmark.metrics.stability import shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_scale
 from benchmark.pipeline.artefacts.predictions import get_population
 from benchmark.pipeline.context import RunContext
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import InterpreterModule
 
 
-def get_spread(place: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
+def get_spread(place: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
     """``spread``, and the two 95th percentiles on calibration of which it is the larger (``noise``, ``shift``)."""
     spec = spread_spec(place.config)
     return place.artefact("spread", "spread", spec, lambda folder: _measure(place, interpreter, folder)).metrics
 
 
-def _measure(place: RunContext, interpreter: InterpreterModule, folder: Path) -> dict[str, Any]:
+def _measure(place: RunContext, interpreter: BaseInterpreter, folder: Path) -> dict[str, Any]:
     classifier, device = interpreter.classifier, place.device
     module, level = spread_noise(place.config)
     noise = instantiate(module, scale=get_scale(place, classifier, module, level)["scale"])

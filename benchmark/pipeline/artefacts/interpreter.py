@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
@@ -13,16 +14,16 @@ from benchmark.configuration.specs import classifier_spec, stage_specs
 from benchmark.data.groups import epoch_loader
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import artefact_key
-from benchmark.types import InterpreterModule
 
 
-def build(place: RunContext, classifier: TimmClassifier, trained: bool = False) -> InterpreterModule:
+def build(place: RunContext, classifier: TimmClassifier, trained: bool = False) -> BaseInterpreter:
     """The interpreter with fresh weights, seeded; with ``trained`` the members of an ensemble have theirs."""
     group = place.config["interpreter"]
     parts: dict[str, Any] = {"classifier": classifier}
@@ -36,7 +37,7 @@ def build(place: RunContext, classifier: TimmClassifier, trained: bool = False) 
     return interpreter.to(place.device)
 
 
-def get_interpreter(place: RunContext, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
+def get_interpreter(place: RunContext, classifier: TimmClassifier, until: str | None = None) -> BaseInterpreter:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
     interpreter = build(place, classifier, trained=True)
     stages = place.config["interpreter"].get("stages", {})
@@ -54,11 +55,11 @@ def get_interpreter(place: RunContext, classifier: TimmClassifier, until: str | 
         if name == until:
             break
     if before is not None:
-        interpreter.masking.load_state_dict(load_file(before / WEIGHTS))
+        _masking(interpreter).load_state_dict(load_file(before / WEIGHTS))
     return freeze(interpreter)
 
 
-def get_reference(place: RunContext, classifier: TimmClassifier) -> InterpreterModule | None:
+def get_reference(place: RunContext, classifier: TimmClassifier) -> BaseInterpreter | None:
     """RTS_0, the common starting point of interpreters that have one."""
     stage = place.config["interpreter"].get("reference")
     if stage is None or place.config["interpreter"].get("checkpoint") is not None:
@@ -68,7 +69,7 @@ def get_reference(place: RunContext, classifier: TimmClassifier) -> InterpreterM
 
 def _train(
     place: RunContext,
-    interpreter: InterpreterModule,
+    interpreter: BaseInterpreter,
     stage: dict[str, Any],
     name: str,
     before: Path | None,
@@ -76,8 +77,8 @@ def _train(
 ) -> dict[str, Any]:
     group = place.config["interpreter"]
     if before is not None:
-        interpreter.masking.load_state_dict(load_file(before / WEIGHTS))
-    interpreter.masking.requires_grad_(True)
+        _masking(interpreter).load_state_dict(load_file(before / WEIGHTS))
+    _masking(interpreter).requires_grad_(True)
     module = instantiate(stage["module"], interpreter=interpreter)
     data = load_data(place.config)
     metrics = fit(
@@ -99,21 +100,26 @@ def _train(
     return {key: float(value) for key, value in metrics.items()}
 
 
-def load_checkpoint(place: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
+def load_checkpoint(place: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
     """Somebody else's weights, taken as they are.
 
     Raises:
         ValueError: the interpreter has none, or they belong to another one.
     """
     group = place.config["interpreter"]
-    if not hasattr(interpreter, "masking"):
+    if interpreter.masking is None:
         raise ValueError(f"interpreter={group['name']} is not trained: leave interpreter.checkpoint null")
     classifier = artefact_key("classifier", classifier_spec(place.config))
     load_external_weights(group["checkpoint"], interpreter.masking, "interpreter.checkpoint", classifier=classifier)
     return {"checkpoint": str(group["checkpoint"])}
 
 
-def _save(interpreter: InterpreterModule, folder: Path) -> None:
-    weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
+def _masking(interpreter: BaseInterpreter) -> nn.Module:
+    assert interpreter.masking is not None, "an interpreter with training stages has a network to train"
+    return interpreter.masking
+
+
+def _save(interpreter: BaseInterpreter, folder: Path) -> None:
+    weights = {key: value.cpu().contiguous() for key, value in _masking(interpreter).state_dict().items()}
     if ranks.is_main_process():
         save_file(weights, folder / WEIGHTS)

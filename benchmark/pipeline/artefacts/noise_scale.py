@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import scale_spec
+from benchmark.numerics.images import quantise
 from benchmark.pipeline.artefacts.predictions import get_population
 from benchmark.pipeline.context import RunContext
 from benchmark.probes.noise_calibration import calibrate
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import Probe
+from benchmark.types import Classifier, Probe
 
 
-def get_probe(place: RunContext, classifier: TimmClassifier) -> tuple[Probe, dict[str, Any]]:
+def get_probe(place: RunContext, classifier: Classifier) -> tuple[Probe, dict[str, Any]]:
     """The configured probe, and facts about it for the record (noise: the scale and its calibration rate)."""
     probe = place.config["probe"]
     if probe["level"] is None:
@@ -26,7 +26,7 @@ def get_probe(place: RunContext, classifier: TimmClassifier) -> tuple[Probe, dic
     return instantiate(probe["module"], scale=found["scale"]), facts
 
 
-def get_scale(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+def get_scale(place: RunContext, classifier: Classifier, module: dict[str, Any], level: float) -> dict[str, Any]:
     """``scale``, ``rate``, ``samples`` and ``tolerance`` of noise that misclassifies ``level`` on calibration."""
     spec = scale_spec(place.config, module, level)
     name = f"noise {module['kind']} {level:g}"
@@ -34,7 +34,7 @@ def get_scale(place: RunContext, classifier: TimmClassifier, module: dict[str, A
 
 
 @torch.no_grad()
-def _calibrate(place: RunContext, classifier: TimmClassifier, module: dict[str, Any], level: float) -> dict[str, Any]:
+def _calibrate(place: RunContext, classifier: Classifier, module: dict[str, Any], level: float) -> dict[str, Any]:
     population = get_population(place, classifier, "calibration")
     groups = population.groups(place.group_size(100))
 
@@ -44,8 +44,7 @@ def _calibrate(place: RunContext, classifier: TimmClassifier, module: dict[str, 
         for batch in groups:
             raise_if_stopped()
             noisy = noise.perturb(batch["image"].to(place.device), batch["sample_id"].to(place.device))
-            noisy = (noisy * 255).round() / 255
-            changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
+            changed = classifier(quantise(noisy)).argmax(1).cpu() != batch["prediction"]
             wrong += int(changed[batch["valid"]].sum())
         return wrong / len(population.rows)
 

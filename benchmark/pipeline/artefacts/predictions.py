@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.specs import predictions_spec
 from benchmark.data.groups import FixedGroups
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import Batch, ImageSet
+from benchmark.types import Batch, Classifier, ImageSet
 
 
 @dataclass
@@ -56,7 +55,7 @@ class Population:
 
 
 class WithPrediction:
-    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``place``."""
+    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``position``."""
 
     def __init__(self, population: Population, batch_size: int) -> None:
         self.groups = FixedGroups(population.images, population.rows, batch_size)
@@ -69,14 +68,14 @@ class WithPrediction:
     def __getitem__(self, number: int) -> Batch:
         batch = self.groups[number]
         predicted = [self.prediction[sample] for sample in batch["sample_id"].tolist()]
-        place = number * self.groups.batch_size + torch.arange(len(predicted))
-        return {**batch, "prediction": torch.tensor(predicted), "place": place, "group": torch.tensor(number)}
+        position = number * self.groups.batch_size + torch.arange(len(predicted))
+        return {**batch, "prediction": torch.tensor(predicted), "position": position, "group": torch.tensor(number)}
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))
 
 
-def get_population(place: RunContext, classifier: TimmClassifier, split: str) -> Population:
+def get_population(place: RunContext, classifier: Classifier, split: str) -> Population:
     """The right-classified samples of a split.
 
     Raises:
@@ -96,7 +95,7 @@ def get_population(place: RunContext, classifier: TimmClassifier, split: str) ->
 
 
 @torch.no_grad()
-def _predict(place: RunContext, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
+def _predict(place: RunContext, classifier: Classifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
     for batch in FixedGroups(images, range(len(images)), place.group_size(100)):
         raise_if_stopped()

@@ -16,13 +16,14 @@ from safetensors.torch import load_file, save
 from benchmark.configuration.specs import probed_spec
 from benchmark.data.groups import GroupSubset
 from benchmark.engine.fit import predict
-from benchmark.metrics.map_distance import l1
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.images import from_bytes
+from benchmark.objectives.distances import l1
 from benchmark.pipeline.artefacts.predictions import Population, WithPrediction, get_population
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
-from benchmark.types import Batch, ClassifierModule, InterpreterModule
+from benchmark.types import Batch, Classifier
 
 log = logging.getLogger("underfire")
 
@@ -105,7 +106,7 @@ def group_file(folder: Path, number: int) -> Path:
 
 def get_probed(
     place: RunContext,
-    interpreter: InterpreterModule,
+    interpreter: BaseInterpreter,
     population: Population,
     probe: Any,
     lit_probe: Any,
@@ -130,7 +131,7 @@ def get_probed(
 
     def make(folder: Path) -> dict[str, Any]:
         missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
-        if getattr(probe, "needs_donors", False):
+        if probe.needs_donors:
             probe.donors_KDCHW = donors(place, interpreter.classifier)
         own = GroupSubset.for_rank(groups, missing)
         predict(place.config, lit_probe(interpreter=interpreter, probe=probe), own, GroupWriter(folder))
@@ -142,21 +143,21 @@ def get_probed(
     return WithProbed(readers.groups(size), folder, population, size, goal_maps=goal_maps)
 
 
-def surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> float | None:
-    """Mean L1 between an interpreter's maps and those of the stand-in that attacks meet, on the first benign group.
+def surrogate_error(interpreter: BaseInterpreter, population: Population, batch_size: int) -> float | None:
+    """Mean L1 between an interpreter's maps and those of its surrogate, on the first benign group.
 
-    None where attacks meet the interpreter itself.
+    None where attacks differentiate the interpreter itself, and for an ensemble.
     """
-    if not hasattr(interpreter, "surrogate") or hasattr(interpreter, "members"):
+    if interpreter.members or (surrogate := interpreter.surrogate()) is interpreter:
         return None
     batch = next(iter(population.groups(batch_size)))
     device = next(interpreter.classifier.parameters()).device
     image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-    own, other = (each(image, class_B).detach() for each in (interpreter, interpreter.surrogate()))
+    own, other = (each(image, class_B).detach() for each in (interpreter, surrogate))
     return float(l1(own, other)[batch["valid"].to(device)].mean())
 
 
-def donors(place: RunContext, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
+def donors(place: RunContext, classifier: Classifier, count: int = 8) -> torch.Tensor:
     """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
 
     Raises:
