@@ -1,4 +1,4 @@
-"""The vocabulary that every part of the suite shares.
+"""The types that every part of the suite shares.
 
 Shape suffixes, used in names throughout: ``B`` samples of a batch, ``N`` samples of a set, ``C`` channels, ``H W``
 image rows and columns, ``h w`` attribution map rows and columns, ``K`` classes. ``image_BCHW`` is always RGB in [0, 1];
@@ -7,36 +7,36 @@ image rows and columns, ``h w`` attribution map rows and columns, ``K`` classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import NamedTuple, Protocol, Self, TypedDict, runtime_checkable
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class Batch(TypedDict, total=False):
-    """Samples as the data layer hands them over."""
+    """Samples of one batch."""
 
     image: Tensor  # (B, 3, H, W) float32 in [0, 1], multiples of 1/255
     label: Tensor  # (B,) int64 in [0, K)
     sample_id: Tensor  # (B,) int64, unique in the data set over all its splits
-    source_id: Tensor  # (B,) int64, what the sample was made from (scan, photograph)
-    mask: Tensor  # (B, H, W) bool, the object; only where the set has masks
+    source_id: Tensor  # (B,) int64, the scan or photograph that the sample was made from
+    mask: Tensor  # (B, H, W) bool, True on the object; only where the set has masks
     # in fixed groups:
-    valid: Tensor  # (B,) bool, not a repeat that fills the group up
+    valid: Tensor  # (B,) bool, False for repeats that fill the last group up
     group: Tensor  # (), number of the group
-    place: Tensor  # (B,) int64, number of the sample in the population
+    position: Tensor  # (B,) int64, number of the sample in the population, from 0
     prediction: Tensor  # (B,) int64, the benign prediction
-    # in probed groups:
-    probed: Tensor  # (B, 3, H, W) float32, multiples of 1/255
+    # in groups with perturbed images:
+    probed: Tensor  # (B, 3, H, W) float32, the perturbed images, multiples of 1/255
     goal: Tensor  # (B,) int64, the goal class; -1 where there is none
-    goal_map: Tensor  # (B, h, w), the goal map; only where the reader is the attacked interpreter
+    goal_map: Tensor  # (B, h, w), the goal map; only for the interpreter that was attacked
 
 
 @runtime_checkable
 class ImageSet(Protocol):
-    """One split. A torch map-style dataset that fetches a whole batch at once."""
+    """One split: a torch map-style dataset that fetches a whole batch at once."""
 
     class_names: list[str]
     has_masks: bool
@@ -71,111 +71,169 @@ class Trunk:
 
 @dataclass
 class Explanation:
-    """What one look at an image gives: the classifier's logits, the map, and whatever else the interpreter knows."""
+    """Logits and map of the same images, and what else an interpreter may compute on the way.
+
+    Attributes:
+        logits_BK: of the classifier.
+        map_Bhw: the attribution map, in [0, 1].
+        presence_logits_B2: logits of (class absent, class present), where the interpreter has a class selector.
+        encoder_BK: logits of the encoder, where it is another network than the classifier.
+    """
 
     logits_BK: Tensor
     map_Bhw: Tensor
-    presence_logits_B2: Tensor | None = (
-        None  # logits of (class absent, class present), where the interpreter has a selector
-    )
-    encoder_BK: Tensor | None = None  # logits of the encoder, where it is another network than the classifier
+    presence_logits_B2: Tensor | None = None
+    encoder_BK: Tensor | None = None
 
 
 class Goal(NamedTuple):
-    """What an attack wants of each sample."""
+    """What an attack is to reach for each sample."""
 
     target_B: Tensor  # (B,) int64, the class to reach; for an untargeted goal the class to get away from
-    map_Bhw: Tensor | None  # (B, h, w), the attribution map; None where no map is asked for
+    map_Bhw: Tensor | None  # (B, h, w), the attribution map to reach; None where the attack reads no maps
     targeted: bool = True
 
 
 @runtime_checkable
 class Classifier(Protocol):
-    """Images in [0, 1] to logits; normalises inside."""
+    """A torch.nn.Module from images in [0, 1] to logits, which normalises inside."""
 
+    name: str
     num_classes: int
+    passes: dict[str, int]  # images that went ``forward`` and ``backward`` so far
 
     def __call__(self, image_BCHW: Tensor) -> Tensor: ...
 
-    def trunk(self, image_BCHW: Tensor) -> Trunk: ...
+    def trunk(self, image_BCHW: Tensor) -> Trunk:
+        """Logits and features of one forward pass."""
+        ...
 
-    def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]: ...
+    def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]:
+        """(channels, rows, columns) of every level of features, fine to coarse."""
+        ...
+
+    def linear_head(self, image_size: int) -> nn.Linear | None:
+        """The last layer, where the logits are that layer on globally averaged features; else None."""
+        ...
+
+    def target_layer(self, image_size: int) -> str | None:
+        """The module at whose output Grad-CAM takes features; None for the last features."""
+        ...
+
+    def logits_and_features(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
+        """Logits, and the features at a module's output (None: the last), in which they can be differentiated."""
+        ...
+
+    def on_grid(self, features: Tensor) -> Tensor:
+        """Features in the network's own layout as (B, C, h, w)."""
+        ...
+
+    # of torch.nn.Module:
+    def eval(self) -> Self: ...
+
+    def requires_grad_(self, requires_grad: bool = ...) -> Self: ...
+
+    def modules(self) -> Iterator[nn.Module]: ...
+
+    def parameters(self, recurse: bool = ...) -> Iterator[nn.Parameter]: ...
 
 
 @runtime_checkable
 class Interpreter(Protocol):
-    """(image, class) to attribution map.
+    """(image, class) to attribution map. ``benchmark.interpreters.base.BaseInterpreter`` has the defaults."""
 
-    Where its own map has no useful gradient it may offer ``attacked()``, a smooth stand-in for attacks; where a map
-    costs an optimisation it may offer ``remembering()``, a stand-in for one attack on one batch that starts every map
-    from the one before.
-    """
-
-    differentiable: bool
+    differentiable: bool  # whether the map has a gradient in the image
     classifier: Classifier
+
+    @property
+    def members(self) -> Sequence[Interpreter]:
+        """Of an ensemble; empty for everything else."""
+        ...
+
+    @property
+    def masking(self) -> nn.Module | None:
+        """The network that is trained; None where there is none."""
+        ...
 
     def __call__(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor: ...
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map of one image, with as few passes of the trunk as the method allows."""
+        """Logits and map of the same images, with as few passes of the network as the method allows."""
         ...
 
+    def surrogate(self) -> Interpreter:
+        """What an attack differentiates: itself or a smooth approximation."""
+        ...
 
-# An nn.Module that is also a Classifier or an Interpreter: Python's types have no intersection to say so with.
-ClassifierModule = Any
-InterpreterModule = Any
+    def warm_started(self) -> Interpreter:
+        """What one attack on one batch calls at every step: itself, or one that starts each map from the last."""
+        ...
+
+    def stacked(self) -> Interpreter:
+        """What an attack takes goal maps from: itself, or the maps of an ensemble's members in one."""
+        ...
 
 
 class Perturbation(Protocol):
-    """What an attack may do to an image: a parameter, its effect, its penalty, and how it descends."""
+    """What an attack may do to an image: a parameter, the image that it makes, its penalty, and its update rule."""
 
-    def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor: ...
+    def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """The first parameter; random ones are drawn from one key per sample."""
+        ...
 
-    def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor: ...
+    def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:
+        """The perturbed image, in [0, 1]."""
+        ...
 
     def penalty(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor | None:
-        """What is added to every sample's loss (B,); None for nothing."""
+        """A term added to the loss, per sample (B,); None where there is none."""
         ...
 
     def optimizer(self) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
-        """(parameter, gradient, image) to the next parameter; asked for once an attack, so that it may remember."""
+        """The update rule: (parameter, gradient, image) to the next parameter.
+
+        It may keep state: every run of an attack asks for a new one.
+        """
         ...
 
 
 @runtime_checkable
 class WithConst(Protocol):
-    """A perturbation whose penalty is its size over a const c."""
+    """A perturbation whose penalty is its size divided by a const c."""
 
-    def with_const(self, const_B: Tensor) -> Perturbation: ...
+    def with_const(self, const_B: Tensor) -> Perturbation:
+        """The same perturbation with one c per sample."""
+        ...
 
 
 class Objective(Protocol):
-    """A loss per sample for an attack to descend. ``progress`` runs from 0 to 1 over the phase it serves."""
+    """A loss per sample (B,) that an attack minimises. ``progress`` rises from 0 to 1 over the phase's steps."""
 
     needs_map: bool
 
-    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor: ...
+    def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor: ...
 
 
 class Outcome(NamedTuple):
-    """What an attack leaves behind for each sample, before it is rounded to 8 bit."""
+    """The iterate that an attack keeps of each sample, not yet rounded to 8 bit."""
 
     image_BCHW: Tensor
-    hit_B: Tensor  # (B,) bool, the kept iterate reaches its goal
-    cost_B: Tensor  # (B,) what the kept iterate was kept for: its map loss (NaN without a map) or its L2 norm
+    success_B: Tensor  # (B,) bool, whether it reaches its goal
+    cost_B: Tensor  # (B,) by what it was chosen: its map loss (NaN without a map) or the L2 norm of x' - x
 
 
-class Probed(NamedTuple):
-    """What a probe makes of a batch."""
+class Perturbed(NamedTuple):
+    """The images that a probe makes of a batch."""
 
-    image_BCHW: Tensor  # in [0, 1]
+    image_BCHW: Tensor  # in [0, 1], not yet rounded to 8 bit
     goal_B: Tensor  # (B,) int64, the goal class; -1 where the probe has none
     goal_Bhw: Tensor | None = None  # (B, h, w), the goal map; None where the probe has none, or an ensemble several
 
 
 class Probe(Protocol):
-    """What is done to the inputs: noise or an attack."""
+    """What perturbs the inputs: noise or an attack."""
 
-    needs_map: bool  # whether the probed images depend on the interpreter
+    needs_map: bool  # whether the perturbed images depend on the interpreter
+    needs_donors: bool  # whether goal maps are those of other images, which have to be given to it first
 
-    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed: ...
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Perturbed: ...

@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics.classification import MulticlassAccuracy
 
+from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics import rng
-from benchmark.types import Batch, ClassifierModule
+from benchmark.types import Batch
 from lightning_modules.training import Training
 
 
@@ -23,7 +24,7 @@ class LitClassifier(Training):
     def __init__(
         self,
         *,
-        network: ClassifierModule,
+        network: TimmClassifier,
         lr: float,
         weight_decay: float,
         seed: int,

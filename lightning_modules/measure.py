@@ -17,7 +17,7 @@ class LitMeasure(pl.LightningModule):
     Args:
         interpreter: what is measured. reference: RTS_0, the common starting point, or None.
         spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
-        faithful: how many samples, by their place, get deletion and insertion scores.
+        faithful: how many samples, by their position, get deletion and insertion scores.
         iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
     Raises:
         ValueError: a threshold or share outside (0, 1].
@@ -100,7 +100,7 @@ class LitMeasure(pl.LightningModule):
             if self.reference is None
             else map_distance.l1(benign, self.reference(image, class_B)),
         }
-        if (scored := batch["place"] < self.n_faithfulness_samples).any():
+        if (scored := batch["position"] < self.n_faithfulness_samples).any():
             scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)
             for name, value in zip(("deletion", "insertion"), scores, strict=True):
                 columns[name] = torch.where(scored, value, nothing)

@@ -15,7 +15,7 @@ from lightning_modules.training import Training
 
 
 class FakeClasses(Training):
-    """A training in which the selector is sometimes given a class that is not there.
+    """A training in which the selector is sometimes given a fake class, one that the image does not show.
 
     Args:
         interpreter: the network. p_fake: probability of a fake class, drawn uniformly from the other K - 1.
@@ -37,13 +37,13 @@ class FakeClasses(Training):
 
 
 class LitSelector(FakeClasses):
-    """Phase 1: the selector alone, cross-entropy of its presence logits with r."""
+    """Phase 1: the selector alone, by the cross-entropy of its presence logits with r."""
 
     def trained(self) -> nn.Module:
         return self.interpreter.masking
 
     def parameters_to_train(self):
-        """The class embedding."""
+        """Those of the class embedding."""
         return self.interpreter.masking.selector.parameters()
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
@@ -56,11 +56,11 @@ class LitSelector(FakeClasses):
 
 
 class LitRTS(FakeClasses):
-    """Phase 2: decoder and head under L_map, at confidence 0; the selector stays as it is.
+    """Phase 2: decoder and head by L_map, at confidence 0; the selector is not trained.
 
     Args:
-        weights: of L_map's terms; ``total_variation`` is meant at 224 pixels and is scaled by 224 / H.
-        blur: sigma in pixels of the blurred evidence.
+        weights: of L_map's terms; ``total_variation`` is the weight for 224 pixels and is scaled by 224 / H.
+        blur: sigma in pixels of the blur that Phi blends in.
     """
 
     def __init__(
@@ -83,12 +83,12 @@ class LitRTS(FakeClasses):
         return self.interpreter.masking
 
     def parameters_to_train(self):
-        """Decoder and head."""
+        """Those of decoder and head."""
         masking = self.interpreter.masking
         return [*masking.blocks.parameters(), *masking.head.parameters()]
 
     def map_terms(self, batch: Batch, map_Bhw: Tensor, real_B: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """L_map of maps that were made for ``selected`` classes."""
+        """L_map of maps for the classes given to the selector, and its parts."""
         image_BCHW = batch["image"]
         height, width = image_BCHW.shape[-2:]
         noisy, alternative = noisy_and_alternative(image_BCHW, self.keys(batch, "evidence"), self.blur)

@@ -1,7 +1,7 @@
 """Training of RTS^A: Adversarial Interpretation Distillation, with the attack in the loop.
 
 L(x) = L_map(x) + lambda_aid L_aid(x) (+ lambda_anchor L_anchor(x)). Without an attack and with lambda_aid = 0 the same
-steps train the equal-budget RTS, x standing in for A(x).
+steps train the equal-budget RTS, with x in place of A(x).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from benchmark.interpreters.rts import RTS
-from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
+from benchmark.numerics.modules import freeze
+from benchmark.objectives.distances import l1
+from benchmark.objectives.distillation import anchor_loss, distillation_loss
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack
 from benchmark.probes.goals import goal_class
@@ -22,13 +24,13 @@ from lightning_modules.rts import LitRTS
 
 
 class LitRTSA(LitRTS):
-    """From RTS_0, M further decoder steps with AID.
+    """RTS_0, trained for M further decoder steps with AID.
 
     Args:
-        attack: A, ADV2 on the current interpreter; None takes x itself (the equal-budget RTS).
+        attack: A, ADV2 on the current interpreter; None for A(x) = x (the equal-budget RTS).
         lambda_aid: weight of the distillation term. kappa: its cap per sample, None for the paper's unbounded one.
-        lambda_anchor: weight of the distance of benign maps to RTS_0's; the anchor's maps cost one decoder pass more.
-        aid_on: all | successes, which inner attacks count.
+        lambda_anchor: weight of the distance of benign maps to those of RTS_0, which costs one decoder pass more.
+        aid_on: all | successes, the inner attacks that count.
     """
 
     def __init__(
@@ -59,44 +61,44 @@ class LitRTSA(LitRTS):
         _check(attack, lambda_aid, kappa, lambda_anchor, aid_on)
         self.attack, self.lambda_aid, self.kappa = attack, lambda_aid, kappa
         self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
-        self.anchor = copy.deepcopy(interpreter.masking).eval().requires_grad_(False) if lambda_anchor > 0 else None
+        self.anchor = freeze(copy.deepcopy(interpreter.masking)) if lambda_anchor > 0 else None
 
     def adversarial(self, batch: Batch, class_B: Tensor, target_B: Tensor) -> tuple[Tensor, Tensor]:
-        """A(x) (B, 3, H, W) on the interpreter as it is now, in eval mode, and which of them succeeded (B,)."""
+        """A(x) (B, 3, H, W) against the current interpreter in eval mode, and which attacks succeeded (B,) bool."""
         if self.attack is None:
             return batch["image"], torch.ones_like(class_B, dtype=torch.bool)
-        self.interpreter.eval().requires_grad_(False)
+        freeze(self.interpreter)
         with torch.no_grad():
             goal = Goal(target_B, self.interpreter(batch["image"], class_B))
         outcome = self.attack(self.interpreter, batch["image"], goal, self.keys(batch, "inner attack"))
         self.interpreter.train()
         for parameter in self.parameters_to_train():
             parameter.requires_grad_(True)
-        return outcome.image_BCHW, outcome.hit_B
+        return outcome.image_BCHW, outcome.success_B
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         interpreter, size = self.interpreter, len(batch["label"])
         logits_BK, pyramid = interpreter.features(batch["image"])
         class_B = logits_BK.argmax(1)
         target_B = goal_class(class_B, interpreter.classifier.num_classes, self.keys(batch, "goal class"))
-        adversarial, hit_B = self.adversarial(batch, class_B, target_B)
-        pyramid_adversarial = pyramid if self.attack is None else interpreter.features(adversarial)[1]
+        adversarial_BCHW, success_B = self.adversarial(batch, class_B, target_B)
+        pyramid_adversarial = pyramid if self.attack is None else interpreter.features(adversarial_BCHW)[1]
         selected_B, real_B = self.selected(batch)
 
-        # One decoder pass over all three parts: batch statistics cannot give the attack away in training only.
+        # One decoder pass over all three parts: BatchNorm statistics must not tell benign from adversarial images.
         levels = zip(pyramid, pyramid_adversarial, strict=True)
-        stacked = [torch.cat([benign, benign, probed]) for benign, probed in levels]
+        stacked = [torch.cat([benign, benign, adversarial]) for benign, adversarial in levels]
         confidence = logits_BK.new_zeros(3 * size, 1, 1)
         confidence[size:] = interpreter.confidence
         maps, _ = interpreter.masking(stacked, torch.cat([selected_B, class_B, target_B]), confidence)
         selected_map, benign_map, adversarial_map = maps.split(size)
 
         loss, parts = self.map_terms(batch, selected_map, real_B)
-        distance_B = map_distance(benign_map, adversarial_map)
+        distance_B = l1(benign_map, adversarial_map)
         counted_B = class_B == batch["label"]
-        parts["attack_success"] = hit_B[counted_B].float().mean() if counted_B.any() else hit_B.float().mean()
+        parts["attack_success"] = success_B[counted_B].float().mean() if counted_B.any() else success_B.float().mean()
         if self.aid_on == "successes":
-            counted_B = counted_B & hit_B
+            counted_B = counted_B & success_B
         parts["distance"] = (distance_B * counted_B).sum() / counted_B.sum().clamp(min=1)
         if self.lambda_aid > 0:
             count = ranks.mean(counted_B.sum().float())

@@ -1,4 +1,4 @@
-"""What every training has in common: keyed draws, a one-cycle schedule, and a stop at the first NaN."""
+"""What every training has in common: keyed random numbers, a one-cycle schedule, and a stop at the first NaN."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Training(pl.LightningModule):
 
     Args:
         lr: peak of the one-cycle schedule. weight_decay: of AdamW or Adam (``decoupled`` says which).
-        seed: of every draw made in training.
+        seed: of all random numbers in training.
     """
 
     def __init__(self, *, lr: float, weight_decay: float, seed: int, decoupled: bool = False) -> None:
@@ -35,10 +35,10 @@ class Training(pl.LightningModule):
         return rng.sample_keys(self.seed, purpose, batch["sample_id"], self.current_epoch)
 
     def checked(self, loss: Tensor, parts: dict[str, Tensor]) -> Tensor:
-        """Logs the parts and hands the loss on, unless it is not finite.
+        """Logs the parts and returns the loss.
 
         Raises:
-            FloatingPointError: names the step and the parts.
+            FloatingPointError: a loss that is not finite; names the step and the parts.
         """
         if not torch.isfinite(loss):
             values = ", ".join(f"{name} {float(value.detach()):.4g}" for name, value in parts.items())
@@ -52,17 +52,17 @@ class Training(pl.LightningModule):
         return loss
 
     def setup(self, stage: str) -> None:
-        """Asks for the gradients that are used, and no others: a distributed training waits for each."""
+        """Asks for the gradients of the trained parameters only: distributed training waits for every one asked for."""
         wanted = {id(parameter) for parameter in self.parameters_to_train()}
         for parameter in self.parameters():
             parameter.requires_grad_(id(parameter) in wanted)
 
     def on_train_batch_start(self, batch: Batch, index: int) -> None:
-        """What layers draw themselves (dropout) depends on seed and step, also after a resume."""
+        """Seeds the layers' own random numbers (dropout) by seed and step, also after a resume."""
         torch.manual_seed(int(rng.sample_keys(self.seed, "layers", torch.tensor([self.global_step]))))
 
     def parameters_to_train(self) -> Iterable[nn.Parameter]:
-        """The parameters that the optimiser moves."""
+        """The parameters that are trained."""
         return self.trained().parameters()
 
     def configure_optimizers(self):

@@ -10,7 +10,8 @@ import torch
 
 from benchmark.data.digits import Digits
 from benchmark.numerics import rng
-from benchmark.objectives.distillation import distillation_loss, map_distance
+from benchmark.objectives.distances import l1
+from benchmark.objectives.distillation import distillation_loss
 from benchmark.objectives.evidence import noisy_and_alternative
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights, map_objective
@@ -43,7 +44,7 @@ def l_map(tmp_path) -> float:
 
 
 def aid(tmp_path) -> float:
-    return float(distillation_loss(map_distance(MAP, MAP.flip(0)), IDS > 2, 0.34))
+    return float(distillation_loss(l1(MAP, MAP.flip(0)), IDS > 2, 0.34))
 
 
 def joint(tmp_path) -> float:

@@ -1,4 +1,4 @@
-"""Any timm network as a classifier of images in [0, 1], with its feature pyramid from the same forward pass."""
+"""Any timm network as a classifier of images in [0, 1], with the features of the same forward pass."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
 
 
@@ -16,11 +17,14 @@ class TimmClassifier(nn.Module):
     """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, with timm's own metadata.
 
     Args:
-        name: a timm model name; unknown ones raise a ValueError that names near ones.
+        name: of the model in timm.
         num_classes: K.
         pretrained: download timm's weights (needs the network and matching classes).
         small_input: the 32-px variant: stride 1 in the first convolution and no max-pool.
         options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
+    Raises:
+        ValueError: a name that timm does not know (names near ones), or an option that the model does not take.
+        OSError: pretrained weights that cannot be downloaded.
     """
 
     net: Any
@@ -41,14 +45,14 @@ class TimmClassifier(nn.Module):
         self.net = _create(name, num_classes, pretrained, options or {})
         if small_input:
             _keep_resolution(self.net, name)
-        for module in self.net.modules():  # fused attention cannot be differentiated twice, as maps under attack are
+        for module in self.net.modules():  # attacks differentiate maps twice, which fused attention does not support
             if hasattr(module, "fused_attn"):
                 module.fused_attn = False
         metadata = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(metadata["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(metadata["std"]).view(1, 3, 1, 1), persistent=False)
         self.to(memory_format=torch.channels_last)
-        self.passes = {"forward": 0, "backward": 0}  # images, for the compute a record tells of
+        self.passes = {"forward": 0, "backward": 0}  # images, for the compute in a record
 
     def _count_backward(self, gradient: Tensor) -> None:
         self.passes["backward"] += len(gradient)
@@ -65,10 +69,10 @@ class TimmClassifier(nn.Module):
         return self.net(self._normalised(image_BCHW))
 
     def trunk(self, image_BCHW: Tensor) -> Trunk:
-        """Logits and features of one forward pass; the pyramid has the deepest level of each distinct stride."""
+        """Logits and features of one forward pass; of levels with the same resolution the pyramid has the deepest."""
         final, levels = self.net.forward_intermediates(self._normalised(image_BCHW))
         if not isinstance(final, Tensor) or not all(isinstance(level, Tensor) for level in levels):
-            raise ValueError(self._branches())
+            raise ValueError(self._several_branches())
         deepest = {tuple(level.shape[-2:]): level for level in levels}
         return Trunk(self.net.forward_head(final), self.on_grid(final), list(deepest.values()))
 
@@ -87,51 +91,48 @@ class TimmClassifier(nn.Module):
         if features.ndim != 3 or tokens.shape[1] != rows * columns:
             raise ValueError(
                 f"the last features of {self.name} have the shape {tuple(features.shape)} and say not on what "
-                "grid they lie (patch_embed.grid_size): a map needs places; use a net with spatial features"
+                "grid they lie (patch_embed.grid_size): a map needs positions; use a net with spatial features"
             )
         return tokens.transpose(1, 2).unflatten(2, (rows, columns))
 
     def logits_and_features(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
-        """Logits (B, K), and the features they were made from, in the net's own layout: the last, or a module's output.
+        """Logits (B, K), and the features that they depend on, in the net's own layout: the last, or a module's output.
 
         The logits can be differentiated in the features, also where the image asks for no gradient.
         """
-        caught: list[Tensor] = []
+        kept: list[Tensor] = []
 
-        def catch(features: Tensor) -> Tensor:
+        def keep(features: Tensor) -> Tensor:
             if not isinstance(features, Tensor):
-                raise ValueError(self._branches())
-            caught.append(features if features.requires_grad else features.detach().requires_grad_())
-            return caught[-1]
+                raise ValueError(self._several_branches())
+            kept.append(features if features.requires_grad else features.detach().requires_grad_())
+            return kept[-1]
 
         with torch.enable_grad():
             if module is None:
-                return self.net.forward_head(catch(self.net.forward_features(self._normalised(image_BCHW)))), caught[0]
-            hook = self.net.get_submodule(module).register_forward_hook(lambda layer, args, output: catch(output))
+                return self.net.forward_head(keep(self.net.forward_features(self._normalised(image_BCHW)))), kept[0]
+            hook = self.net.get_submodule(module).register_forward_hook(lambda layer, args, output: keep(output))
             try:
                 logits_BK = self.net(self._normalised(image_BCHW))
             finally:
                 hook.remove()
-        return logits_BK, caught[0]
+        return logits_BK, kept[0]
 
-    def _branches(self) -> str:
+    def _several_branches(self) -> str:
         return (
             f"{self.name} has features on several branches, of which no one map can be made: use a net with one trunk"
         )
 
     def target_layer(self, image_size: int) -> str | None:
-        """Where attribution by features may rest: None, the last ones, where the logits feel every place of them.
+        """The module at whose output Grad-CAM takes features: None, the last features, where the logits depend on them.
 
-        A head that reads a class token alone feels none: then it is the module before the last, by timm's metadata.
+        A head that reads a class token alone has no gradient in the last spatial features; then it is the last module
+        but one of timm's ``feature_info``.
         """
-        was_training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             logits_BK, features = self.logits_and_features(
                 torch.full((1, 3, image_size, image_size), 0.5, device=self.mean.device)
             )
-        finally:
-            self.train(was_training)
         (slope,) = torch.autograd.grad(logits_BK.square().sum(), features)
         if self.on_grid(slope).abs().amax() > 0:
             return None
@@ -140,30 +141,25 @@ class TimmClassifier(nn.Module):
 
     @torch.no_grad()
     def linear_head(self, image_size: int) -> nn.Linear | None:
-        """The last layer, if the logits are that layer on globally averaged features (tried out, in eval mode)."""
+        """The last layer, if the logits are that layer on globally averaged features (compared on an image)."""
         layer = self.net.get_classifier()
         if not isinstance(layer, nn.Linear):
             return None
-        was_training = self.training
-        self.eval()
-        try:
+        with eval_mode(self):
             trunk = self.trunk(
                 torch.linspace(0, 1, 3 * image_size**2, device=self.mean.device).view(1, 3, image_size, -1)
             )
             if trunk.final_BChw.ndim != 4 or trunk.final_BChw.shape[1] != layer.in_features:
                 return None
             same = torch.allclose(layer(trunk.final_BChw.mean((2, 3))), trunk.logits_BK, rtol=1e-3, atol=1e-4)
-        finally:
-            self.train(was_training)
         return layer if same else None
 
     @torch.no_grad()
     def check_size(self, image_size: int) -> None:
         """Raises a ValueError where the net does not take square images of that many pixels."""
-        was_training = self.training
-        self.eval()
         try:
-            self(torch.zeros(1, 3, image_size, image_size, device=self.mean.device))
+            with eval_mode(self):
+                self(torch.zeros(1, 3, image_size, image_size, device=self.mean.device))
         except (AssertionError, RuntimeError) as error:
             size = self.net.pretrained_cfg.get("input_size", (3, "?"))[-1]
             raise ValueError(
@@ -171,19 +167,13 @@ class TimmClassifier(nn.Module):
                 f"{size} px; set data.image_size={size}, or build it for yours with "
                 f"+classifier.options.img_size={image_size}"
             ) from None
-        finally:
-            self.train(was_training)
 
     @torch.no_grad()
     def pyramid_shapes(self, image_size: int) -> list[tuple[int, int, int]]:
         """(channels, rows, columns) of every pyramid level, fine to coarse, for square images."""
-        was_training = self.training
-        self.eval()
         image = torch.zeros(1, 3, image_size, image_size, device=self.mean.device)
-        try:
+        with eval_mode(self):
             return [(level.shape[1], level.shape[2], level.shape[3]) for level in self.trunk(image).pyramid]
-        finally:
-            self.train(was_training)
 
 
 def _create(name: str, num_classes: int, pretrained: bool, options: dict[str, Any]) -> nn.Module:

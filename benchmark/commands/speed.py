@@ -39,7 +39,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
 
     from benchmark.configuration.instantiation import instantiate
     from benchmark.numerics import rng
-    from benchmark.numerics.images import freeze
+    from benchmark.numerics.modules import freeze
     from benchmark.pipeline.artefacts.classifier import build_classifier
     from benchmark.pipeline.artefacts.dataset import load_data
     from benchmark.pipeline.artefacts.interpreter import build_interpreter
@@ -52,7 +52,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     explained = freeze(build_interpreter(ctx, network))
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
-    met = explained.surrogate() if hasattr(explained, "surrogate") else explained
+    met = explained.surrogate()
     key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(ctx.device)
     image = rng.uniform(key_B, 3, data.image_size, data.image_size)
     target = rng.integers(key_B, data.num_classes, 1)[:, 0]

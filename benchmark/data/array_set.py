@@ -1,4 +1,4 @@
-"""An image set of arrays, in memory or row by row from a file."""
+"""An image set of arrays, in memory or read from a file."""
 
 from __future__ import annotations
 

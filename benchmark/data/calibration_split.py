@@ -1,4 +1,4 @@
-"""Drawn order, sample ids and calibration samples of sets that come with train and test only."""
+"""Random order, sample ids and calibration split of data sets that come with train and test only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
 CALIBRATION_LEAST = 5
 
 
-def check_knobs(seed: int, calibration_share: float, counts: Mapping[str, int | None]) -> None:
+def check_settings(seed: int, calibration_share: float, counts: Mapping[str, int | None]) -> None:
     """Raises a ValueError for a negative seed, a share outside (0, 1) or a count below 1."""
     if seed < 0:
         raise ValueError(f"data.seed must not be negative, got {seed}")
@@ -25,22 +25,22 @@ def check_knobs(seed: int, calibration_share: float, counts: Mapping[str, int | 
 
 
 def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:
-    """Rows in a drawn order of which every beginning has the classes in the set's own proportions.
+    """Rows in a random order of which the first n, for any n, have the classes in about the set's own proportions.
 
-    A sample that is drawn as number r (from 0) of the n of its class stands at r / n, ties in drawn order: every class
-    comes once before any comes twice. Sample ids follow this order, because the suite attacks, keeps and shows the
-    first n by id, and files of a folder come class by class.
+    The rows are shuffled; row number r (from 0) among the n of its class gets the rank r / n, and rows are sorted by
+    rank, ties in shuffled order. Sample ids follow this order, because the suite attacks, keeps and shows the first n
+    samples by id, and files of a folder come class by class.
     """
     drawn = torch.argsort(rng.sample_keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
     rank = _rank_in_class(label_N[drawn])
     return drawn[np.argsort(rank / np.bincount(label_N)[label_N[drawn]], kind="stable")]
 
 
-def calibrates(label_N: np.ndarray, share: float, class_names: list[str]) -> np.ndarray:
-    """Which rows of train, given in drawn order, calibrate, (N,) bool: of every class the first ``share``, at least 5.
+def calibration_rows(label_N: np.ndarray, share: float, class_names: list[str]) -> np.ndarray:
+    """The calibration rows of train, given in random order, (N,) bool: of every class the first ``share``, at least 5.
 
     Raises:
-        ValueError: a class that would have nothing left to train on.
+        ValueError: a class that would have no sample left to train on.
     """
     size_K = np.bincount(label_N, minlength=len(class_names))
     taken_K = np.maximum(CALIBRATION_LEAST, np.round(share * size_K)).astype(np.int64)
@@ -55,7 +55,7 @@ def calibrates(label_N: np.ndarray, share: float, class_names: list[str]) -> np.
 
 
 def _rank_in_class(label_N: np.ndarray) -> np.ndarray:
-    """How many rows of the same class stand before each row, (N,) int64."""
+    """The number of earlier rows of the same class, (N,) int64."""
     rank = np.empty(len(label_N), np.int64)
     for label in np.unique(label_N):
         own = np.flatnonzero(label_N == label)

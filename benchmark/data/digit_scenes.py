@@ -1,6 +1,6 @@
-"""Composition of handwritten digits on natural-looking ground, for whole batches at once.
+"""Images composed of handwritten digits on a natural-looking background, for whole batches at once.
 
-Every quantity is drawn per sample from its own key, so that a sample looks the same however many are made.
+Every random quantity is drawn from the sample's own key, so that a sample does not depend on how many are made.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ FRAGMENTS = 4
 _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 
 
-def ground(key_B: Tensor, size: int) -> Tensor:
-    """Smooth 1/f ground (B, 3, size, size) in [0, 1]: a field of light, a weaker one per colour, a base colour."""
+def background(key_B: Tensor, size: int) -> Tensor:
+    """Smooth 1/f noise (B, 3, size, size) in [0, 1]: a base colour, a luminance field, weaker colour fields."""
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
     frequency = torch.sqrt(rows**2 + columns**2)
     amplitude = frequency.clamp(min=1 / size) ** -1.9
@@ -33,8 +33,12 @@ def ground(key_B: Tensor, size: int) -> Tensor:
     return (base[..., None, None] + contrast[..., None, None] * (light + 0.35 * colour)).clamp(0.02, 0.98)
 
 
-def place(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: Tensor) -> Tensor:
-    """Each glyph on a canvas (B, size, size): ``extent`` (side), ``centre`` (x, y) in pixels, ``angle`` in radians."""
+def paste(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: Tensor) -> Tensor:
+    """Each glyph in an image (B, size, size).
+
+    Args:
+        extent: side of the glyph (B,), in pixels. centre: (x, y), (B, 2) in pixels. angle: in radians (B,).
+    """
     scale = size / extent
     offset = 2 * centre / size - 1
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
@@ -50,13 +54,13 @@ def place(glyph_BHW: Tensor, size: int, extent: Tensor, centre: Tensor, angle: T
 
 
 def ink(value: Tensor) -> Tensor:
-    """Opacity of a stroke from the scan's grey value: a soft threshold."""
+    """Opacity of a stroke, in [0, 1], from the scan's grey value: smoothstep from 0.08 to 0.38."""
     opacity = ((value - 0.08) / 0.3).clamp(0, 1)
     return opacity * opacity * (3 - 2 * opacity)
 
 
 def contrasting(image_B3HW: Tensor, opacity_BHW: Tensor, choice: Tensor) -> Tensor:
-    """A colour (B, 3, 1, 1) that differs from the ground under the strokes by 0.28 to 0.5 in luminance."""
+    """A colour (B, 3, 1, 1) that differs from the image under the strokes by 0.28 to 0.5 in luminance."""
     weight = opacity_BHW[:, None]
     under = (image_B3HW * weight).sum((2, 3), keepdim=True) / weight.sum((2, 3), keepdim=True).clamp(min=1e-6)
     luma = (under * _LUMA).sum(1, keepdim=True)
@@ -69,19 +73,19 @@ def contrasting(image_B3HW: Tensor, opacity_BHW: Tensor, choice: Tensor) -> Tens
 
 
 def blend(image_B3HW: Tensor, opacity_BHW: Tensor, colour_B3: Tensor) -> Tensor:
-    """The colour laid over the image."""
+    """(1 - opacity) image + opacity colour."""
     weight = opacity_BHW[:, None]
     return image_B3HW * (1 - weight) + colour_B3 * weight
 
 
 def clutter(image_B3HW: Tensor, key_B: Tensor, fragment_B: Tensor) -> Tensor:
-    """One fragment (a round piece of another digit's stroke) laid somewhere on each image."""
+    """Each image with one fragment (a round piece of another digit's stroke) at a random position."""
     size = image_B3HW.shape[-1]
     choice = rng.uniform(key_B, 12)
     centre = size * (0.05 + 0.9 * choice[:, :2])
     extent = size * (0.5 + 0.2 * choice[:, 2])
     inside = (choice[:, 3:5] - 0.5) * 0.55 * extent[:, None]
-    glyph = place(fragment_B, size, extent, centre - inside, 2 * math.pi * choice[:, 5])
+    glyph = paste(fragment_B, size, extent, centre - inside, 2 * math.pi * choice[:, 5])
     axis = torch.arange(size) + 0.5
     distance = torch.sqrt(
         (axis[None, :, None] - centre[:, 1, None, None]) ** 2 + (axis[None, None, :] - centre[:, 0, None, None]) ** 2
@@ -93,13 +97,13 @@ def clutter(image_B3HW: Tensor, key_B: Tensor, fragment_B: Tensor) -> Tensor:
 
 def compose(glyph_BHW: Tensor, fragments_FBHW: Tensor, key_B: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Images (B, 3, size, size) in [0, 1] and object masks (B, size, size) bool."""
-    image = ground(key_B ^ 2, size)
+    image = background(key_B ^ 2, size)
     for index, fragment in enumerate(fragments_FBHW):
         image = clutter(image, key_B ^ (16 + index), fragment)
     choice = rng.uniform(key_B ^ 3, 10)
     extent = size * (0.62 + 0.2 * choice[:, 0])
     margin = 0.46 * extent[:, None]
     centre = margin + (size - 2 * margin) * choice[:, 1:3]
-    opacity = ink(place(glyph_BHW, size, extent, centre, 0.35 * (choice[:, 3] - 0.5)))
+    opacity = ink(paste(glyph_BHW, size, extent, centre, 0.35 * (choice[:, 3] - 0.5)))
     image = blend(image, opacity, contrasting(image, opacity, choice[:, 4:9]))
     return image.clamp(0, 1), opacity > 0.5

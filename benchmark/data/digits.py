@@ -1,7 +1,7 @@
-"""The embedded data set: scikit-learn's handwritten digits, composed on natural-looking ground with clutter.
+"""The embedded data set: scikit-learn's handwritten digits on a natural-looking background with clutter.
 
-1,797 real scans of 8x8 pixels (Alpaydin & Kaynak, UCI, 1998). Composites are free, scans are not: splits are made by
-scan, also for the clutter, and ``source_id`` is the scan.
+1,797 scans of 8x8 pixels (Alpaydin & Kaynak, UCI, 1998). Any number of composites can be made of a scan, so splits are
+made by scan, also for the clutter, and ``source_id`` is the scan.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from benchmark.data.array_set import ArraySet
 from benchmark.data.digit_scenes import FRAGMENTS, compose
 from benchmark.data.row_file import RowFile, read_rows, write_rows
 from benchmark.numerics import rng
+from benchmark.numerics.images import to_bytes
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash
 from benchmark.storage.leases import Lease
@@ -28,18 +29,18 @@ log = logging.getLogger("underfire")
 
 TEST_SHARE, CALIBRATION_SHARE, CALIBRATION_LEAST = 0.25, 0.10, 5
 FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
-# Composites are made in whole groups of this many, so that the batch's size cannot touch a sample's last bit.
+# Composites are made in groups of exactly this size: another size of batch could change a sample's last bit.
 _CHUNK = 128
 
 
 class Digits:
-    """Digits on a canvas of ``image_size`` pixels, with object masks.
+    """Digits in images of ``image_size`` pixels, with object masks.
 
     Args:
         root: folder of the cache. seed: of the split of scans and of every composite.
-        train, calibration, test: numbers of composites; the first n are the same whatever the number.
+        train, calibration, test: numbers of composites; the first n do not depend on the number.
     Raises:
-        ValueError: a canvas below 32 pixels, or a split without a number of composites.
+        ValueError: images below 32 pixels, or a split without a number of composites.
     """
 
     num_classes = 10
@@ -64,12 +65,11 @@ class Digits:
         self._splits: dict[str, ArraySet] = {}
 
     def split(self, name: str) -> ArraySet:
-        """``train``, ``calibration`` or ``test``, from the cache or made now."""
+        """``train``, ``calibration`` or ``test``, from the cache, which is made if it is missing."""
         if name not in self.counts:
             raise ValueError(f"split is train, calibration or test, got {name!r}")
         if name not in self._splits:
-            arrays = self._cached(name)
-            self._splits[name] = ArraySet(self.class_names, arrays)
+            self._splits[name] = ArraySet(self.class_names, self._cached(name))
         return self._splits[name]
 
     def scans(self, name: str) -> np.ndarray:
@@ -104,7 +104,7 @@ class Digits:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor | RowFile] | None:
-    """The cache, or None where there is none that is whole."""
+    """The cache, or None where it is missing or damaged."""
     if not path.exists():
         return None
     try:
@@ -126,7 +126,7 @@ def composites(
         image, mask = compose(glyphs[rows[:, 0]], glyphs[rows[:, 1:].T], key_B, size)
         source_id = torch.from_numpy(own)[rows[:, 0]]
         yield {
-            "image": (image * 255).round().to(torch.uint8),
+            "image": to_bytes(image),
             "mask": mask,
             "label": torch.from_numpy(target)[source_id],
             "sample_id": sample_id,
@@ -135,6 +135,6 @@ def composites(
 
 
 def _glyph(scan: np.ndarray) -> np.ndarray:
-    """A scan of 8x8 grey values up to 16, enlarged by cubic splines with an empty rim, float32 (40, 40) in [0, 1]."""
+    """A scan of 8x8 grey values up to 16 with an empty border, enlarged by cubic splines; float32 (40, 40), [0, 1]."""
     padded = np.pad(scan / 16.0, 1)
     return np.clip(ndimage.zoom(padded, 4, order=3, mode="grid-constant", grid_mode=True), 0, 1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What lies in an image folder, by name and size; opens no image and imports no torch."""
+"""Classes and files of an image folder, by name and size; opens no image and imports no torch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LAYOUT = "expected ROOT/train/CLASS/IMAGE and ROOT/test/CLASS/IMAGE"
 def fingerprint(root: str) -> str:
     """16 hex digits of the SHA-256 over the sorted relative names and sizes of all images and masks.
 
-    Taken once a process for each folder, as the images are loaded once a process. It does not read the files: an image
-    that is replaced by another of as many bytes under the same name is not noticed.
+    Computed once per process and folder, as the images are loaded once per process. Files are not read: an image whose
+    content changes and whose name and size do not is not noticed.
 
     Raises:
-        FileNotFoundError, ValueError: see :func:`existing`, and a file that is named but not there (a broken link).
+        FileNotFoundError, ValueError: see :func:`existing`, and FileNotFoundError for a broken link.
     """
     return _fingerprint(existing(root).resolve())
 

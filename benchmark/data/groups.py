@@ -106,7 +106,7 @@ class Population:
 
 
 class WithPrediction:
-    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``place``."""
+    """Fixed groups of a population, with the benign ``prediction``, the ``group`` and each sample's ``position``."""
 
     def __init__(self, population: Population, batch_size: int) -> None:
         self.groups = FixedGroups(population.images, population.rows, batch_size)
@@ -119,8 +119,8 @@ class WithPrediction:
     def __getitem__(self, number: int) -> Batch:
         batch = self.groups[number]
         predicted = [self.prediction[sample] for sample in batch["sample_id"].tolist()]
-        place = number * self.groups.batch_size + torch.arange(len(predicted))
-        return {**batch, "prediction": torch.tensor(predicted), "place": place, "group": torch.tensor(number)}
+        position = number * self.groups.batch_size + torch.arange(len(predicted))
+        return {**batch, "prediction": torch.tensor(predicted), "position": position, "group": torch.tensor(number)}
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))

@@ -1,4 +1,4 @@
-"""One image file as RGB pixels of a square, or a sentence about what is wrong with it."""
+"""One image file as a square of RGB pixels, with errors that name the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-# What Pillow lets through from broken files besides its own errors, which are OSErrors.
+# What Pillow raises for broken files besides its own errors, which are OSErrors.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
 SHOWABLE = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 
@@ -28,7 +28,7 @@ def check_header(file: Path, mask: Path | None) -> None:
 def read_image(file: Path, size: int) -> np.ndarray:
     """The largest centred square, resized (bicubic with antialiasing) to (size, size, 3) uint8 RGB.
 
-    Transparency is laid on white. The first frame of an animation; the orientation that a camera noted is not applied.
+    Transparent images are composed on white. The first frame of an animation; EXIF orientation is not applied.
 
     Raises:
         ValueError: as :func:`check_header`, or broken pixel data; names the file.
@@ -42,7 +42,7 @@ def read_image(file: Path, size: int) -> np.ndarray:
 
 
 def read_mask(file: Path, image_file: Path, size: int) -> np.ndarray:
-    """The same square of the mask, nearest pixels, (size, size) bool: True on the object."""
+    """The same square of the mask, resized by nearest pixels, (size, size) bool: True on the object."""
     with _opened(image_file) as image:
         expected = image.size
     with _check_mask(file, expected) as mask:

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from benchmark.data.array_set import ArraySet
-from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
+from benchmark.data.calibration_split import FIRST_ID, calibration_rows, check_settings, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.numerics.images import from_bytes
@@ -28,17 +28,16 @@ class ImageFolder:
     """``root/{train,test}/CLASS/IMAGE``, and optionally ``root/calibration/CLASS/IMAGE`` and
     ``root/masks/SPLIT/CLASS/STEM.png`` (a mask for every image of the split or for none; not zero = object).
 
-    Without a calibration folder, ``calibration_share`` of every class of train, at least 5, is taken out of train.
-    Sample ids count the images of a folder in a drawn order of which every beginning has the classes in their
-    proportions, because the suite attacks, keeps and shows "the first n by id": train from 0 (also those that
-    calibrate), a calibration folder from 1e9, test from 2e9. Each image is its own source.
+    Without a calibration folder, ``calibration_share`` of every class of train, at least 5 images, becomes the
+    calibration split. Sample ids number the images of a folder in the order of ``drawn_order``: train from 0 (with the
+    calibration samples taken from it), a calibration folder from 1e9, test from 2e9. Each image is its own source.
 
     Args:
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
-        train, calibration, test: how many images are used, the first n of the drawn order; None for all.
+        train, calibration, test: how many images are used, the first n in that order; None for all.
     Raises:
-        ValueError, FileNotFoundError: names what is wrong with the folder; broken files show up in :meth:`split`.
+        ValueError, FileNotFoundError: a folder of another layout. :meth:`split` raises for broken files.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class ImageFolder:
         test: int | None = None,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
-        check_knobs(seed, calibration_share, self.counts)
+        check_settings(seed, calibration_share, self.counts)
         if image_size < 16:
             raise ValueError(f"data.image_size must be at least 16 pixels, got {image_size}")
         self.root, self.seed, self.image_size = existing(root), seed, image_size
@@ -89,13 +88,13 @@ class ImageFolder:
         return masks
 
     def _take_calibration(self, share: float) -> None:
-        everything = self._rows["train"]
-        chosen = calibrates(everything.label_N, share, self.class_names)
-        self._rows["calibration"] = everything.only(np.flatnonzero(chosen))
-        self._rows["train"] = everything.only(np.flatnonzero(~chosen))
+        both = self._rows["train"]
+        chosen = calibration_rows(both.label_N, share, self.class_names)
+        self._rows["calibration"] = both.only(np.flatnonzero(chosen))
+        self._rows["train"] = both.only(np.flatnonzero(~chosen))
 
     def split(self, name: str) -> ArraySet | FolderSet:
-        """``train``, ``calibration`` or ``test``: in memory up to 2 GB, else read batch by batch with the same results.
+        """``train``, ``calibration`` or ``test``: in memory up to 2 GB, else read batch by batch; the same values.
 
         Raises:
             ValueError: a file that is not an image, has a mode that 8 bits cannot show, or is broken; names it.
@@ -109,7 +108,7 @@ class ImageFolder:
 
 
 class FolderSet(Dataset):
-    """Images on disk, decoded as they are asked for."""
+    """Images on disk, decoded when they are asked for."""
 
     def __init__(
         self,
@@ -133,18 +132,18 @@ class FolderSet(Dataset):
         return len(self) * self.image_size**2 * (4 if self.has_masks else 3)
 
     def only(self, rows: np.ndarray) -> FolderSet:
-        """The set of some rows."""
+        """The subset of these rows."""
         files = [self.files[row] for row in rows]
         masks = None if self.masks is None else [self.masks[row] for row in rows]
         return FolderSet(self.class_names, self.image_size, files, masks, self.label_N[rows], self.sample_id_N[rows])
 
     def checked(self) -> FolderSet:
-        """Itself, once every header has been looked at."""
+        """Itself, after the header of every file has been read."""
         _in_threads(lambda row: check_header(self.files[row], self.masks[row] if self.masks else None), len(self))
         return self
 
     def in_memory(self) -> ArraySet:
-        """Everything decoded."""
+        """The same set, decoded."""
         return ArraySet(self.class_names, self._read(range(len(self))))
 
     def __getitems__(self, indices: list[int]) -> Batch:
@@ -157,11 +156,11 @@ class FolderSet(Dataset):
         image = np.empty((len(rows), 3, size, size), np.uint8)
         mask = np.empty((len(rows), size, size), bool) if self.has_masks else None
 
-        def fill(place: int) -> None:
-            row = rows[place]
-            image[place] = read_image(self.files[row], size).transpose(2, 0, 1)
+        def fill(index: int) -> None:
+            row = rows[index]
+            image[index] = read_image(self.files[row], size).transpose(2, 0, 1)
             if mask is not None and self.masks is not None:
-                mask[place] = read_mask(self.masks[row], self.files[row], size)
+                mask[index] = read_mask(self.masks[row], self.files[row], size)
 
         _in_threads(fill, len(rows))
         chosen = np.asarray(rows)
@@ -173,13 +172,13 @@ class FolderSet(Dataset):
 
 
 def _in_threads(work: Callable[[int], None], count: int) -> None:
-    """``work(0..count-1)`` on a few threads; the first failure, in order, is raised and ends the rest."""
+    """Calls ``work(0)`` to ``work(count - 1)`` on a few threads; raises the first failure in this order and stops."""
     stride = max(1, min(64, count // (4 * _THREADS)))
 
-    def several(start: int) -> None:
-        for place in range(start, min(start + stride, count)):
-            work(place)
+    def work_from(start: int) -> None:
+        for index in range(start, min(start + stride, count)):
+            work(index)
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(several, range(0, count, stride)):
+        for _ in pool.map(work_from, range(0, count, stride)):
             pass

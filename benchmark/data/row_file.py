@@ -1,4 +1,4 @@
-"""Arrays too large for memory: rows of a safetensors file, read as they are asked for and written as they are made.
+"""Arrays too large for memory: safetensors files that are read and written row by row.
 
 The file's metadata holds the SHA-256 of its table of arrays and of their bytes.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmark.storage.atomic import partial_name
 
-# A set whose file is larger is left on disk.
+# Bytes; a larger file is left on disk.
 MEMORY = 64 * 2**20
 
 _KINDS = {"U8": torch.uint8, "BOOL": torch.bool, "I64": torch.int64}
@@ -26,7 +26,7 @@ _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 class RowFile:
-    """One tensor of a safetensors file, (N, ...), that is not read but for the rows asked for."""
+    """One tensor (N, ...) of a safetensors file, of which indexing reads the rows asked for only."""
 
     def __init__(self, path: Path, name: str, about: Mapping[str, Any], start: int) -> None:
         self.path, self.name = path, name
@@ -52,14 +52,14 @@ class RowFile:
 def _runs(rows: list[int]) -> Iterable[tuple[int, int]]:
     """(first, length) of each run of consecutive numbers: one read each."""
     start = 0
-    for place in range(1, len(rows) + 1):
-        if place == len(rows) or rows[place] != rows[place - 1] + 1:
-            yield rows[start], place - start
-            start = place
+    for index in range(1, len(rows) + 1):
+        if index == len(rows) or rows[index] != rows[index - 1] + 1:
+            yield rows[start], index - start
+            start = index
 
 
 def read_rows(path: Path) -> dict[str, Tensor | RowFile]:
-    """What ``write_rows`` wrote: small arrays in memory, in a file above MEMORY the large ones as RowFile.
+    """The arrays of a file by ``write_rows``; of a file larger than MEMORY those of two dimensions or more as RowFile.
 
     Raises:
         SafetensorError: the file is damaged, by its length or its checksum.
@@ -77,29 +77,29 @@ def read_rows(path: Path) -> dict[str, Tensor | RowFile]:
 
 
 def checked(path: Path) -> tuple[int, dict[str, Any]]:
-    """Where the arrays of a file begin, and its table of them, if both are what was written.
+    """The offset of the arrays of a file, and its table of arrays, by safetensors' format.
 
     Raises:
-        SafetensorError: they are not.
+        SafetensorError: the header, the length or the checksum is wrong.
     """
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         size = path.stat().st_size
         try:
             header = json.loads(file.read(length)) if length < size else {}
-            told = header.pop("__metadata__")["sum"]
+            checksum = header.pop("__metadata__")["sum"]
             end = 8 + length + max(about["data_offsets"][1] for about in header.values())
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SafetensorError("its header cannot be read, or has no checksum") from None
         if size != end:
             raise SafetensorError(f"it has {size} bytes, its header speaks of {end}")
-        if _sum(header, file) != told:
+        if _sum(header, file) != checksum:
             raise SafetensorError("its checksum is not that of its content")
     return 8 + length, header
 
 
 def _sum(header: Mapping[str, Any], file: Any) -> str:
-    """SHA-256 of the table of arrays and of everything that is left to read."""
+    """SHA-256 of the table of arrays and of the rest of the file from its current position."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     while part := file.read(2**20):
         digest.update(part)
@@ -107,7 +107,7 @@ def _sum(header: Mapping[str, Any], file: Any) -> str:
 
 
 def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) -> None:
-    """``count`` rows of several arrays, part by part, as one safetensors file that is there whole or not at all."""
+    """Writes ``count`` rows of several arrays, part by part, as one safetensors file that appears when complete."""
     partial = partial_name(path)
     with partial.open("w+b") as file:
         header: dict[str, Any] = {}
@@ -130,9 +130,10 @@ def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) ->
 
 
 def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Of each array its kind, shape, and the bytes between which its rows lie."""
+    """The type, shape and byte range of each array."""
     table, offset = {}, 0
-    for name, array in sorted(part.items(), key=lambda item: -item[1].element_size()):  # wide numbers lie aligned
+    widest_first = sorted(part.items(), key=lambda item: -item[1].element_size())  # so that every array is aligned
+    for name, array in widest_first:
         size = count * array[0].numel() * array.element_size()
         table[name] = {
             "dtype": _NAMES[array.dtype],
@@ -143,9 +144,9 @@ def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, Any]:
     return table
 
 
-def _write_header(file: Any, table: Mapping[str, Any], told: str) -> int:
-    """Writes the beginning of the file; returns where the arrays begin."""
-    text = json.dumps({"__metadata__": {"sum": told}, **table}).encode()
+def _write_header(file: Any, table: Mapping[str, Any], checksum: str) -> int:
+    """Writes the header; returns the offset of the arrays."""
+    text = json.dumps({"__metadata__": {"sum": checksum}, **table}).encode()
     text += b" " * (-len(text) % 8)
     file.seek(0)
     file.write(len(text).to_bytes(8, "little") + text)

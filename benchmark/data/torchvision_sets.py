@@ -1,4 +1,4 @@
-"""Small data sets that torchvision knows how to fetch and read."""
+"""Small data sets that torchvision downloads and reads."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from torchvision import datasets
 
 from benchmark.data.array_set import ArraySet
-from benchmark.data.calibration_split import FIRST_ID, calibrates, check_knobs, drawn_order
+from benchmark.data.calibration_split import FIRST_ID, calibration_rows, check_settings, drawn_order
 
-# How the class of torchvision wants to be asked for a split; all of these hold 8-bit images in memory.
-_ASKED = {
+# The arguments that select a split of torchvision's class; all of these hold 8-bit images in memory.
+_SPLIT_BY = {
     "CIFAR10": lambda split: {"train": split == "train"},
     "CIFAR100": lambda split: {"train": split == "train"},
     "STL10": lambda split: {"split": split},
@@ -24,16 +24,17 @@ _ASKED = {
 class TorchvisionSet:
     """CIFAR10, CIFAR100, STL10 or SVHN, in memory.
 
-    ``calibration_share`` of every class of train, at least 5, is taken out of train. Sample ids count the images in a
-    drawn order of which every beginning has the classes in their proportions: train from 0 (also those that calibrate),
-    test from 2e9. Each image is its own source.
+    ``calibration_share`` of every class of train, at least 5 images, becomes the calibration split. Sample ids number
+    the images in the order of ``drawn_order``: train and calibration from 0, test from 2e9. Each image is its own
+    source.
 
     Args:
-        dataset: name of the torchvision class. root: folder that it reads from and downloads to.
-        seed: of the order and the calibration split. download: whether a missing archive may be fetched.
-        train, calibration, test: how many images are used, the first n of the drawn order; None for all.
+        dataset: name of the torchvision class. root: folder to read from and download to.
+        seed: of the order and the calibration split. download: whether a missing archive may be downloaded.
+        train, calibration, test: how many images are used, the first n in that order; None for all.
     Raises:
-        ValueError: an unknown data set or knob. OSError: it is not there and cannot be fetched; says where to put it.
+        ValueError: an unknown data set, or a setting outside its range. OSError: files that are missing and cannot be
+            downloaded; names them and their folder.
     """
 
     def __init__(
@@ -49,26 +50,26 @@ class TorchvisionSet:
         test: int | None = None,
     ) -> None:
         counts = {"train": train, "calibration": calibration, "test": test}
-        check_knobs(seed, calibration_share, counts)
-        if dataset not in _ASKED:
+        check_settings(seed, calibration_share, counts)
+        if dataset not in _SPLIT_BY:
             raise ValueError(
-                f"data.dataset is one of {', '.join(_ASKED)}, got {dataset!r}: for others use data=image_folder"
+                f"data.dataset is one of {', '.join(_SPLIT_BY)}, got {dataset!r}: for others use data=image_folder"
             )
         folder = Path(root).expanduser()
         found = {split: _fetched(dataset, folder, download, split) for split in ("train", "test")}
         self.class_names = _class_names(found["train"])
         self.num_classes, self.image_size = len(self.class_names), _pixels(found["train"]).shape[-1]
         order = {split: drawn_order(_labels(source), seed, split) for split, source in found.items()}
-        chosen = calibrates(_labels(found["train"])[order["train"]], calibration_share, self.class_names)
-        places = {
+        chosen = calibration_rows(_labels(found["train"])[order["train"]], calibration_share, self.class_names)
+        positions = {
             "train": np.flatnonzero(~chosen),
             "calibration": np.flatnonzero(chosen),
             "test": np.arange(len(order["test"])),
         }
         self._splits = {}
-        for name, place in places.items():
+        for name, position in positions.items():
             origin = "test" if name == "test" else "train"
-            kept = place[: counts[name]]
+            kept = position[: counts[name]]
             self._splits[name] = _array_set(
                 self.class_names, found[origin], order[origin][kept], FIRST_ID[origin] + kept
             )
@@ -83,7 +84,7 @@ class TorchvisionSet:
 def _fetched(dataset: str, root: Path, download: bool, split: str) -> Any:
     kind = getattr(datasets, dataset)
     try:
-        return kind(root, download=download, **_ASKED[dataset](split))
+        return kind(root, download=download, **_SPLIT_BY[dataset](split))
     except (OSError, RuntimeError) as error:
         address, file = _archive(kind, split)
         tried = f"fetching {address} failed" if download else "data.download is false"
@@ -95,7 +96,7 @@ def _fetched(dataset: str, root: Path, download: bool, split: str) -> Any:
 
 
 def _archive(kind: Any, split: str) -> tuple[str, str]:
-    """Address and file name of what torchvision fetches."""
+    """Address and file name of what torchvision downloads."""
     if hasattr(kind, "split_list"):
         return kind.split_list[split][0], kind.split_list[split][1]
     return kind.url, kind.filename
@@ -111,7 +112,7 @@ def _labels(source: Any) -> np.ndarray:
 
 
 def _class_names(source: Any) -> list[str]:
-    """As torchvision has them; the digits of SVHN have none."""
+    """Torchvision's names; the digits of SVHN have none and are numbered."""
     return list(source.classes) if hasattr(source, "classes") else [str(digit) for digit in range(10)]
 
 

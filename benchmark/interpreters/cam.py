@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.postprocess import min_max
-from benchmark.numerics.images import check_classes, freeze
-from benchmark.types import ClassifierModule, Explanation, Trunk
+from benchmark.types import Classifier, Explanation, Trunk
 
 
-class CAM(nn.Module):
-    """CAM (Zhou et al., CVPR 2016): map = min-max of sum_k w_ck F_k at trunk resolution.
+class CAM(TrunkInterpreter):
+    """CAM (Zhou et al., CVPR 2016): map = min-max of sum_k w_ck F_k at the resolution of the last features.
 
     Costs no pass beyond the classifier's own forward.
 
@@ -22,13 +22,10 @@ class CAM(nn.Module):
         ValueError: the head is another one.
     """
 
-    differentiable = True
-    classifier: ClassifierModule
     weight_KC: Tensor
 
-    def __init__(self, *, classifier: ClassifierModule, image_size: int) -> None:
-        super().__init__()
-        self.classifier = freeze(classifier)
+    def __init__(self, *, classifier: Classifier, image_size: int) -> None:
+        super().__init__(classifier=classifier)
         head = classifier.linear_head(image_size)
         if head is None:
             raise ValueError(
@@ -41,43 +38,36 @@ class CAM(nn.Module):
         """sum_k w_ck F_k, (B, h, w), before it is normalised."""
         return torch.einsum("bchw,bc->bhw", trunk.final_BChw, self.weight_KC[class_B])
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map of one forward."""
-        check_classes(class_B, self.classifier.num_classes)
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits, and min-max of sum_k w_ck F_k; one forward."""
         trunk = self.classifier.trunk(image_BCHW)
         return Explanation(trunk.logits_BK, min_max(self.raw(trunk, class_B)))
 
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, h, w)."""
-        return self.explain(image_BCHW, class_B).map_Bhw
 
-
-class GradCAM(nn.Module):
+class GradCAM(TrunkInterpreter):
     """Grad-CAM (Selvaraju et al., ICCV 2017) and Grad-CAM++ (Chattopadhay et al., WACV 2018) on the last features.
 
-    Grad-CAM: map = min-max of relu(sum_k a_k F_k), a_k = mean over positions of dlogit_c / dF_k. With a linear head on
-    globally averaged features a_k = w_ck / (h w), and no gradient has to be taken.
+    map = min-max of relu(sum_k a_k F_k).
+    Grad-CAM: a_k = mean over positions of dlogit_c / dF_k. With a linear head on globally averaged features
+    a_k = w_ck / (h w), and no gradient has to be taken.
     Grad-CAM++: a_k = sum over positions of relu(g) g^2 / (2 g^2 + sum(F_k) g^3), g = dlogit_c / dF_k.
 
     Args:
         plus_plus: Grad-CAM++. closed_form: use the closed form where the head allows it.
     """
 
-    differentiable = True
-    classifier: ClassifierModule
-
     def __init__(
-        self, *, classifier: ClassifierModule, image_size: int, plus_plus: bool = False, closed_form: bool = True
+        self, *, classifier: Classifier, image_size: int, plus_plus: bool = False, closed_form: bool = True
     ) -> None:
-        super().__init__()
-        self.classifier, self.plus_plus = freeze(classifier), plus_plus
+        super().__init__(classifier=classifier)
+        self.plus_plus = plus_plus
         head = classifier.linear_head(image_size) if closed_form and not plus_plus else None
         self.weight_KC: Tensor | None
         self.register_buffer("weight_KC", None if head is None else head.weight.detach().clone(), persistent=False)
-        self.module = None if head is not None else classifier.target_layer(image_size)
+        self.target_layer = None if head is not None else classifier.target_layer(image_size)
 
     def channel_weights(self, features_BChw: Tensor, gradient_BChw: Tensor) -> Tensor:
-        """a_k (B, C) by the general path."""
+        """a_k (B, C) from the gradient of the class's logit in the features."""
         if not self.plus_plus:
             return gradient_BChw.mean(dim=(2, 3))
         square, cube = gradient_BChw.square(), gradient_BChw.pow(3)
@@ -86,27 +76,24 @@ class GradCAM(nn.Module):
         share = torch.where(below.abs() > 1e-12, square / torch.where(below.abs() > 1e-12, below, 1.0), 0.0)
         return (share * F.relu(gradient_BChw)).sum(dim=(2, 3))
 
-    def _attended(self, image_BCHW: Tensor, class_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits, features on the grid, and channel weights, up to a positive factor per sample."""
+    def _logits_features_weights(self, image_BCHW: Tensor, class_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (B, K), features (B, C, h, w) and channel weights (B, C), these up to a positive factor a sample."""
         if self.weight_KC is not None:
             trunk = self.classifier.trunk(image_BCHW)
             return trunk.logits_BK, trunk.final_BChw, self.weight_KC[class_B]
-        logits_BK, features = self.classifier.logits_and_features(image_BCHW, self.module)
+        logits_BK, features = self.classifier.logits_and_features(image_BCHW, self.target_layer)
         with torch.enable_grad():
             logit = logits_BK.gather(1, class_B[:, None]).sum()
         (gradient,) = torch.autograd.grad(logit, features, create_graph=image_BCHW.requires_grad, retain_graph=True)
         if not image_BCHW.requires_grad:
             logits_BK, features = logits_BK.detach(), features.detach()
-        grid_BChw = self.classifier.on_grid(features)
-        return logits_BK, grid_BChw, self.channel_weights(grid_BChw, self.classifier.on_grid(gradient))
+        features_BChw = self.classifier.on_grid(features)
+        return logits_BK, features_BChw, self.channel_weights(features_BChw, self.classifier.on_grid(gradient))
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map; one forward, and one backward through the head where there is no closed form."""
-        check_classes(class_B, self.classifier.num_classes)
-        logits_BK, grid_BChw, weights_BC = self._attended(image_BCHW, class_B)
-        raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", grid_BChw, weights_BC))
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits, and min-max of relu(sum_k a_k F_k); one forward, and without the closed form a backward pass from
+        the logit to the target layer.
+        """
+        logits_BK, features_BChw, weights_BC = self._logits_features_weights(image_BCHW, class_B)
+        raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", features_BChw, weights_BC))
         return Explanation(logits_BK, min_max(raw_Bhw))
-
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, h, w)."""
-        return self.explain(image_BCHW, class_B).map_Bhw

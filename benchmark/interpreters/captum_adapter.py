@@ -10,46 +10,46 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
-from benchmark.numerics.images import check_classes, freeze
-from benchmark.types import ClassifierModule, Explanation
+from benchmark.types import Classifier
 
-# Methods that draw random numbers.
-DRAWING = ("GradientShap", "KernelShap", "Lime", "LimeBase", "ShapleyValueSampling")
+# Methods of captum that draw random numbers.
+RANDOM_METHODS = ("GradientShap", "KernelShap", "Lime", "LimeBase", "ShapleyValueSampling")
 
 
-class CaptumAttribution(nn.Module):
+class CaptumAttribution(BaseInterpreter):
     """map = min-max of the pooled magnitude of what captum's ``method`` attributes to the image's pixels.
 
-    captum detaches its results: such a map is measured, and cannot be attacked by gradient.
+    captum detaches its results: such a map can be measured, not attacked by gradient.
 
     Args:
         method: a class of captum.attr that takes the model alone (Saliency, DeepLift, Occlusion, ...).
-        options: of its ``attribute``; lists are handed on as tuples. pool: pixels per map pixel. seed: of its draws.
+        options: of its ``attribute``; lists are passed on as tuples. pool: side of a map pixel, in pixels.
+        seed: of the method's random numbers.
     Raises:
         ValueError: captum is not installed, or has no such method.
     """
 
     differentiable = False
-    classifier: ClassifierModule
 
     def __init__(
         self,
         *,
-        classifier: ClassifierModule,
+        classifier: Classifier,
         image_size: int,
         method: str,
         options: dict[str, Any] | None = None,
         pool: int = 2,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(classifier=classifier)
         check_pool(pool, image_size)
-        self.classifier, self.pool, self.seed = freeze(classifier), pool, seed
+        self.pool, self.seed = pool, seed
         self.options = {name: _tuples(value) for name, value in (options or {}).items()}
-        self.draws = method in DRAWING
+        self.draws = method in RANDOM_METHODS
         try:
             self.method = _method(method)(self.classifier)
         except (TypeError, AttributeError) as error:
@@ -58,15 +58,14 @@ class CaptumAttribution(nn.Module):
                 "InputXGradient, IntegratedGradients, Occlusion, ...)"
             ) from None
 
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, H / pool, W / pool)."""
-        check_classes(class_B, self.classifier.num_classes)
+    def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """Min-max of the pooled |attribution|, (B, H / pool, W / pool)."""
         if not self.draws:
             return pooled_magnitude(self._attributed(image_BCHW, class_B), self.pool)
         devices = [image_BCHW.device] if image_BCHW.device.type == "cuda" else []
         parts = []
-        for row in range(len(image_BCHW)):  # the same draws for every sample, whatever stands beside it
-            with torch.random.fork_rng(devices), _numpy_draws(self.seed):
+        for row in range(len(image_BCHW)):  # the same random numbers for every sample, whatever the batch
+            with torch.random.fork_rng(devices), _numpy_seeded(self.seed):
                 torch.manual_seed(self.seed)
                 parts.append(self._attributed(image_BCHW[row : row + 1], class_B[row : row + 1]))
         return pooled_magnitude(torch.cat(parts), self.pool)
@@ -82,14 +81,10 @@ class CaptumAttribution(nn.Module):
                     f"{error}"
                 ) from None
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map."""
-        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
-
 
 @contextmanager
-def _numpy_draws(seed: int) -> Iterator[None]:
-    """numpy's own generator, which some methods draw from, at ``seed``; as it was afterwards."""
+def _numpy_seeded(seed: int) -> Iterator[None]:
+    """Seeds numpy's global generator, which some methods use, and restores it afterwards."""
     state = np.random.get_state()
     np.random.seed(seed % 2**32)
     try:
@@ -99,7 +94,7 @@ def _numpy_draws(seed: int) -> Iterator[None]:
 
 
 def _tuples(value: Any) -> Any:
-    """Lists as the tuples that captum asks for: a configuration has no tuples."""
+    """Lists as tuples, which captum requires and a configuration does not have."""
     return tuple(_tuples(each) for each in value) if isinstance(value, list) else value
 
 

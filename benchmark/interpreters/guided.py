@@ -1,8 +1,7 @@
-"""Guided back-propagation: only what speaks for the class is passed back (Springenberg et al., ICLR workshop 2015)."""
+"""Guided back-propagation: ReLUs pass back positive gradients only (Springenberg et al., ICLR workshop 2015)."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,15 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.interpreters.gradient import Gradient
-from benchmark.interpreters.surrogate import shared_copy, smooth
-from benchmark.numerics.images import freeze
-from benchmark.types import ClassifierModule
+from benchmark.interpreters.surrogate import copy_with, smooth
+from benchmark.numerics.modules import shallow_copy
+from benchmark.types import Classifier
 
 
 class Switch:
-    """Whether the gradient that is being taken is the attribution: only that one is guided.
+    """Whether ReLUs guide the gradient that is being taken.
 
-    An attack differentiates the attribution once more, and that pass has to be the true one.
+    They do while the attribution is taken. An attack differentiates the attribution once more, by the true rules.
     """
 
     on = False
@@ -49,33 +48,33 @@ class GuidedBackprop(Gradient):
     """
 
     def __init__(
-        self, *, classifier: ClassifierModule, image_size: int, beta: float = 20.0, pool: int = 2, seed: int = 0
+        self, *, classifier: Classifier, image_size: int, beta: float = 20.0, pool: int = 2, seed: int = 0
     ) -> None:
         super().__init__(classifier=classifier, image_size=image_size, beta=beta, pool=pool, seed=seed)
         if not any(isinstance(module, nn.ReLU) for module in classifier.modules()):
             raise ValueError("guided_backprop guides plain ReLUs and this net has none: use interpreter=grad")
-        self._explain_with(None)
+        self._differentiate(None)
 
-    def _explain_with(self, beta: float | None) -> None:
+    def _differentiate(self, beta: float | None) -> None:
+        """Takes the maps of a copy with guided ReLUs, all kinks smooth where there is a ``beta``."""
         self.switch, self.smoothness = Switch(), beta
-        self.explained = freeze(shared_copy(self.classifier, self._replaced))
+        self.differentiated = copy_with(self.classifier, self._replacement)
 
-    def _replaced(self, activation: nn.Module) -> nn.Module | None:
-        """Guided where it is a ReLU; while attacked any other kink is smooth."""
+    def _replacement(self, activation: nn.Module) -> nn.Module | None:
+        """A guided ReLU for a ReLU; with a ``beta`` a smooth function for any other activation with kinks."""
         if isinstance(activation, nn.ReLU):
             return GuidedReLU(self.smoothness, self.switch)
         return None if self.smoothness is None else smooth(activation, self.smoothness)
 
     def surrogate(self) -> GuidedBackprop:
-        """The same interpreter with the surrogate's maps and the true net's logits."""
-        other = copy.copy(self)
-        other._modules = dict(self._modules)
-        other._explain_with(self.beta)
+        """The same interpreter with maps of the smooth network and logits of the true one."""
+        other = shallow_copy(self)
+        other._differentiate(self.beta)
         return other
 
     @contextmanager
     def attributing(self) -> Iterator[None]:
-        """The switch is on inside."""
+        """ReLUs guide inside."""
         self.switch.on = True
         try:
             yield

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.surrogate import check_beta, smooth_copy
 from benchmark.numerics.adam import Adam
-from benchmark.numerics.images import at_image_size, check_classes, freeze
+from benchmark.numerics.images import at_image_size
+from benchmark.numerics.modules import shallow_copy
 from benchmark.objectives.deletion import deletion_objective
 from benchmark.objectives.evidence import edit, gaussian_blur
-from benchmark.types import ClassifierModule, Explanation
+from benchmark.types import Classifier
 
 
 @dataclass(frozen=True)
@@ -25,27 +26,25 @@ class Costs:
     power: float = 3.0
 
 
-class Mask(nn.Module):
+class Mask(BaseInterpreter):
     """map = sigmoid(theta), theta after ``steps`` of Adam on the deletion objective; 1 = deleted = important.
 
-    Deleted evidence is the image blurred. Samples are optimised each for itself. The gradient in the image goes
-    through the last ``tracked`` inner steps; under attack the mask starts from the one before it, takes ``warm`` steps
-    without and ``tracked`` with a graph, and each sample takes its new mask only where it costs no more than the old.
+    Where the mask is 1 the image is replaced by its blurred copy. Samples are optimised independently. The gradient in
+    the image goes through the last ``tracked`` steps of Adam. Under attack each mask starts from the mask of the attack
+    step before and takes ``warm`` steps of Adam without a graph and ``tracked`` steps with one; a sample keeps its old
+    mask where the new one has a larger objective.
 
     Args:
-        cells: rows and columns of the mask. steps: of Adam for a map from nothing. warm, tracked: see above.
-        lr: of Adam. blur: sigma in pixels. beta: of the surrogate's softplus while attacked.
+        cells: rows and columns of the mask. steps: of Adam for a map from theta = 0. warm, tracked: see above.
+        lr: of Adam. blur: sigma in pixels. beta: of the surrogate's softplus under attack.
     Raises:
-        ValueError: a number that cannot be optimised with.
+        ValueError: a setting outside its range.
     """
-
-    differentiable = True
-    classifier: ClassifierModule
 
     def __init__(
         self,
         *,
-        classifier: ClassifierModule,
+        classifier: Classifier,
         image_size: int,
         cells: int = 12,
         steps: int = 60,
@@ -58,7 +57,7 @@ class Mask(nn.Module):
         blur: float = 4.0,
         beta: float = 20.0,
     ) -> None:
-        super().__init__()
+        super().__init__(classifier=classifier)
         if not 2 <= cells <= image_size:
             raise ValueError(f"interpreter.cells is the mask's side, 2 to the image's {image_size} pixels, got {cells}")
         if not 1 <= tracked <= steps or warm < 0:
@@ -73,22 +72,20 @@ class Mask(nn.Module):
                 f"{area}, {smoothness}, {power} and {blur}"
             )
         check_beta(beta)
-        Adam(lr=lr)  # says what is wrong with lr before anything starts
-        self.classifier = freeze(classifier)
+        Adam(lr=lr)  # raises for a wrong lr before anything starts
         self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked
         self.lr, self.blur, self.beta = lr, blur, beta
         self.costs = Costs(area, smoothness, power)
-        self.explained = self.classifier
+        self.deleted_from = self.classifier  # the network that has to lose the class
 
     def surrogate(self) -> Mask:
-        """The same interpreter with the surrogate's maps and the true net's logits."""
-        other = copy.copy(self)
-        other._modules = dict(self._modules)
-        other.explained = smooth_copy(self.classifier, self.beta)
+        """The same interpreter with maps of the smooth network and logits of the true one."""
+        other = shallow_copy(self)
+        other.deleted_from = smooth_copy(self.classifier, self.beta)
         return other
 
     def warm_started(self) -> WarmMask:
-        """A stand-in for one attack on one batch: every mask starts from the one before."""
+        """An interpreter for one attack on one batch: every mask starts from the mask of the step before."""
         return WarmMask(self)
 
     def cost(self, theta_Bhw: Tensor, image_BCHW: Tensor, base_BCHW: Tensor, class_B: Tensor) -> Tensor:
@@ -97,7 +94,7 @@ class Mask(nn.Module):
         without = edit(image_BCHW, base_BCHW, 1 - at_image_size(map_Bhw, image_BCHW.shape[-2:]))
         costs = self.costs
         return deletion_objective(
-            self.explained(without),
+            self.deleted_from(without),
             map_Bhw,
             class_B,
             area=costs.area,
@@ -119,35 +116,28 @@ class Mask(nn.Module):
                 theta_Bhw = adam(theta if graph else theta.detach(), slope)
         return theta_Bhw
 
-    def nothing(self, image_BCHW: Tensor) -> Tensor:
-        """theta = 0, half of everything deleted: where every map starts."""
+    def initial(self, image_BCHW: Tensor) -> Tensor:
+        """theta = 0 (B, cells, cells), half of the image deleted: where every map starts."""
         return image_BCHW.new_zeros(len(image_BCHW), self.cells, self.cells)
 
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, cells, cells)."""
-        check_classes(class_B, self.classifier.num_classes)
-        return self.descend(self.nothing(image_BCHW), image_BCHW, class_B, self.steps).sigmoid()
-
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits of the true net, and the map."""
-        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
+    def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """sigmoid(theta) (B, cells, cells) after ``steps`` of Adam on the deletion objective."""
+        return self.descend(self.initial(image_BCHW), image_BCHW, class_B, self.steps).sigmoid()
 
 
-class WarmMask:
-    """A Mask under one attack: the last mask of every sample is where its next one starts."""
-
-    differentiable = True
+class WarmMask(BaseInterpreter):
+    """A Mask under one attack: the mask of every sample starts from its mask of the step before."""
 
     def __init__(self, mask: Mask) -> None:
+        super().__init__(classifier=mask.classifier)
         self.mask = mask
-        self.classifier = mask.classifier
         self.theta_Bhw: Tensor | None = None
 
-    def __call__(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+    def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """sigmoid(theta) (B, cells, cells) after ``warm`` + ``tracked`` steps of Adam from the theta before."""
         mask = self.mask
-        check_classes(class_B, self.classifier.num_classes)
         if self.theta_Bhw is None:
-            self.theta_Bhw = mask.descend(mask.nothing(image_BCHW), image_BCHW.detach(), class_B, mask.steps)
+            self.theta_Bhw = mask.descend(mask.initial(image_BCHW), image_BCHW.detach(), class_B, mask.steps)
         before = self.theta_Bhw.detach()
         after = mask.descend(before, image_BCHW, class_B, mask.warm + mask.tracked)
         with torch.no_grad():
@@ -156,7 +146,3 @@ class WarmMask:
         accepted = (new_B <= old_B)[:, None, None]
         self.theta_Bhw = torch.where(accepted, after.detach(), before)
         return torch.where(accepted, after, before).sigmoid()
-
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits of the true net, and the map."""
-        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))

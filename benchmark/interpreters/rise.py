@@ -4,32 +4,32 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, min_max
 from benchmark.numerics import rng
-from benchmark.numerics.images import check_classes, freeze
-from benchmark.types import ClassifierModule, Explanation
+from benchmark.types import Classifier
 
 
-class RISE(nn.Module):
+class RISE(BaseInterpreter):
     """map = min-max of sum_n softmax_c(f(x * M_n)) M_n, M_n smooth random masks that keep a share of a coarse grid.
 
-    For measuring: it takes ``masks`` passes per image and cannot be attacked by gradient.
+    It takes ``masks`` passes per image and can be measured, not attacked by gradient.
 
     Args:
-        masks: how many. cells: of the coarse grid's side. keep: probability of keeping a cell. pool: in pixels.
-        seed: of the masks, which are the same for every image. chunk: masks per pass.
+        masks: how many. cells: rows and columns of the coarse grid. keep: probability of keeping a cell.
+        pool: side of a map pixel, in pixels. seed: of the masks, which are the same for every image.
+        chunk: masks per pass.
     """
 
     differentiable = False
-    classifier: ClassifierModule
     mask_NHW: Tensor
 
     def __init__(
         self,
         *,
-        classifier: ClassifierModule,
+        classifier: Classifier,
         image_size: int,
         masks: int = 500,
         cells: int = 7,
@@ -38,20 +38,19 @@ class RISE(nn.Module):
         seed: int = 0,
         chunk: int = 50,
     ) -> None:
-        super().__init__()
+        super().__init__(classifier=classifier)
         if masks < 1 or cells < 2 or not 0 < keep < 1 or chunk < 1:
             raise ValueError(
                 "rise needs masks >= 1, cells >= 2, keep between 0 and 1 and chunk >= 1, got "
                 f"{masks}, {cells}, {keep} and {chunk}"
             )
         check_pool(pool, image_size)
-        self.classifier, self.pool, self.chunk = freeze(classifier), pool, chunk
+        self.pool, self.chunk = pool, chunk
         self.register_buffer("mask_NHW", random_masks(masks, cells, keep, image_size, seed), persistent=False)
 
     @torch.no_grad()
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, H / pool, W / pool)."""
-        check_classes(class_B, self.classifier.num_classes)
+    def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """Min-max of sum_n softmax_c(f(x * M_n)) M_n, pooled, (B, H / pool, W / pool)."""
         batch = len(class_B)
         total = image_BCHW.new_zeros(batch, *image_BCHW.shape[-2:])
         for mask in self.mask_NHW.split(self.chunk):
@@ -60,10 +59,6 @@ class RISE(nn.Module):
             own = confidence.gather(2, class_B[:, None, None].expand(-1, len(mask), 1))[..., 0]
             total += torch.einsum("bn,nhw->bhw", own, mask)
         return min_max(F.avg_pool2d(total[:, None], self.pool)[:, 0])
-
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map."""
-        return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
 
 
 def random_masks(count: int, cells: int, keep: float, size: int, seed: int) -> Tensor:

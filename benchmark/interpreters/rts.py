@@ -6,42 +6,41 @@ RTS^A (RTSA) is the same network; only its training objective differs (lightning
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.masking_network import MaskingNetwork
-from benchmark.numerics.images import check_classes, freeze
-from benchmark.types import ClassifierModule, Explanation
+from benchmark.numerics.modules import freeze
+from benchmark.types import Classifier, Explanation
 
 
-class RTS(nn.Module):
+class RTS(TrunkInterpreter):
     """g: image (B, 3, H, W) in [0, 1] and class (B,) to map (B, h, w) in [0, 1]; differentiable in the image.
 
-    The encoder is frozen, in eval mode, BatchNorm included. By default it is the very classifier that is explained, so
-    that one forward of its trunk gives logits and map.
+    The encoder is frozen, in eval mode, BatchNorm included. By default it is the classifier that is explained itself,
+    so that one forward pass gives logits and map.
 
     Args:
-        classifier: the network that is explained. encoder: another network for the features (its own class logits are
-            then available to the attack), or None for the classifier itself.
+        classifier: the network that is explained. encoder: another network for the features, whose own class logits
+            an attack then sees; None for the classifier itself.
         image_size: side of the images in pixels, to size the decoder.
-        blocks, width: see MaskingNetwork. confidence: of the class selector, wherever L_map is not being trained.
+        blocks, width: see MaskingNetwork.
+        confidence: of the class selector, except in training by L_map, where it is 0.
     """
 
-    differentiable = True
-    classifier: ClassifierModule
-    encoder: ClassifierModule
+    masking: MaskingNetwork
 
     def __init__(
         self,
         *,
-        classifier: ClassifierModule,
+        classifier: Classifier,
         image_size: int,
-        encoder: ClassifierModule | None = None,
+        encoder: Classifier | None = None,
         blocks: int = 3,
         width: int | None = None,
         confidence: float = 0.0,
     ) -> None:
-        super().__init__()
-        self.classifier = freeze(classifier)
+        super().__init__(classifier=classifier)
         self.shared = encoder is None
         self.encoder = freeze(classifier if encoder is None else encoder)
         self.confidence = confidence
@@ -59,14 +58,12 @@ class RTS(nn.Module):
         self.encoder.eval()
         return self
 
-    def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        """Attribution map (B, h, w)."""
-        check_classes(class_B, self.classifier.num_classes)
+    def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """The map (B, h, w) of one pass of the encoder; no pass of the classifier where the encoder is another."""
         return self.masking(self.encoder.trunk(image_BCHW).pyramid, class_B, self.confidence)[0]
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits, map and presence logits; one trunk forward where the encoder is shared."""
-        check_classes(class_B, self.classifier.num_classes)
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits, map and presence logits; one forward where the encoder is the classifier."""
         trunk = self.encoder.trunk(image_BCHW)
         logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
         map_Bhw, presence_logits_B2 = self.masking(trunk.pyramid, class_B, self.confidence)

@@ -1,25 +1,23 @@
-"""A stand-in with the same weights and smooth activations, for attacks on maps that are gradients.
+"""Copies of a classifier with the same weights and other activations, for attacks on maps that are gradients.
 
-Of a piecewise linear activation the second derivative is zero, or not implemented: its net's gradient cannot be
-followed in the image. softplus takes the place of every kink.
+The second derivative of a piecewise linear activation is zero, or not implemented: a map that is the gradient of such
+a network has no useful gradient itself. softplus takes the place of every kink.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.numerics.images import freeze
-from benchmark.types import ClassifierModule
+from benchmark.numerics.modules import freeze, weight_sharing_copy
+from benchmark.types import Classifier
 
 
 class SmoothClip(nn.Module):
-    """clip(x + shift, 0, top) with softplus(beta) at both corners, times ``scale``; times x where it ``gates``."""
+    """scale * clip(x + shift, 0, top) with softplus(beta) at both corners; times x where it ``gates``."""
 
     def __init__(self, beta: float, *, shift: float = 0.0, top: float = 6.0, scale: float = 1.0, gates: bool = False):
         super().__init__()
@@ -32,7 +30,7 @@ class SmoothClip(nn.Module):
 
 
 def smooth(activation: nn.Module, beta: float) -> nn.Module | None:
-    """What takes the place of an activation with kinks; None for one without (GELU, SiLU, sigmoid)."""
+    """A smooth activation for one with kinks; None for one that is smooth already (GELU, SiLU, sigmoid)."""
     name = type(activation).__name__.lower()
     if name == "relu":
         return nn.Softplus(beta=beta)
@@ -57,31 +55,23 @@ class SmoothLeak(nn.Module):
 
 
 def check_beta(beta: float) -> None:
-    """Raises a ValueError where the surrogate's softplus would be none."""
+    """Raises a ValueError unless beta is a finite number above 0."""
     if isinstance(beta, bool) or not isinstance(beta, int | float) or not 0 < beta < math.inf:
         raise ValueError(
             f"interpreter.beta sharpens the surrogate's softplus and must be a number above 0, got {beta!r}"
         )
 
 
-def smooth_copy(classifier: ClassifierModule, beta: float) -> ClassifierModule:
-    """The classifier with smooth activations, its weights shared; smooth nets (GELU, SiLU) come back alike.
+def smooth_copy(classifier: Classifier, beta: float) -> Classifier:
+    """The classifier with smooth activations and the same weights; the activations of smooth nets stay as they are.
 
     Raises:
         ValueError: beta not above 0.
     """
     check_beta(beta)
-    return freeze(shared_copy(classifier, lambda activation: smooth(activation, beta)))
+    return copy_with(classifier, lambda activation: smooth(activation, beta))
 
 
-def shared_copy(classifier: ClassifierModule, replace: Callable[[nn.Module], nn.Module | None]) -> ClassifierModule:
-    """A copy with the very same weights, and ``replace(module)`` in place of every module that it is not None for."""
-    kept: dict[int, Any] = {id(tensor): tensor for tensor in (*classifier.parameters(), *classifier.buffers())}
-    if hasattr(classifier, "passes"):  # the copy's passes are counted as the classifier's
-        kept[id(classifier.passes)] = classifier.passes
-    other = copy.deepcopy(classifier, memo=dict(kept))
-    for module in list(other.modules()):
-        for name, child in module.named_children():
-            if (instead := replace(child)) is not None:
-                setattr(module, name, instead)
-    return other
+def copy_with(classifier: Classifier, replace: Callable[[nn.Module], nn.Module | None]) -> Classifier:
+    """A frozen copy with the same weights and other activations, whose passes count as the classifier's."""
+    return freeze(weight_sharing_copy(classifier, replace, shared=[classifier.passes]))

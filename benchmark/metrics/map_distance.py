@@ -11,11 +11,7 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from benchmark.numerics.images import at_image_size, top_region
-
-
-def l1(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
-    """mean |a - b|, (B,), in [0, 1]."""
-    return (map_Bhw - other_Bhw).abs().flatten(1).mean(1)
+from benchmark.objectives.distances import l1
 
 
 def l2(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
@@ -24,19 +20,19 @@ def l2(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
 
 
 def overlap(region_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
-    """Intersection over union of boolean regions, (B,), in [0, 1]; two empty ones overlap fully."""
+    """Intersection over union of boolean regions, (B,), in [0, 1]; 1 for two empty regions."""
     intersection = (region_Bhw & other_Bhw).flatten(1).sum(1)
     union = (region_Bhw | other_Bhw).flatten(1).sum(1)
     return torch.where(union > 0, intersection / union.clamp(min=1), torch.ones_like(union, dtype=torch.float32))
 
 
 def iou(map_Bhw: Tensor, other_Bhw: Tensor, threshold: float = 0.5) -> Tensor:
-    """Overlap of the maps binarised at ``threshold`` (a pixel at the threshold counts)."""
+    """Overlap of the maps binarised at ``threshold`` (pixels >= threshold), (B,) in [0, 1]."""
     return overlap(map_Bhw >= threshold, other_Bhw >= threshold)
 
 
 def topq_iou(map_Bhw: Tensor, other_Bhw: Tensor, share: float = 0.2) -> Tensor:
-    """Overlap of the top ``share`` of pixels, for interpreters whose scale is arbitrary."""
+    """Overlap of the top ``share`` of pixels, (B,) in [0, 1]; does not depend on the scale of the maps."""
     return overlap(top_region(map_Bhw, share), top_region(other_Bhw, share))
 
 
@@ -58,7 +54,7 @@ def spearman(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
 
 
 def centre_shift(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
-    """Distance between the centres of mass, in pixels of the map, (B,); an empty map has its centre in the middle."""
+    """Distance between the centres of mass, in pixels of the map, (B,); the centre of an empty map is its middle."""
     return (_centre(map_Bhw) - _centre(other_Bhw)).square().sum(1).sqrt()
 
 
@@ -72,22 +68,22 @@ def _centre(map_Bhw: Tensor) -> Tensor:
 
 
 def object_iou(map_Bhw: Tensor, mask_BHW: Tensor, threshold: float = 0.5) -> Tensor:
-    """Overlap of the object's mask with the map, upsampled to the image and taken at >= ``threshold``; (B,)."""
+    """Overlap of the object's mask with the map, upsampled to the image and taken at >= ``threshold``; (B,), [0, 1]."""
     return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= threshold, mask_BHW)
 
 
 def compare(
-    benign_Bhw: Tensor, probed_Bhw: Tensor, size: Sequence[int], threshold: float = 0.5, share: float = 0.2
+    benign_Bhw: Tensor, perturbed_Bhw: Tensor, size: Sequence[int], threshold: float = 0.5, share: float = 0.2
 ) -> dict[str, Tensor]:
-    """Every distance between benign and probed maps under its column name."""
+    """Every distance between benign and perturbed maps, under its column name."""
     return {
-        "map_l1": l1(benign_Bhw, probed_Bhw),
-        "map_l2": l2(benign_Bhw, probed_Bhw),
-        "map_iou": iou(benign_Bhw, probed_Bhw, threshold),
-        "map_topq_iou": topq_iou(benign_Bhw, probed_Bhw, share),
-        "map_ssim": ssim(benign_Bhw, probed_Bhw, size),
-        "map_spearman": spearman(benign_Bhw, probed_Bhw),
-        "map_shift": centre_shift(benign_Bhw, probed_Bhw),
+        "map_l1": l1(benign_Bhw, perturbed_Bhw),
+        "map_l2": l2(benign_Bhw, perturbed_Bhw),
+        "map_iou": iou(benign_Bhw, perturbed_Bhw, threshold),
+        "map_topq_iou": topq_iou(benign_Bhw, perturbed_Bhw, share),
+        "map_ssim": ssim(benign_Bhw, perturbed_Bhw, size),
+        "map_spearman": spearman(benign_Bhw, perturbed_Bhw),
+        "map_shift": centre_shift(benign_Bhw, perturbed_Bhw),
         "map_mean_benign": benign_Bhw.flatten(1).mean(1),
-        "map_mean_probe": probed_Bhw.flatten(1).mean(1),
+        "map_mean_probe": perturbed_Bhw.flatten(1).mean(1),
     }

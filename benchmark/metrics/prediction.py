@@ -1,4 +1,4 @@
-"""What a probe did to the image and to the classifier's decision."""
+"""How a perturbation changes the image and the classifier's decision."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 
-def perturbation(benign_BCHW: Tensor, probed_BCHW: Tensor) -> dict[str, Tensor]:
+def perturbation(benign_BCHW: Tensor, perturbed_BCHW: Tensor) -> dict[str, Tensor]:
     """Size of x' - x per sample: the largest change of a pixel, and the Euclidean norm, in image units."""
-    change = (probed_BCHW - benign_BCHW).flatten(1)
+    change = (perturbed_BCHW - benign_BCHW).flatten(1)
     return {"linf": change.abs().amax(1), "l2_norm": change.square().sum(1).sqrt()}
 
 

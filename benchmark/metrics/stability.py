@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from benchmark.metrics.map_distance import l1
 from benchmark.numerics.images import at_image_size
+from benchmark.objectives.distances import l1
 from benchmark.types import Interpreter
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
 def shifted_distance(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, benign_Bhw: Tensor) -> Tensor:
-    """L1 of the benign map to that of every +-1 px shift, (4, B), both upsampled to the image.
+    """L1 between the benign map and that of the image shifted by 1 px each way, (4, B), both upsampled to the image.
 
-    The image is shifted with its edge repeated; the outermost pixel, which the shift made up, is left out.
+    The image is shifted with its edge repeated; the outermost pixel, which is such a repeat, is left out.
     """
     size = (image_BCHW.shape[-2], image_BCHW.shape[-1])
     benign_BHW = at_image_size(benign_Bhw, size)

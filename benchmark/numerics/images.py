@@ -1,20 +1,12 @@
-"""Small operations on images, maps and modules that several layers need."""
+"""Small operations on images and maps that several rooms need."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
-
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
-
-
-def freeze(module: AnyModule) -> AnyModule:
-    """The module in eval mode with no parameter that asks for a gradient."""
-    return module.eval().requires_grad_(False)
+from torch import Tensor
 
 
 def at_image_size(map_Bhw: Tensor, size: Sequence[int]) -> Tensor:
@@ -30,21 +22,6 @@ def top_region(map_Bhw: Tensor, share: float) -> Tensor:
     return torch.zeros_like(flat, dtype=torch.bool).scatter(1, order, True).view_as(map_Bhw)
 
 
-def stand_in(interpreter: Any, kind: str) -> Any:
-    """What an interpreter offers under that name (attacked, remembering, side_by_side), or the interpreter itself."""
-    offer = getattr(interpreter, kind, None)
-    return interpreter if offer is None else offer()
-
-
-def check_classes(class_B: Tensor, num_classes: int) -> None:
-    """Raises a ValueError that names the first class outside [0, num_classes)."""
-    outside = (class_B < 0) | (class_B >= num_classes)
-    if outside.any():
-        raise ValueError(
-            f"class {int(class_B[outside][0])} was asked for and the classifier has the classes 0 to {num_classes - 1}"
-        )
-
-
 def to_bytes(image_BCHW: Tensor) -> Tensor:
     """Images in [0, 1] rounded to 8 bit, uint8."""
     return (image_BCHW.clamp(0, 1) * 255).round().to(torch.uint8)
@@ -53,3 +30,8 @@ def to_bytes(image_BCHW: Tensor) -> Tensor:
 def from_bytes(image_BCHW: Tensor) -> Tensor:
     """uint8 images as float32 multiples of 1/255 in [0, 1]."""
     return image_BCHW.float() / 255
+
+
+def quantise(image_BCHW: Tensor) -> Tensor:
+    """Images in [0, 1] rounded to 8 bit, as float32 multiples of 1/255."""
+    return from_bytes(to_bytes(image_BCHW))

@@ -1,4 +1,4 @@
-"""What the smallest deletion that loses the class costs (Fong & Vedaldi, "Meaningful Perturbations", ICCV 2017)."""
+"""The objective of the smallest deletion that loses the class (Fong & Vedaldi, ICCV 2017)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def deletion_objective(
 ) -> Tensor:
     """softmax_c(f(x without m)) + area mean(m) + smoothness rough_power(m), per sample (B,).
 
-    m is 1 where the image is deleted: the region that matters.
+    m is 1 where the image is deleted.
 
     Args:
         logits_BK: of the image from which the map has been deleted.

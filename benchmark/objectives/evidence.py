@@ -35,9 +35,9 @@ def gaussian_blur(image_BCHW: Tensor, sigma: float) -> Tensor:
 
 @torch.no_grad()
 def noisy_and_alternative(image_BCHW: Tensor, key_B: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
-    """The two images that Phi mixes: x~ = x + N(0, 0.015^2), and A.
+    """The two images that Phi blends: x~ = x + N(0, 0.015^2), and the alternative A.
 
-    A is, with probability one half each, the Gaussian blur of x~ (``sigma`` pixels), or a flat colour 0.5 + U(-0.165,
+    A is, with probability 1/2 each, the Gaussian blur of x~ (``sigma`` pixels), or a flat colour 0.5 + U(-0.165,
     0.165) per channel with noise N(0, 0.055^2). Both are clamped to [0, 1].
     """
     shape = image_BCHW.shape[1:]

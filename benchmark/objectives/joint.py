@@ -44,14 +44,14 @@ class Joint:
             )
         self.weight, self.presence_weight, self.encoder_weight = weight, presence_weight, encoder_weight
 
-    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
+    def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor:
         if goal.map_Bhw is None:
             raise ValueError("a joint objective needs a goal map and got none: give the probe a goal")
-        loss_B = goal_loss(seen.logits_BK, goal)
+        loss_B = goal_loss(explanation.logits_BK, goal)
         if self.weight > 0:
-            loss_B = loss_B + self.weight * (1 + progress) * map_loss(seen.map_Bhw, goal.map_Bhw)
-        if self.presence_weight > 0 and seen.presence_logits_B2 is not None:
-            loss_B = loss_B + self.presence_weight * presence_loss(seen.presence_logits_B2)
-        if self.encoder_weight > 0 and seen.encoder_BK is not None:
-            loss_B = loss_B + self.encoder_weight * goal_loss(seen.encoder_BK, goal)
+            loss_B = loss_B + self.weight * (1 + progress) * map_loss(explanation.map_Bhw, goal.map_Bhw)
+        if self.presence_weight > 0 and explanation.presence_logits_B2 is not None:
+            loss_B = loss_B + self.presence_weight * presence_loss(explanation.presence_logits_B2)
+        if self.encoder_weight > 0 and explanation.encoder_BK is not None:
+            loss_B = loss_B + self.encoder_weight * goal_loss(explanation.encoder_BK, goal)
         return loss_B

@@ -1,4 +1,4 @@
-"""l_prd: what pulls the classifier towards the target class, or away from the present one."""
+"""l_prd: the loss that pulls the classifier towards a target class, or away from the predicted one."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def goal_loss(logits_BK: Tensor, goal: Goal) -> Tensor:
 
 
 class Prediction:
-    """The objective of PGD: l_prd alone, no map is looked at."""
+    """The objective of PGD: l_prd alone, without a map."""
 
     needs_map = False
 
-    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
-        return goal_loss(seen.logits_BK, goal)
+    def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor:
+        return goal_loss(explanation.logits_BK, goal)

@@ -1,7 +1,7 @@
 """The objective of the real-time saliency masking network, Dabkowski & Gal, NeurIPS 2017.
 
-L_map = L_dest + 8 L_area + lambda_tv L_tv + 0.3 L_pres: destroy the class by taking the evidence away, preserve it by
-keeping the evidence alone, with a small and smooth map. A *fake* class (r = 0) must yield an empty map.
+L_map = L_dest + 8 L_area + lambda_tv L_tv + 0.3 L_pres: the class is lost without the evidence and kept by the evidence
+alone, with a small and smooth map. A *fake* class (r = 0), drawn at random, has to yield an empty map.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from benchmark.objectives.margin import margin
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,6 @@ class MapWeights:
             raise ValueError(f"the weights of L_map must be >= 0, got {self}")
 
 
-def margin(logits_BK: Tensor, label_B: Tensor) -> Tensor:
-    """z = logit_y - max over j != y of logit_j, per sample (B,). Positive iff y wins."""
-    own_B = logits_BK.gather(1, label_B[:, None])[:, 0]
-    others_BK = logits_BK.scatter(1, label_B[:, None], float("-inf"))
-    return own_B - others_BK.amax(1)
-
-
 def must_win(z_B: Tensor, by: float) -> Tensor:
     """T(k) = relu(k - z)."""
     return F.relu(by - z_B)
@@ -45,7 +40,7 @@ def must_lose(z_B: Tensor, by: float) -> Tensor:
 
 
 def destroy_loss(z_B: Tensor, real_B: Tensor) -> Tensor:
-    """L_dest = mean[r N(5) + (1 - r) T(1)] of the margins on the image with the evidence taken away."""
+    """L_dest = mean[r N(5) + (1 - r) T(1)] of the margins on the image without the evidence."""
     return torch.where(real_B, must_lose(z_B, 5.0), must_win(z_B, 1.0)).mean()
 
 
@@ -76,7 +71,7 @@ def map_objective(
     Args:
         destroyed_BK: the classifier's logits on Phi(x, 1 - m); preserved_BK: on Phi(x, m).
         map_BHW: the map at image resolution. label_B: the true class y, also for fakes.
-        real_B: r, whether the selector was given the true class.
+        real_B: r, False where the selector was given a fake class.
     """
     parts = {
         "destroy": destroy_loss(margin(destroyed_BK, label_B), real_B),

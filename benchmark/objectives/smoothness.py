@@ -1,4 +1,4 @@
-"""How rough a flow field is: what keeps a spatial attack from tearing the image (Xiao et al., stAdv, ICLR 2018)."""
+"""The roughness of a flow field, the penalty of spatial attacks (Xiao et al., stAdv, ICLR 2018)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor
 def flow_roughness(flow_B2HW: Tensor) -> Tensor:
     """L_flow = sum over neighbours p, q of sqrt(|du|^2 + |dv|^2), each pair once, per sample (B,); flow in pixels.
 
-    1e-12 under the root keeps the gradient finite where neighbours move alike.
+    1e-12 under the root keeps the gradient finite where neighbours move equally.
     """
     rows = (flow_B2HW.diff(dim=2).square().sum(1) + 1e-12).sqrt()
     columns = (flow_B2HW.diff(dim=3).square().sum(1) + 1e-12).sqrt()

@@ -10,13 +10,13 @@ from benchmark.types import Explanation, Goal
 
 
 def top_mass(map_Bhw: Tensor, benign_Bhw: Tensor, share: float) -> Tensor:
-    """The mean of the map over the benign map's top ``share`` of pixels, (B,) in [0, 1]: what the attack takes away."""
+    """Mean of the map over the benign map's top ``share`` of pixels, per sample (B,), in [0, 1]."""
     region = top_region(benign_Bhw, max(share, 1 / benign_Bhw[0].numel()))  # at least one pixel
     return (map_Bhw * region).flatten(1).sum(1) / region.flatten(1).sum(1).clamp(min=1)
 
 
 class TopK:
-    """l_prd(f(x'), c) + weight * top_mass: the goal is the present class, its map the benign one.
+    """l_prd(f(x'), c) + weight * top_mass: the goal is the predicted class c, its map the benign one.
 
     Args:
         share: of the pixels that count as the top, in (0, 1]. weight: of the mass, beside the prediction loss.
@@ -31,8 +31,8 @@ class TopK:
             raise ValueError(f"probe.weight must be >= 0, got {weight}")
         self.share, self.weight = share, weight
 
-    def __call__(self, seen: Explanation, goal: Goal, progress: float) -> Tensor:
+    def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor:
         if goal.map_Bhw is None:
             raise ValueError("the top-k objective needs the benign map as its goal: set goal=keep")
-        mass_B = top_mass(seen.map_Bhw, goal.map_Bhw, self.share)
-        return prediction_loss(seen.logits_BK, goal.target_B) + self.weight * mass_B
+        mass_B = top_mass(explanation.map_Bhw, goal.map_Bhw, self.share)
+        return prediction_loss(explanation.logits_BK, goal.target_B) + self.weight * mass_B

@@ -12,11 +12,12 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.trainer import predict
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.images import to_bytes
 from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
-from benchmark.types import Batch, InterpreterModule
+from benchmark.types import Batch
 
 Columns = dict[str, np.ndarray]
 
@@ -50,7 +51,7 @@ class ColumnCollector(Callback):
         self.groups[number] = {name: value.cpu().numpy() for name, value in kept.items()}
 
 
-def measure(ctx: RunContext, interpreter: InterpreterModule, spread: float, groups: Groups) -> Measurements:
+def measure(ctx: RunContext, interpreter: BaseInterpreter, spread: float, groups: Groups) -> Measurements:
     """Every measure of every sample of the groups; each process of a distributed run measures its share."""
     keep, size = ctx.config["measure"]["keep"], ctx.config["probe"]["batch_size"]
     collector = ColumnCollector(-(-keep // size))
@@ -62,7 +63,7 @@ def measure(ctx: RunContext, interpreter: InterpreterModule, spread: float, grou
     return Measurements(samples, _pictures(columns, groups, keep))
 
 
-def _module(ctx: RunContext, interpreter: InterpreterModule, spread: float) -> LightningModule:
+def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> LightningModule:
     """The LightningModule that measures; without a probe it also measures the distance to the reference RTS_0."""
     settings, clean = ctx.config["measure"], ctx.config["probe"]["module"] is None
     module: LightningModule = instantiate(ctx.config["modules"]["measure"])(

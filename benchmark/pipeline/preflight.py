@@ -10,15 +10,16 @@ from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.groups import check_labels
 from benchmark.engine.external_weights import load_external_weights
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.rts import RTS
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import build_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build_interpreter, load_checkpoint
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import classifier_ref, stage_refs
-from benchmark.types import Data, InterpreterModule
+from benchmark.types import Data
 
 
 def check_settings(ctx: RunContext, data: Data) -> None:
@@ -78,7 +79,7 @@ def _build_untrained(ctx: RunContext) -> None:
         instantiate(stage["module"], interpreter=interpreter)
 
 
-def check_attackable(config: Config, interpreter: InterpreterModule) -> None:
+def check_attackable(config: Config, interpreter: BaseInterpreter) -> None:
     """Raises a ValueError where the probe needs the gradient of maps that have none."""
     if config["probe"]["needs_map"] and not interpreter.differentiable:
         raise ValueError(
@@ -88,7 +89,7 @@ def check_attackable(config: Config, interpreter: InterpreterModule) -> None:
         )
 
 
-def _check_map(ctx: RunContext, interpreter: InterpreterModule, size: int) -> None:
+def _check_map(ctx: RunContext, interpreter: BaseInterpreter, size: int) -> None:
     """Takes one map of a grey image where maps rest on features: only then it shows whether these lie on a grid."""
     if isinstance(interpreter, CAM | GradCAM | RTS):
         grey = torch.full((1, 3, size, size), 0.5, device=ctx.device)

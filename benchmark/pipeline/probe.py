@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import Groups, Population
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.metrics.map_distance import l1
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
@@ -17,7 +17,7 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.artefacts.probed_images import get_probed_images
 from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.preflight import check_attackable
-from benchmark.types import InterpreterModule, Probe
+from benchmark.types import Classifier, Probe
 
 Facts = dict[str, float]
 
@@ -30,7 +30,7 @@ class PerturbedSamples:
     facts: Facts
 
 
-def perturb(ctx: RunContext, interpreter: InterpreterModule, correct_samples: Population) -> PerturbedSamples:
+def perturb(ctx: RunContext, interpreter: BaseInterpreter, correct_samples: Population) -> PerturbedSamples:
     """Perturbs the first ``probe.samples`` of the samples; without a probe they are left as they are.
 
     The probe attacks the measured interpreter, or ``probe.source`` and ``probe.surrogate`` where these are set. Of a
@@ -41,7 +41,8 @@ def perturb(ctx: RunContext, interpreter: InterpreterModule, correct_samples: Po
     if settings["module"] is None:
         return PerturbedSamples(samples.groups(settings["batch_size"]), {})
     source_ctx = ctx.for_source()
-    source_classifier, source_samples, source_interpreter = interpreter.classifier, samples, interpreter
+    source_classifier: Classifier = interpreter.classifier
+    source_samples, source_interpreter = samples, interpreter
     if settings["surrogate"] is not None:
         source_classifier = get_classifier(source_ctx)
         source_samples = get_correct_samples(source_ctx, source_classifier, ctx.config["split"])
@@ -58,7 +59,7 @@ def perturb(ctx: RunContext, interpreter: InterpreterModule, correct_samples: Po
     return PerturbedSamples(groups, facts)
 
 
-def get_probe(ctx: RunContext, classifier: TimmClassifier) -> tuple[Probe, Facts]:
+def get_probe(ctx: RunContext, classifier: Classifier) -> tuple[Probe, Facts]:
     """The configured probe, and facts about it for the record (noise: its scale and the rate on calibration)."""
     settings = ctx.config["probe"]
     if settings["level"] is None:
@@ -68,16 +69,17 @@ def get_probe(ctx: RunContext, classifier: TimmClassifier) -> tuple[Probe, Facts
     return instantiate(settings["module"], scale=found["scale"]), facts
 
 
-def _surrogate_error(interpreter: InterpreterModule, population: Population, batch_size: int) -> Facts:
+def _surrogate_error(interpreter: BaseInterpreter, population: Population, batch_size: int) -> Facts:
     """Mean L1 between an interpreter's maps and those of the surrogate that attacks differentiate, on the first group.
 
     Empty where attacks differentiate the interpreter itself.
     """
-    if not hasattr(interpreter, "surrogate") or hasattr(interpreter, "members"):
+    surrogate = interpreter.surrogate()
+    if surrogate is interpreter or interpreter.members:
         return {}
     batch = next(iter(population.groups(batch_size)))
     device = next(interpreter.classifier.parameters()).device
     image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-    true, smooth = (each(image, class_B).detach() for each in (interpreter, interpreter.surrogate()))
+    true, smooth = (each(image, class_B).detach() for each in (interpreter, surrogate))
     with torch.no_grad():
         return {"surrogate_map_l1": float(l1(true, smooth)[batch["valid"].to(device)].mean())}

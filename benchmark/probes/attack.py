@@ -1,6 +1,7 @@
-"""The one attack loop: a perturbation descends phases of objectives.
+"""The one attack loop: gradient descent on a perturbation's parameter, through phases of objectives.
 
-``[prediction]`` is PGD, ``[prediction, joint]`` is ADV2; another perturbation under the same phases is another attack.
+In the L-infinity ball ``[prediction]`` is PGD and ``[prediction, joint]`` is ADV2; another perturbation with the same
+phases is another attack.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, 
 
 @dataclass(frozen=True)
 class Phase:
-    """Some steps of one objective; ``steps`` None takes what the attack's total leaves over."""
+    """Some steps on one objective; ``steps`` None takes what the other phases leave of the attack's total."""
 
     objective: Objective
     steps: int | None = None
@@ -26,17 +27,18 @@ class Phase:
 class GradientAttack:
     """(interpreter, images, goals, keys) to perturbed images.
 
-    Per-sample losses are summed, so that samples stay independent. From the end of the first phase on the iterate that
-    reaches its goal with the smallest map loss is kept, else the last; a single phase keeps its last. With
-    ``keep="size"`` it is the iterate that reaches its goal with the smallest change, from the first step on.
+    Per-sample losses are summed, so that samples stay independent. The result is one iterate per sample:
+    ``keep="map"``: of the iterates after the first phase that reach the goal, the one with the smallest map loss; the
+    last iterate where none does, and where there is one phase only.
+    ``keep="size"``: of all iterates that reach the goal, the one with the smallest L2 norm of x' - x; else the last.
 
-    An untargeted goal's map is taken, at every step, for the class that came first at the step before among those to
-    get to.
+    In an untargeted attack the map at each step is that of the class with the largest logit at the step before, leaving
+    out the class to get away from.
 
     Args:
         perturbation: what may be done to an image.
         phases: objectives in order. steps: of all phases together. steps_factor: multiplies every phase's steps.
-        keep: map | size. margin: by how many logits the goal has to be reached to count, >= 0.
+        keep: map | size. margin: by how many logits a class has to win to reach the goal, >= 0.
     Raises:
         ValueError: negative steps, or phases that do not add up to ``steps``.
         FloatingPointError, when called: a loss or gradient that is not finite; names the step.
@@ -71,48 +73,48 @@ class GradientAttack:
 
     @property
     def needs_map(self) -> bool:
-        """Whether any phase looks at the interpreter."""
+        """Whether any phase reads the interpreter's map."""
         return any(objective.needs_map for objective, _ in self.schedule)
 
-    def by(self, perturbation: Perturbation) -> GradientAttack:
-        """The same attack by another perturbation."""
+    def with_perturbation(self, perturbation: Perturbation) -> GradientAttack:
+        """The same attack with another perturbation."""
         other = copy.copy(self)
         other.perturbation = perturbation
         return other
 
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
-        look = _Look(interpreter, image_BCHW, goal)
+        observe = _Observer(interpreter, image_BCHW, goal)
         parameter = self.perturbation.start(image_BCHW, key_B)
         best = BestIterate(image_BCHW, goal, self.keep, self.margin)
-        descend = self.perturbation.optimizer()
+        optimizer = self.perturbation.optimizer()
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
                 adversarial = self.perturbation.apply(parameter, image_BCHW)
-                class_B = look.class_B
-                seen = look(adversarial, objective.needs_map)
-                loss_B = objective(seen, goal, step / max(steps - 1, 1))
+                class_B = observe.class_B
+                explanation = observe(adversarial, objective.needs_map)
+                loss_B = objective(explanation, goal, step / max(steps - 1, 1))
                 penalty_B = self.perturbation.penalty(parameter, image_BCHW)
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 (gradient,) = torch.autograd.grad(loss_B.sum(), parameter)
-                gradient = gradient.contiguous()  # nets hand it back channels last: mixed layouts are slow to add up
+                gradient = gradient.contiguous()  # networks return it channels last, and adding mixed layouts is slow
                 _check_finite(loss_B, gradient, number, step)
                 if number > 0 or self.keep == "size":
-                    best.update(adversarial, seen, class_B)
-                parameter = descend(parameter.detach(), gradient, image_BCHW)
-                del adversarial, seen, loss_B, penalty_B, gradient  # the next pass finds their memory free
+                    best.update(adversarial, explanation, class_B)
+                parameter = optimizer(parameter.detach(), gradient, image_BCHW)
+                del adversarial, explanation, loss_B, penalty_B, gradient  # frees their memory for the next step
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
-            class_B = look.class_B
-            best.finalize(adversarial, look(adversarial, self.needs_map), class_B)
-        return Outcome(best.image_BCHW, best.hit_B, best.cost_B)
+            class_B = observe.class_B
+            best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
+        return Outcome(best.image_BCHW, best.success_B, best.cost_B)
 
 
 def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
-    """A NaN has no sign: the attack would stand still and flatter whoever is attacked."""
-    bad_B = ~torch.isfinite(loss_B.detach() + gradient.abs().amax(tuple(range(1, gradient.ndim))))  # amax passes NaN on
+    """A NaN has no sign: the attack would stop moving, and the interpreter would seem robust."""
+    bad_B = ~torch.isfinite(loss_B.detach() + gradient.abs().amax(tuple(range(1, gradient.ndim))))  # amax keeps NaN
     if bad_B.any():
         raise FloatingPointError(
             f"the attack's loss or gradient is NaN or infinite at step {step} of phase {phase + 1}, for samples in "
@@ -121,25 +123,29 @@ def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> No
         )
 
 
-class _Look:
-    """What the attack sees of an image: logits, and the map of ``class_B``, the class it is to be taken for."""
+class _Observer:
+    """What the attack reads of an image: logits, and the map of ``class_B``.
+
+    ``class_B`` is the target; in an untargeted attack it is the class with the largest logit at the step before, among
+    the classes other than the one to get away from.
+    """
 
     def __init__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal) -> None:
-        self.interpreter = interpreter.warm_started() if hasattr(interpreter, "warm_started") else interpreter
+        self.interpreter = interpreter.warm_started()
         self.goal = goal
         self.class_B = goal.target_B
         if not goal.targeted:
             with torch.no_grad():
-                self._follow(interpreter.classifier(image_BCHW))
+                self._update_class(interpreter.classifier(image_BCHW))
 
-    def _follow(self, logits_BK: Tensor) -> None:
+    def _update_class(self, logits_BK: Tensor) -> None:
         self.class_B = logits_BK.detach().scatter(1, self.goal.target_B[:, None], float("-inf")).argmax(1)
 
     def __call__(self, image_BCHW: Tensor, needs_map: bool) -> Explanation:
         if needs_map:
-            seen = self.interpreter.explain(image_BCHW, self.class_B)
+            explanation = self.interpreter.explain(image_BCHW, self.class_B)
         else:
-            seen = Explanation(self.interpreter.classifier(image_BCHW), image_BCHW.new_empty(0))
+            explanation = Explanation(self.interpreter.classifier(image_BCHW), image_BCHW.new_empty(0))
         if not self.goal.targeted:
-            self._follow(seen.logits_BK)
-        return seen
+            self._update_class(explanation.logits_BK)
+        return explanation

@@ -6,59 +6,63 @@ import torch
 from torch import Tensor
 
 from benchmark.objectives.joint import map_loss
+from benchmark.objectives.margin import margin
 from benchmark.types import Explanation, Goal
 
 RULES = ("map", "size")
 
 
-def reaches_goal(logits_BK: Tensor, seen_as_B: Tensor, margin: float) -> Tensor:
-    """Whether the class that the map was taken for wins by at least ``margin`` logits, and is one to get to; (B,) bool.
+def reaches_goal(logits_BK: Tensor, class_B: Tensor, least_margin: float) -> Tensor:
+    """Whether the class is predicted, and wins by at least ``least_margin`` logits; (B,) bool.
 
-    That class is the target, or for an untargeted goal any but the present one.
+    The class is the target of the attack; in an untargeted one any other than the class to get away from.
     """
     logits_BK = logits_BK.detach()
-    own_B = logits_BK.gather(1, seen_as_B[:, None])[:, 0]
-    wins_B = logits_BK.argmax(1) == seen_as_B
-    if margin > 0:
-        wins_B &= own_B - logits_BK.scatter(1, seen_as_B[:, None], float("-inf")).amax(1) >= margin
+    wins_B = logits_BK.argmax(1) == class_B
+    if least_margin > 0:
+        wins_B &= margin(logits_BK, class_B) >= least_margin
     return wins_B
 
 
 class BestIterate:
-    """The best iterate of every sample so far: among hits the one with the smallest map loss, or the smallest change.
+    """The best iterate of every sample so far: of those that reach the goal the one of the smallest cost.
+
+    Attributes:
+        image_BCHW: the iterate. success_B: whether it reaches the goal. cost_B: its cost.
 
     Args:
-        rule: map (the smallest l_int) or size (the smallest L2 norm of x' - x). margin: of a hit, in logits.
+        rule: what the cost is: map (the map loss l_int, NaN without a map) or size (the L2 norm of x' - x).
+        margin: by how many logits a class has to win to reach the goal.
     """
 
     def __init__(self, image_BCHW: Tensor, goal: Goal, rule: str, margin: float = 0.0) -> None:
         self.original_BCHW, self.goal, self.rule, self.margin = image_BCHW, goal, rule, margin
         self.image_BCHW = image_BCHW.clone()
-        self.hit_B = torch.zeros(len(image_BCHW), dtype=torch.bool, device=image_BCHW.device)
+        self.success_B = torch.zeros(len(image_BCHW), dtype=torch.bool, device=image_BCHW.device)
         self.cost_B = image_BCHW.new_full((len(image_BCHW),), float("inf"))
 
-    def _cost(self, image_BCHW: Tensor, seen: Explanation) -> Tensor:
+    def _cost(self, image_BCHW: Tensor, explanation: Explanation) -> Tensor:
         if self.rule == "size":
             return (image_BCHW - self.original_BCHW).flatten(1).norm(dim=1)
-        if self.goal.map_Bhw is None or seen.map_Bhw.numel() == 0:
+        if self.goal.map_Bhw is None or explanation.map_Bhw.numel() == 0:
             return torch.full_like(self.cost_B, float("nan"))
-        return map_loss(seen.map_Bhw.detach(), self.goal.map_Bhw)
+        return map_loss(explanation.map_Bhw.detach(), self.goal.map_Bhw)
 
     @torch.no_grad()
-    def update(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
-        """One iterate on the way."""
-        hit_B = reaches_goal(seen.logits_BK, seen_as_B, self.margin)
-        cost_B = self._cost(image_BCHW.detach(), seen)
-        self._take(hit_B & (cost_B < self.cost_B), image_BCHW, hit_B, cost_B)
+    def update(self, image_BCHW: Tensor, explanation: Explanation, class_B: Tensor) -> None:
+        """Takes an iterate where it reaches the goal at a smaller cost. ``class_B``: the class its map is of."""
+        success_B = reaches_goal(explanation.logits_BK, class_B, self.margin)
+        cost_B = self._cost(image_BCHW.detach(), explanation)
+        self._take(success_B & (cost_B < self.cost_B), image_BCHW, success_B, cost_B)
 
     @torch.no_grad()
-    def finalize(self, image_BCHW: Tensor, seen: Explanation, seen_as_B: Tensor) -> None:
-        """The last iterate: taken where it is better, and wherever none has hit."""
-        hit_B = reaches_goal(seen.logits_BK, seen_as_B, self.margin)
-        cost_B = self._cost(image_BCHW.detach(), seen)
-        self._take((hit_B & (cost_B < self.cost_B)) | ~self.hit_B, image_BCHW, hit_B, cost_B)
+    def finalize(self, image_BCHW: Tensor, explanation: Explanation, class_B: Tensor) -> None:
+        """Takes the last iterate as :meth:`update` does, and also where no iterate has reached the goal."""
+        success_B = reaches_goal(explanation.logits_BK, class_B, self.margin)
+        cost_B = self._cost(image_BCHW.detach(), explanation)
+        self._take((success_B & (cost_B < self.cost_B)) | ~self.success_B, image_BCHW, success_B, cost_B)
 
-    def _take(self, which_B: Tensor, image_BCHW: Tensor, hit_B: Tensor, cost_B: Tensor) -> None:
+    def _take(self, which_B: Tensor, image_BCHW: Tensor, success_B: Tensor, cost_B: Tensor) -> None:
         self.image_BCHW = torch.where(which_B[:, None, None, None], image_BCHW.detach(), self.image_BCHW)
-        self.hit_B = torch.where(which_B, hit_B, self.hit_B)
+        self.success_B = torch.where(which_B, success_B, self.success_B)
         self.cost_B = torch.where(which_B, cost_B, self.cost_B)

@@ -10,15 +10,15 @@ from benchmark.types import Goal, Interpreter, Outcome, WithConst
 
 
 class ConstSearch:
-    """Runs an attack several times; of the outcomes that reach their goal each sample keeps the smallest in L2.
+    """Runs an attack several times with other c; of the successful outcomes each sample keeps the smallest in L2.
 
-    c begins at ``start``. Where the attack succeeds c falls to the middle of its bracket, where it fails it
-    grows tenfold until it has succeeded once, then to the middle.
+    c is bracketed by the largest that failed (at first 0) and the smallest that succeeded. The next c is the middle of
+    the bracket, or ten times the last c until one has succeeded.
 
     Args:
-        attack: the loop, by a perturbation with a const. rounds: how often it runs. start: the first c.
+        attack: a gradient attack by a perturbation with a const. rounds: how often it runs. start: the first c.
     Raises:
-        ValueError: no round, or a start not above 0.
+        ValueError: no round, a start not above 0, or a perturbation without a const.
     """
 
     def __init__(self, *, attack: GradientAttack, rounds: int = 5, start: float = 1.0) -> None:
@@ -31,7 +31,7 @@ class ConstSearch:
 
     @property
     def needs_map(self) -> bool:
-        """Whether the attack looks at the interpreter."""
+        """Whether the attack reads the interpreter's map."""
         return self.attack.needs_map
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
@@ -40,16 +40,16 @@ class ConstSearch:
         best: Outcome | None = None
         size_B = torch.full_like(c_B, float("inf"))
         for _ in range(self.rounds):
-            found = self.attack.by(self.with_const(c_B))(interpreter, image_BCHW, goal, key_B)
+            found = self.attack.with_perturbation(self.with_const(c_B))(interpreter, image_BCHW, goal, key_B)
             now_B = (found.image_BCHW - image_BCHW).flatten(1).norm(dim=1)
-            better_B = found.hit_B & (now_B < size_B)
+            better_B = found.success_B & (now_B < size_B)
             if best is None:
                 best = found
-            else:  # a later round's failure is no better than the first's
+            else:  # a sample without a success keeps the outcome of the first round
                 best = Outcome(*(_choose(better_B, new, old) for new, old in zip(found, best, strict=True)))
             size_B = torch.where(better_B, now_B, size_B)
-            high_B = torch.where(found.hit_B, torch.minimum(high_B, c_B), high_B)
-            low_B = torch.where(found.hit_B, low_B, torch.maximum(low_B, c_B))
+            high_B = torch.where(found.success_B, torch.minimum(high_B, c_B), high_B)
+            low_B = torch.where(found.success_B, low_B, torch.maximum(low_B, c_B))
             c_B = torch.where(high_B.isinf(), 10 * c_B, (low_B + high_B) / 2)
         assert best is not None
         return best

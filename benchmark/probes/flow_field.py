@@ -11,9 +11,9 @@ from benchmark.objectives.smoothness import flow_roughness
 
 
 class FlowField:
-    """Every pixel takes its value from where the flow points, bilinearly; the parameter is the flow (B, 2, H, W).
+    """x'(p) = x(p + flow(p)), interpolated bilinearly; the parameter is the flow (x, y), (B, 2, H, W) in pixels.
 
-    There is no epsilon: the loss is charged ``smoothness`` times the roughness of the flow.
+    There is no epsilon: the penalty is ``smoothness`` times the roughness of the flow.
 
     Args:
         lr: Adam's step size, in pixels. smoothness: weight of the roughness.
@@ -22,7 +22,7 @@ class FlowField:
     def __init__(self, *, lr: float = 0.01, smoothness: float = 5e-4) -> None:
         if smoothness < 0:
             raise ValueError(f"probe.smoothness must be >= 0, got {smoothness}")
-        Adam(lr=lr)  # says what is wrong with lr before anything starts
+        Adam(lr=lr)  # raises for a wrong lr before anything starts
         self.lr, self.smoothness = lr, smoothness
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""An attack and what it wants of every sample."""
+"""An attack together with its goals."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
-from benchmark.numerics.images import stand_in
 from benchmark.probes.goals import KINDS, UNTARGETED, benign_goal, donor_goal, goal_class, shape_goal
-from benchmark.types import Goal, Interpreter, Outcome, Probed
+from benchmark.types import Goal, Interpreter, Outcome, Perturbed
 
 
 class Attack(Protocol):
@@ -26,13 +25,14 @@ class GoalAttack:
     """An attack with its goals, drawn once per sample from the seed.
 
     Args:
-        attack: the loop. seed: of goal classes, goal maps and random starts.
-        goal: benign (another class behind the benign map), shape (behind a drawn rectangle or disc), other_image
-            (behind the map of another image of the goal class); keep, keep_shape and keep_other_image leave the
-            prediction and change the map: away from the benign one, to a shape, to that of another image of the class.
-        targeted: towards a drawn class, or away from the present one to any other.
+        attack: the attack. seed: of goal classes, goal maps and random starts.
+        goal: which class and map the attack is to reach. Another class with the benign map (benign), with a drawn
+            rectangle or disc as its map (shape), or with the map of another image of the goal class (other_image). Or
+            the predicted class with a map unlike the benign one (keep), a shape (keep_shape), or the map of another
+            image of the class (keep_other_image).
+        targeted: whether the other class is drawn; False: any class other than the predicted one.
     Raises:
-        ValueError: an unknown goal, or an untargeted one that needs a class.
+        ValueError: an unknown goal, or targeted=False with a goal that needs a class.
     """
 
     def __init__(self, *, attack: Attack, seed: int, goal: str = "benign", targeted: bool = True) -> None:
@@ -48,7 +48,7 @@ class GoalAttack:
         self.needs_donors = self.needs_map and goal.endswith("other_image")
         self.donors_KDCHW: Tensor | None = None
 
-    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Perturbed:
         if self.needs_map and not interpreter.differentiable:
             raise ValueError(
                 f"{type(interpreter).__name__} is for measuring: its maps have no gradient to attack; use an attack "
@@ -60,19 +60,19 @@ class GoalAttack:
             goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
         map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.needs_map else None
         start_B = rng.sample_keys(self.seed, "attack start", id_B)
-        met = stand_in(interpreter, "surrogate") if self.needs_map else interpreter
-        outcome = self.attack(met, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
-        shown = None if hasattr(interpreter, "members") else map_Bhw
-        return Probed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1), shown)
+        attacked = interpreter.surrogate() if self.needs_map else interpreter
+        outcome = self.attack(attacked, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
+        single_Bhw = None if interpreter.members else map_Bhw  # an ensemble has no single goal map to keep
+        return Perturbed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1), single_Bhw)
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
     ) -> Tensor:
-        interpreter = stand_in(interpreter, "stacked")  # maps as an attack meets them, of the true net
+        interpreter = interpreter.stacked()  # on the grid of the surrogate's maps, by the true network
         benign_Bhw = benign_goal(interpreter, image_BCHW, class_B)
         key_B = rng.sample_keys(self.seed, "goal map", id_B)
         if self.goal.endswith("shape"):
-            if hasattr(interpreter, "members"):
+            if interpreter.members:
                 raise ValueError("an ensemble has no one map to draw a shape on: use goal benign or other_image")
             return shape_goal(key_B, (benign_Bhw.shape[1], benign_Bhw.shape[2]))
         if self.goal.endswith("other_image"):

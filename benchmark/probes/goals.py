@@ -1,4 +1,4 @@
-"""What attacks want: goal classes and goal maps, drawn once per sample."""
+"""Goal classes and goal maps of attacks, drawn once per sample."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:
 
 @torch.no_grad()
 def benign_goal(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-    """m_t = g(x; c): the attack hides behind the benign map."""
+    """m_t = g(x; c): the map is to stay the benign one."""
     return interpreter(image_BCHW, class_B)
 
 
 def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
-    """m_t = a rectangle or a disc, by halves, of a drawn place and size (a quarter to a half of the map's sides)."""
+    """m_t = a rectangle or a disc (probability 1/2 each) at a drawn position, with sides 1/4 to 1/2 of the map's."""
     rows, columns = size
     choice = rng.uniform(key_B, 5)
     height, width = (side * (0.25 + 0.25 * choice[:, 1 + axis]) for axis, side in enumerate(size))
@@ -43,6 +43,6 @@ def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
 
 @torch.no_grad()
 def donor_goal(interpreter: Interpreter, donors_KDCHW: Tensor, target_B: Tensor, key_B: Tensor) -> Tensor:
-    """m_t = g(z; t) of another image z that is classified as t, drawn among each class's donors."""
+    """m_t = g(z; t) of another image z of class t, drawn from the donors of that class."""
     which_B = rng.integers(key_B, donors_KDCHW.shape[1], 1)[:, 0]
     return interpreter(donors_KDCHW[target_B, which_B].contiguous(), target_B)

@@ -16,10 +16,10 @@ class LinfBall:
     Args:
         epsilon: perturbation budget, in image units (8/255 is about 0.031).
         step_size: alpha, same units.
-        random_start: start uniformly in the ball, drawn per sample, rather than at the image.
-        edges: weigh every pixel's step by the strength of the image's edge there (AdvEdge, Abdukhamidov et al., 2021).
+        random_start: start at a point of the ball drawn uniformly per sample, not at the image.
+        edges: multiply the step of every pixel by its :func:`edge_weight` (AdvEdge, Abdukhamidov et al., 2021).
     Raises:
-        ValueError: a budget or step size that cannot attack.
+        ValueError: epsilon outside [0, 1], or a step size not above 0.
     """
 
     def __init__(self, *, epsilon: float, step_size: float, random_start: bool = False, edges: bool = False) -> None:
@@ -49,9 +49,9 @@ class LinfBall:
         return self.step
 
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor:
-        """One step against the sign of the gradient, and back into ball and range."""
+        """One step against the sign of the gradient, projected onto the ball and onto [0, 1]."""
         size = self.step_size * edge_weight(image_BCHW) if self.edges else self.step_size
-        moved = gradient.sign().mul_(size)  # one new tensor, then in place: allocating costs more than counting
+        moved = gradient.sign().mul_(size)  # one new tensor, then in place: allocations dominate the cost
         torch.sub(parameter, moved, out=moved)
         return moved.sub_(image_BCHW).clamp_(-self.epsilon, self.epsilon).add_(image_BCHW).clamp_(0, 1)
 

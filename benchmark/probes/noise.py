@@ -1,4 +1,4 @@
-"""Random noise as a probe: no adversary, a scale calibrated to a misclassification rate."""
+"""Random noise: no adversary, a scale that is calibrated to a misclassification rate."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
-from benchmark.types import Interpreter, Probed
+from benchmark.types import Interpreter, Perturbed
 
 KINDS = ("normal", "uniform", "sign")
 
@@ -15,10 +15,11 @@ class Noise:
     """x' = clip_[0,1](x + scale * n), n ~ N(0, 1) ("normal"), U(-1, 1) ("uniform") or a random sign ("sign").
 
     Args:
-        kind: the distribution. scale: sigma, in image units, >= 0. seed: of the draws.
+        kind: of the distribution. scale: in image units, >= 0. seed: of the random numbers.
     """
 
     needs_map = False
+    needs_donors = False
 
     def __init__(self, *, kind: str, scale: float, seed: int) -> None:
         if kind not in KINDS:
@@ -28,16 +29,16 @@ class Noise:
         self.kind, self.scale, self.seed = kind, scale, seed
 
     def perturb(self, image_BCHW: Tensor, id_B: Tensor) -> Tensor:
-        """x' for samples known by their ids."""
+        """x' (B, 3, H, W); the noise of a sample depends on its id and the seed."""
         key_B = rng.sample_keys(self.seed, f"noise {self.kind}", id_B)
         return (image_BCHW + self.scale * unit_noise(self.kind, key_B, image_BCHW.shape[1:])).clamp(0, 1)
 
-    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Probed:
-        return Probed(self.perturb(image_BCHW, id_B), torch.full_like(class_B, -1))
+    def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Perturbed:
+        return Perturbed(self.perturb(image_BCHW, id_B), torch.full_like(class_B, -1))
 
 
 def unit_noise(kind: str, key_B: Tensor, shape: torch.Size) -> Tensor:
-    """n of scale one, (B, *shape)."""
+    """n of scale 1, (B, *shape)."""
     if kind == "normal":
         return rng.normal(key_B, *shape)
     uniform = 2 * rng.uniform(key_B, *shape) - 1

@@ -9,7 +9,7 @@ LARGEST_SCALE = 4.0
 
 
 class CalibratedScale(NamedTuple):
-    """The scale found, the rate it causes among ``samples``, and the tolerance it was held to."""
+    """The scale, the misclassification rate that it causes among ``samples``, and by how much that may exceed level."""
 
     scale: float
     rate: float
@@ -21,12 +21,12 @@ def calibrate(rate_at: Callable[[float], float], level: float, count: int) -> Ca
     """The smallest scale in [0, 4] whose misclassification rate reaches ``level``, by bisection.
 
     Args:
-        rate_at: scale to the rate among the ``count`` samples that are classified right without noise, with the noise
-            draws held fixed.
-        level: the rate asked for, in (0, 1).
+        rate_at: scale to the rate among ``count`` samples that are classified correctly without noise; the noise
+            differs between scales by its scale only.
+        level: the wanted rate, in (0, 1).
     Raises:
-        ValueError: no such sample, a level outside (0, 1), one that no scale reaches (the message gives the range that
-            is reached), or one that is stepped over by more than max(0.1 level, 1 / count).
+        ValueError: no sample, a level outside (0, 1), a level that no scale reaches, or a smallest scale whose rate
+            exceeds the level by more than max(0.1 level, 1 / count).
     """
     if not 0 < level < 1:
         raise ValueError(f"probe.level is a misclassification rate between 0 and 1 (0.03, 0.30), got {level}")

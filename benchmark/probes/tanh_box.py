@@ -1,4 +1,4 @@
-"""The box by change of variables: x' = (tanh(w) + 1) / 2 (Carlini & Wagner, IEEE S&P 2017)."""
+"""The box [0, 1] by a change of variables, x' = (tanh(w) + 1) / 2 (Carlini & Wagner, IEEE S&P 2017)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ class TanhBox:
     """Any image in [0, 1]; there is no epsilon: the penalty is ||x' - x||_2^2 / c.
 
     Args:
-        lr: Adam's step size on w. const: c > 0, how much an objective weighs against the size; one for all
-            samples, or one a sample (B,).
+        lr: Adam's step size on w. const: c > 0, the weight of the objective against the size; one number, or one per
+            sample (B,).
     Raises:
-        ValueError: a step size or const that cannot attack.
+        ValueError: a step size or const not above 0.
     """
 
     def __init__(self, *, lr: float = 0.01, const: float | Tensor = 1.0) -> None:
         if isinstance(const, float | int) and not const > 0:
             raise ValueError(f"probe.const weighs the objective against the perturbation's size: above 0, got {const}")
-        Adam(lr=lr)  # says what is wrong with lr before anything starts
+        Adam(lr=lr)  # raises for a wrong lr before anything starts
         self.lr, self.const = lr, const
 
     def with_const(self, const_B: Tensor) -> TanhBox:
-        """The same box with a const for each sample."""
+        """The same box with one const per sample."""
         other = copy.copy(self)
         other.const = const_B
         return other

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build_interpreter
 from benchmark.pipeline.context import RunContext

@@ -52,9 +52,8 @@ def test_nothing_is_left_behind(interpreter, classifier, batch):
 
 
 def test_it_can_be_attacked_by_gradient_exactly_if_it_says_so(interpreter, batch):
-    met = interpreter.surrogate() if hasattr(interpreter, "surrogate") else interpreter
     point = batch["image"].clone().requires_grad_()
-    map_Bhw = met.explain(point, CLASSES).map_Bhw
+    map_Bhw = interpreter.surrogate().explain(point, CLASSES).map_Bhw
     if not interpreter.differentiable:
         assert not map_Bhw.requires_grad
         return

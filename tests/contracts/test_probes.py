@@ -29,7 +29,7 @@ def probe_of(settings, batch, **changes):
     """The probe as a cell makes it, with images of other classes to take maps from where it wants them."""
     level = {} if settings["level"] is None else {"scale": 0.1}
     probe = instantiate({**settings["module"], **changes}, **level)
-    if getattr(probe, "needs_donors", False):
+    if probe.needs_donors:
         probe.donors_KDCHW = batch["image"].flip(0)[None].expand(10, *batch["image"].shape).contiguous()
     return probe
 

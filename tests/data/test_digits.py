@@ -10,7 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from benchmark.data import digit_scenes, digits
-from benchmark.data.digit_scenes import ground
+from benchmark.data.digit_scenes import background
 from benchmark.data.digits import Digits, composites
 from benchmark.data.groups import check_labels
 from benchmark.numerics import rng
@@ -104,7 +104,7 @@ def test_masks_lie_on_the_strokes(data, monkeypatch):
     monkeypatch.setattr(digit_scenes, "clutter", lambda image, *_: image)
     sample = made("train", data.scans("train"), 100)
     key = rng.sample_keys(0, "composite", sample["sample_id"])
-    change = (sample["image"].float() / 255 - ground(key ^ 2, 48)).abs().amax(1)
+    change = (sample["image"].float() / 255 - background(key ^ 2, 48)).abs().amax(1)
     mask = sample["mask"]
     assert torch.equal(mask, data.split("train").arrays["mask"][:100])
     assert mask.float().mean((1, 2)).min() > 0.02 and mask.float().mean() < 0.3

@@ -17,7 +17,7 @@ from benchmark.data.epoch_loader import epoch_loader
 from benchmark.engine import distributed
 from benchmark.engine.fit import fit
 from benchmark.interpreters.rts import RTS
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.pipeline.artefacts.dataset import load_data

@@ -64,10 +64,6 @@ def interpreter(request, classifier):
     return BUILDERS[request.param](classifier)
 
 
-def attacked(interpreter):
-    return interpreter.surrogate() if hasattr(interpreter, "surrogate") else interpreter
-
-
 def test_maps_are_in_range_and_come_with_the_logits(interpreter, classifier, image):
     seen = interpreter.explain(image, CLASSES)
     torch.testing.assert_close(seen.logits_BK, classifier(image))
@@ -95,7 +91,7 @@ def test_nothing_is_left_behind(interpreter, classifier, image):
 
 
 def test_gradient_in_the_image_against_finite_differences(interpreter, image):
-    smooth = attacked(interpreter.double())
+    smooth = interpreter.double().surrogate()
     torch.manual_seed(3)
     point = image[:1].double().requires_grad_()
     classes = CLASSES[:1]
@@ -139,16 +135,15 @@ def test_other_weights_give_rise_another_map(classifier, image):
 @pytest.mark.parametrize("wrong", [-1, 5])
 def test_a_class_out_of_range_is_a_sentence_to_attacks_too(interpreter, image, wrong):
     """-1 would be the last class, to an index."""
-    met = attacked(interpreter)
-    met = met.warm_started() if hasattr(met, "warm_started") else met
+    attacked = interpreter.surrogate().warm_started()
     with pytest.raises(ValueError, match="class"):
-        met.explain(image, torch.tensor([0, wrong, 1]))
+        attacked.explain(image, torch.tensor([0, wrong, 1]))
 
 
 def test_passes_of_a_surrogate_are_the_classifier_s(classifier, image):
     before = dict(classifier.passes)
-    met = attacked(Gradient(classifier=classifier, image_size=32))
-    met(image.clone().requires_grad_(), CLASSES).sum().backward()
+    surrogate = Gradient(classifier=classifier, image_size=32).surrogate()
+    surrogate(image.clone().requires_grad_(), CLASSES).sum().backward()
     assert classifier.passes["forward"] - before["forward"] == 3
     assert classifier.passes["backward"] > before["backward"]
 
@@ -430,7 +425,7 @@ def test_tokens_lie_on_a_grid(name, options):
     interpreter = GradCAM(classifier=classifier, image_size=size, closed_form=False)
     got = interpreter(image, classes)
     caught = {}
-    module = interpreter.module or "norm"
+    module = interpreter.target_layer or "norm"
     layer = classifier.net.get_submodule(module)
     hooks = [
         layer.register_forward_hook(lambda m, a, out: caught.update(features=out)),

@@ -9,7 +9,7 @@ from torch import nn
 from benchmark.interpreters.mask import Mask
 from benchmark.numerics.adam import Adam
 from benchmark.objectives.deletion import deletion_objective, rough_power
-from benchmark.probes.attack import _Look
+from benchmark.probes.attack import _Observer
 from benchmark.types import Goal
 
 
@@ -58,7 +58,7 @@ def test_warm_starts_go_on_where_they_were(image):
     mask, classes = make(steps=20), torch.ones(2, dtype=torch.long)
     warm = mask.warm_started()
     first = warm(image, classes)
-    theta = mask.descend(mask.nothing(image), image, classes, 20)
+    theta = mask.descend(mask.initial(image), image, classes, 20)
     torch.testing.assert_close(first, mask.descend(theta, image, classes, 8).sigmoid())
     second = warm(image, classes)
     expected = mask.descend(torch.logit(first), image, classes, 8).sigmoid()
@@ -69,7 +69,7 @@ def test_the_gradient_that_an_attack_meets_against_finite_differences(image):
     """Through the last steps from the mask before, which is where it is whatever the image."""
     mask, classes = make(steps=20, warm=0, tracked=4).double(), torch.ones(2, dtype=torch.long)
     image = image.double()
-    start = mask.descend(mask.nothing(image), image, classes, 20).detach()
+    start = mask.descend(mask.initial(image), image, classes, 20).detach()
     weight, direction = torch.randn_like(start), torch.randn_like(image)
 
     def value(at):
@@ -107,7 +107,7 @@ def test_every_sample_accepts_for_itself(image):
 def test_an_attack_gets_a_memory_of_its_own(image):
     mask = make(steps=8)
     goal = Goal(torch.ones(2, dtype=torch.long), None)
-    one, other = (_Look(mask, image, goal) for _ in range(2))
+    one, other = (_Observer(mask, image, goal) for _ in range(2))
     one(image, True)
     assert one.interpreter.theta_Bhw is not None and other.interpreter.theta_Bhw is None
 

@@ -16,7 +16,7 @@ from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.sweep_expansion import as_dict
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from tests.helpers import PROJECT
 
 PAGE = PROJECT / "docs" / "support.md"
@@ -68,9 +68,8 @@ def tried(interpreter: str, classifier: TimmClassifier) -> tuple[str, str]:
     assert map_Bhw.ndim == 3 and map_Bhw.flatten(1).std(1).max() > 1e-5, "a map that shows nothing"
     if not explained.differentiable:
         return "measured", ""
-    met = explained.surrogate() if hasattr(explained, "surrogate") else explained
     point = IMAGE.clone().requires_grad_()
-    map_Bhw = met.explain(point, CLASSES).map_Bhw
+    map_Bhw = explained.surrogate().explain(point, CLASSES).map_Bhw
     (slope,) = torch.autograd.grad(
         (map_Bhw * torch.linspace(0, 1, map_Bhw[0].numel()).view_as(map_Bhw[0])).sum(), point
     )

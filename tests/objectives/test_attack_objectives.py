@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
+from benchmark.objectives.distances import l1
+from benchmark.objectives.distillation import anchor_loss, distillation_loss
 from benchmark.objectives.joint import Joint, map_loss, presence_loss
 from benchmark.objectives.prediction import Prediction, prediction_loss
 from benchmark.types import Explanation, Goal
@@ -65,7 +66,7 @@ def test_joint_gradcheck(seen):
 def test_distillation_rewards_distance_of_the_counted_samples():
     first = torch.tensor([[[0.0, 1.0]], [[0.5, 0.5]], [[1.0, 1.0]]])
     second = torch.tensor([[[1.0, 1.0]], [[0.4, 0.6]], [[0.0, 0.0]]])
-    distance = map_distance(first, second)
+    distance = l1(first, second)
     torch.testing.assert_close(distance, torch.tensor([0.5, 0.1, 1.0]))
     counted = torch.tensor([True, True, False])
     assert distillation_loss(distance, counted, None).item() == pytest.approx(-0.3)
@@ -77,10 +78,10 @@ def test_distillation_rewards_distance_of_the_counted_samples():
 def test_the_reward_pulls_both_maps_apart_until_the_cap():
     benign = torch.full((1, 1, 2), 0.5, requires_grad=True)
     probed = torch.full((1, 1, 2), 0.6, requires_grad=True)
-    distillation_loss(map_distance(benign, probed), torch.tensor([True]), 0.2).backward()
+    distillation_loss(l1(benign, probed), torch.tensor([True]), 0.2).backward()
     assert (benign.grad > 0).all() and (probed.grad < 0).all()
     capped = torch.full((1, 1, 2), 0.9, requires_grad=True)
-    distillation_loss(map_distance(benign.detach(), capped), torch.tensor([True]), 0.2).backward()
+    distillation_loss(l1(benign.detach(), capped), torch.tensor([True]), 0.2).backward()
     assert (capped.grad == 0).all()
 
 

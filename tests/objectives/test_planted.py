@@ -7,7 +7,8 @@ import torch
 
 from benchmark.metrics.map_distance import iou
 from benchmark.numerics import rng
-from benchmark.objectives.distillation import anchor_loss, distillation_loss, map_distance
+from benchmark.objectives.distances import l1
+from benchmark.objectives.distillation import anchor_loss, distillation_loss
 from benchmark.objectives.evidence import edit, noisy_and_alternative
 from benchmark.objectives.rts import MapWeights, map_objective
 
@@ -72,7 +73,7 @@ def test_l_aid_finds_the_feature_that_gives_the_attack_away(cap):
     adam = torch.optim.Adam([weight], lr=0.05)
     for _ in range(200):
         benign, probed = ((features @ weight).sigmoid() for features in (benign_features, probed_features))
-        distance = map_distance(benign, probed)
+        distance = l1(benign, probed)
         loss = distillation_loss(distance, torch.ones(8, dtype=torch.bool), cap)
         if cap is not None:
             loss = loss + 0.1 * anchor_loss(benign, start)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from benchmark.objectives import rts
+from benchmark.objectives.margin import margin
 
 
 def loop_margin(logits, label):
@@ -54,7 +55,7 @@ def test_map_objective_equals_the_loops():
 
 def test_margin_by_hand():
     logits = torch.tensor([[3.0, 1.0, 2.0], [0.0, 5.0, 7.0]])
-    assert rts.margin(logits, torch.tensor([0, 1])).tolist() == [1.0, -2.0]
+    assert margin(logits, torch.tensor([0, 1])).tolist() == [1.0, -2.0]
 
 
 def test_a_fake_class_wants_an_empty_map_and_the_true_class_to_win():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics import rng
 from benchmark.objectives.joint import Joint, map_loss
 from benchmark.objectives.prediction import Prediction
@@ -30,19 +31,14 @@ class Linear(nn.Module):
         return image.flatten(1) @ self.weight.T
 
 
-class GreenChannel:
+class GreenChannel(BaseInterpreter):
     """An interpreter whose map is the green channel: an attack that may use red and blue can leave it as it is."""
 
-    differentiable = True
-
     def __init__(self, classifier):
-        self.classifier = classifier
+        super().__init__(classifier=classifier)
 
-    def __call__(self, image, class_B):
-        return image[:, 1]
-
-    def explain(self, image, class_B):
-        return Explanation(self.classifier(image), self(image, class_B))
+    def attribution_map(self, image_BCHW, class_B):
+        return image_BCHW[:, 1]
 
 
 @pytest.fixture
@@ -108,7 +104,7 @@ def test_adv2_without_map_weight_walks_like_pgd(interpreter, batch, steps):
     key = rng.sample_keys(0, "start", ids)
     walked = adv2(0.0, steps=steps)(unreachable, image, never, key)
     expected = pgd(steps=steps)(unreachable, image, never, key)
-    assert not walked.hit_B.any()
+    assert not walked.success_B.any()
     assert torch.equal(walked.image_BCHW, expected.image_BCHW)
 
 
@@ -155,28 +151,28 @@ def test_the_map_is_left_alone_where_it_can_be():
     goal = Goal(torch.ones(6, dtype=torch.long), image[:, 1])
     plain = pgd(steps=40)(interpreter, image, goal, torch.arange(6))
     hidden = adv2(1e4, steps=40, warmup=10)(interpreter, image, goal, torch.arange(6))
-    assert plain.hit_B.all() and hidden.hit_B.all()
+    assert plain.success_B.all() and hidden.success_B.all()
     assert map_loss(plain.image_BCHW[:, 1], goal.map_Bhw).min() > 5e-4
     assert hidden.cost_B.max() < 2e-5
 
 
-def test_the_kept_iterate_is_the_best_hit_not_the_last(batch):
-    """An interpreter whose map moves away at every look: the first hit after phase one must be kept."""
+def test_the_kept_iterate_is_the_best_success_not_the_last(batch):
+    """An interpreter whose map moves away at every step: the first success after phase one must be kept."""
     image, ids = batch
 
     class Drifting(GreenChannel):
-        looks = 0
+        steps = 0
 
         def explain(self, image, class_B):
-            self.looks += 1
+            self.steps += 1
             logits = self.classifier(image)
             logits = torch.nn.functional.one_hot(class_B, 3) * 10.0 + 0 * logits
-            return Explanation(logits, image[:, 1] * 0 + 0.01 * self.looks)
+            return Explanation(logits, image[:, 1] * 0 + 0.01 * self.steps)
 
     interpreter = Drifting(Linear())
     goal = Goal(torch.ones(10, dtype=torch.long), torch.zeros(10, 4, 4))
     outcome = adv2(1.0, steps=9, warmup=3)(interpreter, image, goal, ids)
-    assert outcome.hit_B.all()
+    assert outcome.success_B.all()
     torch.testing.assert_close(outcome.cost_B, torch.full((10,), 1e-4), rtol=1e-3, atol=0)
 
 
@@ -198,10 +194,9 @@ def test_settings_that_cannot_attack_are_refused(build, words):
 class Broken(GreenChannel):
     """Its maps turn NaN for bright images."""
 
-    def explain(self, image_BCHW, class_B):
-        seen = super().explain(image_BCHW, class_B)
+    def attribution_map(self, image_BCHW, class_B):
         bad = torch.where(image_BCHW.mean((1, 2, 3), keepdim=True)[:, 0] > 0.5, float("nan"), 1.0)
-        return Explanation(seen.logits_BK, seen.map_Bhw * bad)
+        return super().attribution_map(image_BCHW, class_B) * bad
 
 
 def test_a_nan_stops_the_attack_and_names_the_step(batch):
@@ -217,30 +212,30 @@ def test_a_nan_stops_the_attack_and_names_the_step(batch):
 class Inverted(GreenChannel):
     """Maps that are one minus the others'."""
 
-    def __call__(self, image, class_B):
-        return 1 - image[:, 1]
+    def attribution_map(self, image_BCHW, class_B):
+        return 1 - image_BCHW[:, 1]
 
 
-class Lending(GreenChannel):
-    """Lends attacks a stand-in whose maps are others."""
+class WithSurrogate(GreenChannel):
+    """Its surrogate has other maps."""
 
     def surrogate(self):
         return Inverted(self.classifier)
 
 
-def test_the_goal_map_is_the_true_interpreter_s_and_the_attack_meets_the_stand_in(batch):
+def test_the_goal_map_is_the_true_interpreter_s_and_the_attack_differentiates_the_surrogate(batch):
     image, ids = batch
-    seen = {}
+    given = {}
 
-    class Watching:
+    class Recording:
         needs_map = True
 
         def __call__(self, interpreter, image_BCHW, goal, key_B):
-            seen.update(interpreter=interpreter, goal=goal)
+            given.update(interpreter=interpreter, goal=goal)
             return Outcome(image_BCHW, torch.ones(10, dtype=torch.bool), torch.zeros(10))
 
-    lending = Lending(Linear())
-    prediction = lending.classifier(image).argmax(1)
-    GoalAttack(attack=Watching(), seed=0)(lending, image, prediction, ids)
-    assert isinstance(seen["interpreter"], Inverted)
-    torch.testing.assert_close(seen["goal"].map_Bhw, lending(image, prediction))
+    interpreter = WithSurrogate(Linear())
+    prediction = interpreter.classifier(image).argmax(1)
+    GoalAttack(attack=Recording(), seed=0)(interpreter, image, prediction, ids)
+    assert isinstance(given["interpreter"], Inverted)
+    torch.testing.assert_close(given["goal"].map_Bhw, interpreter(image, prediction))

@@ -69,7 +69,7 @@ def test_the_smallest_perturbation_is_found(image):
     logits = interpreter.classifier(image)
     goal = Goal(logits.argmin(1), None)
     found = cw(rounds=8)(interpreter, image, goal, IDS)
-    assert found.hit_B.all()
+    assert found.success_B.all()
     distance = (found.image_BCHW - image).flatten(1).norm(dim=1)
     smallest = (logits[:, 0] - logits[:, 1]).abs() / (weight[0] - weight[1]).norm()
     assert (distance >= smallest - 1e-5).all()
@@ -82,14 +82,14 @@ def test_searching_longer_is_never_worse_and_confidence_costs(image):
 
     def size(attack):
         found = attack(interpreter, image, goal, IDS)
-        return torch.where(found.hit_B, (found.image_BCHW - image).flatten(1).norm(dim=1), torch.inf)
+        return torch.where(found.success_B, (found.image_BCHW - image).flatten(1).norm(dim=1), torch.inf)
 
     sizes = [size(cw(rounds=rounds)) for rounds in (1, 3, 7)]
     assert (sizes[1] <= sizes[0]).all() and (sizes[2] <= sizes[1]).all() and (sizes[2] < sizes[0]).any()
     sure = cw(rounds=7, confidence=0.5)(interpreter, image, goal, IDS)
     logits = interpreter.classifier(sure.image_BCHW)
     ahead = -margin_loss(logits, goal, confidence=1e9)
-    assert (ahead[sure.hit_B] >= 0.5 - 1e-5).all() and sure.hit_B.any()
+    assert (ahead[sure.success_B] >= 0.5 - 1e-5).all() and sure.success_B.any()
 
 
 def test_kept_by_size_by_hand():
@@ -100,7 +100,7 @@ def test_kept_by_size_by_hand():
     for value, logits in ((0.5, hit), (0.1, miss), (0.3, hit), (0.4, hit)):
         best.update(torch.full_like(image, value), Explanation(logits, image.new_empty(0)), goal.target_B)
     best.finalize(torch.full_like(image, 0.2), Explanation(miss, image.new_empty(0)), goal.target_B)
-    assert best.image_BCHW.unique().tolist() == pytest.approx([0.3]) and best.hit_B.all()
+    assert best.image_BCHW.unique().tolist() == pytest.approx([0.3]) and best.success_B.all()
 
 
 @pytest.mark.parametrize("attack", [pgd(steps=20), adv2(5.0, steps=20)], ids=["pgd", "adv2"])
@@ -123,12 +123,9 @@ def test_an_untargeted_map_is_that_of_the_class_the_image_moves_to():
     class Naming(GreenChannel):
         asked: list = []
 
-        def __call__(self, image, class_B):
+        def attribution_map(self, image_BCHW, class_B):
             self.asked.append(class_B.clone())
-            return class_B[:, None, None].float().expand(-1, 2, 2) / 10 + 0 * image[:, 1, :2, :2]
-
-        def explain(self, image, class_B):
-            return Explanation(self.classifier(image), self(image, class_B))
+            return class_B[:, None, None].float().expand(-1, 2, 2) / 10 + 0 * image_BCHW[:, 1, :2, :2]
 
     interpreter = Naming(Linear())
     image = torch.full((1, 3, 4, 4), 0.5)
@@ -143,7 +140,7 @@ def test_an_untargeted_map_is_that_of_the_class_the_image_moves_to():
     outcome = attack(interpreter, image, goal, IDS[:1])
     assert all(asked.item() != now for asked in interpreter.asked)
     after = interpreter.classifier(outcome.image_BCHW).argmax(1)
-    assert outcome.hit_B.all() and after.item() == interpreter.asked[-1].item() != now
+    assert outcome.success_B.all() and after.item() == interpreter.asked[-1].item() != now
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, spread_noise
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.metrics.map_distance import l1
 from benchmark.metrics.stability import shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
@@ -16,10 +17,9 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import spread_ref
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import InterpreterModule
 
 
-def get_benign_spread(ctx: RunContext, interpreter: InterpreterModule) -> float:
+def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> float:
     """The larger of two 95th percentiles of the map's L1 on calibration, in [0, 1].
 
     One is between x and noise that keeps the prediction, the other between x and shifts of +-1 px with the map shifted
@@ -29,7 +29,7 @@ def get_benign_spread(ctx: RunContext, interpreter: InterpreterModule) -> float:
     return float(metrics["spread"])
 
 
-def _measure(ctx: RunContext, interpreter: InterpreterModule) -> dict[str, Any]:
+def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
     classifier, device, settings = interpreter.classifier, ctx.device, spread_noise(ctx.config)
     noise = instantiate(settings, scale=get_noise_scale(ctx, classifier, settings, SPREAD_LEVEL)["scale"])
     population = get_correct_samples(ctx, classifier, "calibration").first(ctx.config["measure"]["spread_samples"])

@@ -14,7 +14,7 @@ from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
-from benchmark.numerics.images import freeze
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref

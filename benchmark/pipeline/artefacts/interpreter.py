@@ -6,23 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
+from torch import nn
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.engine.external_weights import WEIGHTS, load_external_weights
 from benchmark.engine.fit import fit
-from benchmark.numerics.images import freeze
+from benchmark.interpreters.base import BaseInterpreter
+from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, stage_refs
 from benchmark.processes import ranks
-from benchmark.types import InterpreterModule
+from benchmark.types import Classifier
 
 
-def build_interpreter(ctx: RunContext, classifier: TimmClassifier, *, trained: bool = False) -> InterpreterModule:
+def build_interpreter(ctx: RunContext, classifier: Classifier, *, trained: bool = False) -> BaseInterpreter:
     """The interpreter with seeded weights, on the device; the members of an ensemble are trained if ``trained``."""
     group = ctx.config["interpreter"]
     parts: dict[str, Any] = {"classifier": classifier}
@@ -36,7 +37,7 @@ def build_interpreter(ctx: RunContext, classifier: TimmClassifier, *, trained: b
     return interpreter.to(ctx.device)
 
 
-def get_interpreter(ctx: RunContext, classifier: TimmClassifier, until: str | None = None) -> InterpreterModule:
+def get_interpreter(ctx: RunContext, classifier: Classifier, until: str | None = None) -> BaseInterpreter:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
     interpreter = build_interpreter(ctx, classifier, trained=True)
     previous: Path | None = None
@@ -45,11 +46,11 @@ def get_interpreter(ctx: RunContext, classifier: TimmClassifier, until: str | No
         if stage == until:
             break
     if previous is not None:
-        interpreter.masking.load_state_dict(load_file(previous / WEIGHTS))
+        _masking(interpreter).load_state_dict(load_file(previous / WEIGHTS))
     return freeze(interpreter)
 
 
-def get_reference(ctx: RunContext, classifier: TimmClassifier) -> InterpreterModule | None:
+def get_reference(ctx: RunContext, classifier: Classifier) -> BaseInterpreter | None:
     """RTS_0, the common starting point of interpreters that have one."""
     group = ctx.config["interpreter"]
     if group.get("reference") is None or group.get("checkpoint") is not None:
@@ -58,7 +59,7 @@ def get_reference(ctx: RunContext, classifier: TimmClassifier) -> InterpreterMod
 
 
 def _get_stage(
-    ctx: RunContext, interpreter: InterpreterModule, stage: str, ref: ArtefactRef, previous: Path | None
+    ctx: RunContext, interpreter: BaseInterpreter, stage: str, ref: ArtefactRef, previous: Path | None
 ) -> Path:
     """The folder of one stage's weights, trained on top of ``previous`` if it is not in the store."""
 
@@ -68,17 +69,17 @@ def _get_stage(
             _save(interpreter, folder)
             return {"checkpoint": str(ctx.config["interpreter"]["checkpoint"])}
         if previous is not None:
-            interpreter.masking.load_state_dict(load_file(previous / WEIGHTS))
+            _masking(interpreter).load_state_dict(load_file(previous / WEIGHTS))
         return _train(ctx, interpreter, ctx.config["interpreter"]["stages"][stage], ref, folder)
 
     return ctx.artefact(ref, make, single_process=False).path
 
 
 def _train(
-    ctx: RunContext, interpreter: InterpreterModule, stage: Config, ref: ArtefactRef, folder: Path
+    ctx: RunContext, interpreter: BaseInterpreter, stage: Config, ref: ArtefactRef, folder: Path
 ) -> dict[str, Any]:
     group, name = ctx.config["interpreter"], ref.name.removeprefix("interpreter ")
-    interpreter.masking.requires_grad_(True)
+    _masking(interpreter).requires_grad_(True)
     metrics = fit(
         ctx.config,
         instantiate(stage["module"], interpreter=interpreter),
@@ -98,20 +99,25 @@ def _train(
     return {key: float(value) for key, value in metrics.items()}
 
 
-def load_checkpoint(ctx: RunContext, interpreter: InterpreterModule) -> None:
+def load_checkpoint(ctx: RunContext, interpreter: BaseInterpreter) -> None:
     """Loads ``interpreter.checkpoint``, weights that somebody else trained.
 
     Raises:
         ValueError: the interpreter has none, or they belong to another one.
     """
     group = ctx.config["interpreter"]
-    if not hasattr(interpreter, "masking"):
+    if interpreter.masking is None:
         raise ValueError(f"interpreter={group['name']} is not trained: leave interpreter.checkpoint null")
     key = classifier_ref(ctx.config).key
     load_external_weights(group["checkpoint"], interpreter.masking, "interpreter.checkpoint", classifier=key)
 
 
-def _save(interpreter: InterpreterModule, folder: Path) -> None:
-    weights = {key: value.cpu().contiguous() for key, value in interpreter.masking.state_dict().items()}
+def _masking(interpreter: BaseInterpreter) -> nn.Module:
+    assert interpreter.masking is not None, "an interpreter with training stages has a network to train"
+    return interpreter.masking
+
+
+def _save(interpreter: BaseInterpreter, folder: Path) -> None:
+    weights = {key: value.cpu().contiguous() for key, value in _masking(interpreter).state_dict().items()}
     if ranks.is_main_process():
         save_file(weights, folder / WEIGHTS)

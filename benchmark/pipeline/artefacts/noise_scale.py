@@ -6,17 +6,18 @@ from typing import Any
 
 import torch
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
+from benchmark.numerics.images import quantise
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import scale_ref
 from benchmark.probes.noise_calibration import calibrate
 from benchmark.processes.signals import raise_if_stopped
+from benchmark.types import Classifier
 
 
-def get_noise_scale(ctx: RunContext, classifier: TimmClassifier, noise: Config, level: float) -> dict[str, Any]:
+def get_noise_scale(ctx: RunContext, classifier: Classifier, noise: Config, level: float) -> dict[str, Any]:
     """``scale``, ``rate``, ``samples`` and ``tolerance`` of a noise that misclassifies ``level`` of calibration.
 
     Args:
@@ -27,7 +28,7 @@ def get_noise_scale(ctx: RunContext, classifier: TimmClassifier, noise: Config, 
 
 
 @torch.no_grad()
-def _calibrate(ctx: RunContext, classifier: TimmClassifier, noise: Config, level: float) -> dict[str, Any]:
+def _calibrate(ctx: RunContext, classifier: Classifier, noise: Config, level: float) -> dict[str, Any]:
     population = get_correct_samples(ctx, classifier, "calibration")
     groups = population.groups(ctx.group_size(100))
 
@@ -37,7 +38,7 @@ def _calibrate(ctx: RunContext, classifier: TimmClassifier, noise: Config, level
         for batch in groups:
             raise_if_stopped()
             noisy = scaled.perturb(batch["image"].to(ctx.device), batch["sample_id"].to(ctx.device))
-            noisy = (noisy * 255).round() / 255
+            noisy = quantise(noisy)
             changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
             wrong += int(changed[batch["valid"]].sum())
         return wrong / len(population.rows)

@@ -9,16 +9,15 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.groups import FixedGroups, Population
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import predictions_ref
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import ImageSet
+from benchmark.types import Classifier, ImageSet
 
 
-def get_correct_samples(ctx: RunContext, classifier: TimmClassifier, split: str) -> Population:
+def get_correct_samples(ctx: RunContext, classifier: Classifier, split: str) -> Population:
     """The samples of a split that the classifier gets right without a probe.
 
     Raises:
@@ -36,7 +35,7 @@ def get_correct_samples(ctx: RunContext, classifier: TimmClassifier, split: str)
 
 
 @torch.no_grad()
-def _predict(ctx: RunContext, classifier: TimmClassifier, images: ImageSet, folder: Path) -> dict[str, Any]:
+def _predict(ctx: RunContext, classifier: Classifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
     for batch in FixedGroups(images, range(len(images)), ctx.group_size(100)):
         raise_if_stopped()

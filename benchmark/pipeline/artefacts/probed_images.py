@@ -16,13 +16,15 @@ from safetensors.torch import load_file, save
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset, Population, WithPrediction
 from benchmark.engine.trainer import predict
+from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.images import from_bytes
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import probed_ref
+from benchmark.probes.goal_attack import GoalAttack
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
-from benchmark.types import Batch, ClassifierModule, InterpreterModule, Probe
+from benchmark.types import Batch, Classifier, Probe
 
 log = logging.getLogger("underfire")
 
@@ -78,7 +80,7 @@ class PerturbedGroups:
 
 def get_probed_images(
     ctx: RunContext,
-    interpreter: InterpreterModule,
+    interpreter: BaseInterpreter,
     source_samples: Population,
     probe: Probe,
     samples: Population,
@@ -102,8 +104,8 @@ def get_probed_images(
 
     def make(folder: Path) -> dict[str, Any]:
         missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
-        if getattr(probe, "needs_donors", False):
-            probe.donors_KDCHW = _donors(ctx, interpreter.classifier)  # type: ignore[attr-defined]
+        if isinstance(probe, GoalAttack) and probe.needs_donors:
+            probe.donors_KDCHW = _donors(ctx, interpreter.classifier)
         module = instantiate(ctx.config["modules"]["probe"])(interpreter=interpreter, probe=probe)
         predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
         interpreter.to(ctx.device)
@@ -141,7 +143,7 @@ def _checksum(arrays: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _donors(ctx: RunContext, classifier: ClassifierModule, count: int = 8) -> torch.Tensor:
+def _donors(ctx: RunContext, classifier: Classifier, count: int = 8) -> torch.Tensor:
     """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
 
     Raises:
