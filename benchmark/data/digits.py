@@ -17,6 +17,7 @@ from scipy import ndimage
 from sklearn.datasets import load_digits
 
 from benchmark.data.array_set import ArraySet
+from benchmark.data.calibration_split import CALIBRATION_LEAST, FIRST_ID
 from benchmark.data.digit_scenes import FRAGMENTS, compose
 from benchmark.data.row_file import RowFile, read_rows, write_rows
 from benchmark.numerics import rng
@@ -27,8 +28,7 @@ from benchmark.storage.leases import Lease
 
 log = logging.getLogger("underfire")
 
-TEST_SHARE, CALIBRATION_SHARE, CALIBRATION_LEAST = 0.25, 0.10, 5
-FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
+TEST_SHARE, CALIBRATION_SHARE = 0.25, 0.10
 # Composites are made in groups of exactly this size: another size of batch could change a sample's last bit.
 _CHUNK = 128
 

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO, TypedDict
 
 import torch
 from safetensors import SafetensorError
@@ -21,18 +21,26 @@ from benchmark.storage.atomic import partial_name
 # Bytes; a larger file is left on disk.
 MEMORY = 64 * 2**20
 
-_KINDS = {"U8": torch.uint8, "BOOL": torch.bool, "I64": torch.int64}
-_NAMES = {kind: name for name, kind in _KINDS.items()}
+_DTYPES = {"U8": torch.uint8, "BOOL": torch.bool, "I64": torch.int64}
+_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+class ArrayEntry(TypedDict):
+    """What a safetensors header says of one array."""
+
+    dtype: str
+    shape: list[int]
+    data_offsets: list[int]  # first byte and byte after the last, from the end of the header
 
 
 class RowFile:
     """One tensor (N, ...) of a safetensors file, of which indexing reads the rows asked for only."""
 
-    def __init__(self, path: Path, name: str, about: Mapping[str, Any], start: int) -> None:
+    def __init__(self, path: Path, name: str, entry: ArrayEntry, start: int) -> None:
         self.path, self.name = path, name
-        self.shape, self.dtype = tuple(about["shape"]), _KINDS[about["dtype"]]
-        self.start = start + about["data_offsets"][0]
-        self.width = (about["data_offsets"][1] - about["data_offsets"][0]) // max(self.shape[0], 1)
+        self.shape, self.dtype = tuple(entry["shape"]), _DTYPES[entry["dtype"]]
+        self.start = start + entry["data_offsets"][0]
+        self.width = (entry["data_offsets"][1] - entry["data_offsets"][0]) // max(self.shape[0], 1)
         self.file = path.open("rb")
 
     def __len__(self) -> int:
@@ -70,13 +78,13 @@ def read_rows(path: Path) -> dict[str, Tensor | RowFile]:
     if path.stat().st_size <= MEMORY:
         return dict(load_file(path))
     arrays: dict[str, Tensor | RowFile] = {}
-    for name, about in header.items():
-        rows = RowFile(path, name, about, start)
+    for name, entry in header.items():
+        rows = RowFile(path, name, entry, start)
         arrays[name] = rows if len(rows.shape) > 1 else rows[torch.arange(len(rows))]
     return arrays
 
 
-def checked(path: Path) -> tuple[int, dict[str, Any]]:
+def checked(path: Path) -> tuple[int, dict[str, ArrayEntry]]:
     """The offset of the arrays of a file, and its table of arrays, by safetensors' format.
 
     Raises:
@@ -88,7 +96,7 @@ def checked(path: Path) -> tuple[int, dict[str, Any]]:
         try:
             header = json.loads(file.read(length)) if length < size else {}
             checksum = header.pop("__metadata__")["sum"]
-            end = 8 + length + max(about["data_offsets"][1] for about in header.values())
+            end = 8 + length + max(entry["data_offsets"][1] for entry in header.values())
         except (ValueError, KeyError, TypeError, AttributeError):
             raise SafetensorError("its header cannot be read, or has no checksum") from None
         if size != end:
@@ -98,7 +106,7 @@ def checked(path: Path) -> tuple[int, dict[str, Any]]:
     return 8 + length, header
 
 
-def _sum(header: Mapping[str, Any], file: Any) -> str:
+def _sum(header: Mapping[str, ArrayEntry], file: BinaryIO) -> str:
     """SHA-256 of the table of arrays and of the rest of the file from its current position."""
     digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
     while part := file.read(2**20):
@@ -110,7 +118,7 @@ def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) ->
     """Writes ``count`` rows of several arrays, part by part, as one safetensors file that appears when complete."""
     partial = partial_name(path)
     with partial.open("w+b") as file:
-        header: dict[str, Any] = {}
+        header: dict[str, ArrayEntry] = {}
         start, done = 0, 0
         for part in parts:
             if not header:
@@ -129,9 +137,10 @@ def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) ->
     os.replace(partial, path)
 
 
-def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, Any]:
+def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, ArrayEntry]:
     """The type, shape and byte range of each array."""
-    table, offset = {}, 0
+    table: dict[str, ArrayEntry] = {}
+    offset = 0
     widest_first = sorted(part.items(), key=lambda item: -item[1].element_size())  # so that every array is aligned
     for name, array in widest_first:
         size = count * array[0].numel() * array.element_size()
@@ -144,7 +153,7 @@ def _table(count: int, part: Mapping[str, Tensor]) -> dict[str, Any]:
     return table
 
 
-def _write_header(file: Any, table: Mapping[str, Any], checksum: str) -> int:
+def _write_header(file: BinaryIO, table: Mapping[str, ArrayEntry], checksum: str) -> int:
     """Writes the header; returns the offset of the arrays."""
     text = json.dumps({"__metadata__": {"sum": checksum}, **table}).encode()
     text += b" " * (-len(text) % 8)

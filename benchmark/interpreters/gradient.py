@@ -61,12 +61,12 @@ class Gradient(BaseInterpreter):
         noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
         self.register_buffer("noise_SCHW", noise_SCHW, persistent=False)
-        self.differentiated = self.classifier  # the network whose gradient is the map
+        self.map_network = self.classifier  # whose gradient makes the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Gradient:
         """The same interpreter with maps of the smooth network and logits of the true one."""
         other = shallow_copy(self)
-        other.differentiated = smooth_copy(self.classifier, self.beta)
+        other.map_network = smooth_copy(self.classifier, self.beta)
         return other
 
     def attribution(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class Gradient(BaseInterpreter):
     def _slope(self, image_BCHW: Tensor, class_B: Tensor, differentiable: bool) -> Tensor:
         with torch.enable_grad():
             image = image_BCHW if differentiable else image_BCHW.detach().requires_grad_()
-            logit = self.differentiated(image).gather(1, class_B[:, None]).sum()
+            logit = self.map_network(image).gather(1, class_B[:, None]).sum()
             with self.attributing():
                 (slope,) = torch.autograd.grad(logit, image, create_graph=differentiable)
         return slope

@@ -58,7 +58,7 @@ class GuidedBackprop(Gradient):
     def _differentiate(self, beta: float | None) -> None:
         """Takes the maps of a copy with guided ReLUs, all kinks smooth where there is a ``beta``."""
         self.switch, self.smoothness = Switch(), beta
-        self.differentiated = copy_with(self.classifier, self._replacement)
+        self.map_network = copy_with(self.classifier, self._replacement)
 
     def _replacement(self, activation: nn.Module) -> nn.Module | None:
         """A guided ReLU for a ReLU; with a ``beta`` a smooth function for any other activation with kinks."""

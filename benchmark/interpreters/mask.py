@@ -76,12 +76,12 @@ class Mask(BaseInterpreter):
         self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked
         self.lr, self.blur, self.beta = lr, blur, beta
         self.costs = Costs(area, smoothness, power)
-        self.deleted_from = self.classifier  # the network that has to lose the class
+        self.map_network = self.classifier  # whose logits make the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Mask:
         """The same interpreter with maps of the smooth network and logits of the true one."""
         other = shallow_copy(self)
-        other.deleted_from = smooth_copy(self.classifier, self.beta)
+        other.map_network = smooth_copy(self.classifier, self.beta)
         return other
 
     def warm_started(self) -> WarmMask:
@@ -94,7 +94,7 @@ class Mask(BaseInterpreter):
         without = edit(image_BCHW, base_BCHW, 1 - at_image_size(map_Bhw, image_BCHW.shape[-2:]))
         costs = self.costs
         return deletion_objective(
-            self.deleted_from(without),
+            self.map_network(without),
             map_Bhw,
             class_B,
             area=costs.area,

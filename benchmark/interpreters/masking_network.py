@@ -1,4 +1,4 @@
-"""The trained half of RTS: class selector and U-Net decoder over a frozen feature pyramid.
+"""The trained part of RTS: class selector and U-Net decoder on frozen features.
 
 Dabkowski & Gal, "Real Time Image Saliency for Black Box Classifiers", NeurIPS 2017.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class ClassSelector(nn.Module):
-    """Keeps of the coarsest features what speaks for one class.
+    """Weights the coarsest features by how much they speak for one class.
 
     act(i, j) = sum_k F[k, i, j] e_c[k]; F <- F sigmoid(act - confidence); presence logits (-s/2, s/2), s = mean act.
     """
@@ -52,7 +52,7 @@ class Bottleneck(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Twice the resolution: conv 3x3, BN, ReLU, PixelShuffle(2), crop to the skip, concatenate it, bottleneck."""
+    """Twice the resolution: conv 3x3, BN, ReLU, PixelShuffle(2), crop to the skip's size, concatenate, bottleneck."""
 
     def __init__(self, channels_in: int, channels_skip: int, channels_out: int) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class DecoderBlock(nn.Module):
 
 
 def _fit(features: Tensor, size: Sequence[int]) -> Tensor:
-    """Crop to ``size``; a pyramid that rounds down leaves one row or column too few, which is repeated."""
+    """Crops to ``size``; where the pyramid rounds down and a row or column is missing, the last one is repeated."""
     rows, columns = size[0] - features.shape[-2], size[1] - features.shape[-1]
     if rows > 0 or columns > 0:
         features = F.pad(features, (0, max(columns, 0), 0, max(rows, 0)), mode="replicate")
@@ -77,13 +77,15 @@ def _fit(features: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class MaskingNetwork(nn.Module):
-    """Pyramid and class to map (B, h, w) in [0, 1] and presence logits (B, 2).
+    """Feature pyramid and class to map (B, h, w) in [0, 1] and presence logits (B, 2).
+
+    map = |a| / (|a| + |b| + 1e-6), a and b the two channels of the head.
 
     Args:
         channels: channels of the pyramid's levels, fine to coarse.
         blocks: decoder blocks; the map has the resolution of level ``len(channels) - 1 - blocks``.
-        width: channels of the last block, each earlier one has twice as many; null scales with the trunk
-            (a 32nd of its top, at least 16: 256, 128, 64 for a ResNet-50).
+        width: channels of the last block; each earlier block has twice as many. None takes a 32nd of the channels of
+            the coarsest level, at least 16 (blocks of 256, 128 and 64 channels for a ResNet-50).
     Raises:
         ValueError: fewer levels than ``blocks`` + 1.
     """

@@ -1,4 +1,4 @@
-"""The one place where raw attributions become maps in [0, 1]."""
+"""From raw attributions to maps in [0, 1]."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import Tensor
 
 
 def min_max(raw_Bhw: Tensor) -> Tensor:
-    """(m - min m) / (max m - min m) per sample, (B, h, w) in [0, 1]; a constant map becomes 0, its gradient finite.
+    """(m - min m) / (max m - min m) per sample, (B, h, w) in [0, 1]; a constant map becomes 0, with a finite gradient.
 
-    An infinite attribution has no place on that scale: its map holds NaN, which measures and attacks refuse.
+    A map with an infinite value becomes NaN, which measures and attacks refuse.
     """
     flat = raw_Bhw.flatten(1)
     low, high = flat.amin(1), flat.amax(1)
@@ -22,7 +22,7 @@ def min_max(raw_Bhw: Tensor) -> Tensor:
 
 
 def check_pool(pool: int, image_size: int) -> None:
-    """Raises a ValueError unless pooling ``pool`` pixels covers the image without a rest."""
+    """Raises a ValueError unless pooling ``pool`` pixels divides the image's side."""
     if isinstance(pool, bool) or not isinstance(pool, int) or not 1 <= pool <= image_size or image_size % pool:
         raise ValueError(
             f"interpreter.pool is a number of pixels that divides the image's {image_size}, so that the map covers all "

@@ -1,7 +1,7 @@
 """Copies of a classifier with the same weights and other activations, for attacks on maps that are gradients.
 
 The second derivative of a piecewise linear activation is zero, or not implemented: a map that is the gradient of such
-a network has no useful gradient itself. softplus takes the place of every kink.
+a network has no useful gradient itself. Copies have softplus in place of every kink.
 """
 
 from __future__ import annotations

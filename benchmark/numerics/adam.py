@@ -1,4 +1,4 @@
-"""How a parameter moves against its gradient, with whatever has to be remembered on the way."""
+"""Update rules of gradient descent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ UpdateRule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Adam:
-    """Adam (Kingma & Ba, 2015) on every element for itself, so that samples stay independent.
+    """Adam (Kingma & Ba, 2015), one step a call; elementwise, so that samples stay independent.
 
-    A step is differentiable in the gradient, so that steps can be unrolled.
+    A step is differentiable in the gradient, also at zero, so that gradients can be taken through several steps.
 
     Args:
-        lr: step size, in units of the parameter. floor: below the root of the mean square.
+        lr: step size, in units of the parameter. floor: epsilon, added to the root of the mean square.
     Raises:
         ValueError: lr not above 0.
     """
@@ -38,5 +38,5 @@ class Adam:
         self.square = self.beta_2 * self.square + (1 - self.beta_2) * gradient.square()
         mean = self.mean / (1 - self.beta_1**self.count)
         square = self.square / (1 - self.beta_2**self.count)
-        # the floor's square under the root as well: a gradient of exactly zero has a derivative
+        # floor^4 under the root: its derivative at a gradient of exactly zero is finite
         return parameter - self.lr * mean / ((square + self.floor**4).sqrt() + self.floor)

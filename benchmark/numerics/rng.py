@@ -1,7 +1,7 @@
-"""Random draws that depend on (seed, purpose, sample id, epoch) and on nothing else.
+"""Random numbers that depend on (seed, purpose, sample id, epoch) and on nothing else.
 
-Order, batch composition, device count and resuming cannot change a draw, because there is no state: element ``i`` of a
-sample's draw is a hash of the sample's 64-bit key and ``i`` (SplitMix64, Steele et al., OOPSLA 2014, used as a
+Order, batch composition, device count and resuming cannot change them, because there is no state: element ``i`` of a
+sample's numbers is a hash of the sample's 64-bit key and ``i`` (SplitMix64, Steele et al., OOPSLA 2014, used as a
 counter-based generator). All integer work is exact on every device.
 """
 
@@ -30,7 +30,7 @@ def _mix(word: Tensor) -> Tensor:
 
 
 def sample_keys(seed: int, purpose: str, id_N: Tensor, epoch: int = 0) -> Tensor:
-    """One 64-bit key (N,) int64 per sample id, for draws of one purpose in one epoch."""
+    """One 64-bit key (N,) int64 per sample id, for the random numbers of one purpose in one epoch."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{epoch}".encode()).digest()
     base = int.from_bytes(digest[:8], "big", signed=True)
     return _mix(_mix(id_N.to(torch.int64) * _GOLDEN + base) + base)

@@ -24,7 +24,7 @@ def classifier():
     torch.manual_seed(0)
     net = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 12, 16, 24), "stem_width": 8})
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):  # statistics of a net that has seen something
+        if isinstance(module, nn.BatchNorm2d):  # statistics as after training
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 1.5)
             module.weight.data.uniform_(0.5, 1.5)

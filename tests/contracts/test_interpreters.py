@@ -21,10 +21,10 @@ def interpreter(request, made):
     return made(request.param)
 
 
-def test_map_and_logits_of_one_look(interpreter, classifier, batch):
-    seen = interpreter.explain(batch["image"], CLASSES)
-    torch.testing.assert_close(seen.logits_BK.detach(), classifier(batch["image"]), rtol=1e-4, atol=1e-5)
-    map_Bhw = seen.map_Bhw.detach()
+def test_map_and_logits_of_one_explanation(interpreter, classifier, batch):
+    explanation = interpreter.explain(batch["image"], CLASSES)
+    torch.testing.assert_close(explanation.logits_BK.detach(), classifier(batch["image"]), rtol=1e-4, atol=1e-5)
+    map_Bhw = explanation.map_Bhw.detach()
     assert map_Bhw.shape[0] == 3 and map_Bhw.ndim == 3
     assert torch.isfinite(map_Bhw).all() and map_Bhw.min() >= 0 and map_Bhw.max() <= 1
     torch.testing.assert_close(interpreter(batch["image"], CLASSES).detach(), map_Bhw, rtol=1e-4, atol=1e-5)
@@ -37,7 +37,7 @@ def test_samples_do_not_see_each_other(interpreter, batch):
         torch.testing.assert_close(alone[0], together[row], rtol=1e-3, atol=1e-4)
 
 
-def test_the_same_look_twice_is_the_same(interpreter, batch):
+def test_the_same_map_twice(interpreter, batch):
     first, second = (interpreter(batch["image"], CLASSES).detach() for _ in range(2))
     assert torch.equal(first, second)
 

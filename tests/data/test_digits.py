@@ -100,7 +100,7 @@ def test_images_are_multiples_of_1_255(data):
 
 
 def test_masks_lie_on_the_strokes(data, monkeypatch):
-    """Against the same canvases without clutter: what differs from the plain ground is the object, and only that."""
+    """Against the same composites without clutter: only the object differs from the plain background."""
     monkeypatch.setattr(digit_scenes, "clutter", lambda image, *_: image)
     sample = made("train", data.scans("train"), 100)
     key = rng.sample_keys(0, "composite", sample["sample_id"])
@@ -171,7 +171,7 @@ def test_a_bad_knob_is_told_in_a_sentence(tmp_path, knobs, message):
         Digits(root=str(tmp_path), seed=0, **knobs)
 
 
-def test_an_unknown_split_is_told(data):
+def test_an_unknown_split_is_refused(data):
     with pytest.raises(ValueError, match="train, calibration or test, got 'val'"):
         data.split("val")
 

@@ -100,14 +100,14 @@ def test_large_sets_are_read_lazily_with_the_same_results(tmp_path, monkeypatch)
 
 
 def test_the_largest_centred_square_is_resized_with_antialiasing(tmp_path):
-    """Dark left and right, stripes of a pixel in the middle square: only the stripes' mean is seen."""
+    """Dark left and right, stripes of a pixel in the middle square: only the stripes' mean is left."""
     wide = np.full((64, 128, 3), 10, np.uint8)
     wide[:, 32:96] = np.tile(np.array([0, 255], np.uint8), 32)[None, :, None]
     for split in ("train", "test"):
         for index in range(6):
             save(tmp_path / split / "ant" / f"{index}.png", wide)
-    seen = pixels_of(folder(tmp_path).split("test"), 0).astype(int)
-    assert seen.shape == (16, 16, 3) and abs(seen[:, 2:-2] - 127.5).max() < 12
+    pixels = pixels_of(folder(tmp_path).split("test"), 0).astype(int)
+    assert pixels.shape == (16, 16, 3) and abs(pixels[:, 2:-2] - 127.5).max() < 12
 
 
 def test_masks_follow_their_images(tmp_path):
@@ -142,11 +142,11 @@ def test_modes(tmp_path, pixels, mode, suffix, expected):
         path.unlink()
     save(tmp_path / "test" / "bee" / f"odd{suffix}", pixels, mode)
     test = folder(tmp_path).split("test")
-    seen = pixels_of(test, int(np.flatnonzero(test.label_N == 1)[0]))
+    pixels = pixels_of(test, int(np.flatnonzero(test.label_N == 1)[0]))
     if expected is None:
-        assert set(np.unique(seen)) <= {0, 255}
+        assert set(np.unique(pixels)) <= {0, 255}
     else:
-        assert abs(seen.astype(int) - expected).max() <= 4
+        assert abs(pixels.astype(int) - expected).max() <= 4
 
 
 def test_half_transparent_pixels_mix_with_white(tmp_path):
@@ -155,8 +155,8 @@ def test_half_transparent_pixels_mix_with_white(tmp_path):
     for path in (tmp_path / "test" / "bee").iterdir():
         save(path, half)
     test = folder(tmp_path).split("test")
-    seen = pixels_of(test, int(np.flatnonzero(test.label_N == 1)[0])).astype(int)
-    assert abs(seen - (227, 127, 177)).max() <= 2
+    pixels = pixels_of(test, int(np.flatnonzero(test.label_N == 1)[0])).astype(int)
+    assert abs(pixels - (227, 127, 177)).max() <= 2
 
 
 @pytest.mark.parametrize("pixels", [GREY.astype(np.uint16), GREY.astype(np.int32), GREY.astype(np.float32)])
@@ -263,7 +263,7 @@ def test_a_bad_knob_is_told_in_a_sentence(tmp_path, knobs, message):
         ImageFolder(**{"root": str(small(tmp_path)), "seed": 0, "image_size": 16, **knobs})
 
 
-def test_an_unknown_split_is_told(tmp_path):
+def test_an_unknown_split_is_refused(tmp_path):
     with pytest.raises(ValueError, match=re.escape("train, calibration or test, got 'val'")):
         folder(small(tmp_path)).split("val")
 

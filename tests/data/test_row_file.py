@@ -52,11 +52,11 @@ def test_a_file_cut_short_is_damaged(file):
 
 
 @pytest.mark.parametrize("memory", [0, 2**20], ids=["on disk", "in memory"])
-def test_every_flipped_bit_is_told(file, monkeypatch, memory):
+def test_every_flipped_bit_is_found(file, monkeypatch, memory):
     monkeypatch.setattr(row_file, "MEMORY", memory)
     whole = file.read_bytes()
-    for place in range(len(whole)):
-        file.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    for index in range(len(whole)):
+        file.write_bytes(whole[:index] + bytes([whole[index] ^ 4]) + whole[index + 1 :])
         with pytest.raises(SafetensorError):
             read_rows(file)
 

@@ -162,6 +162,6 @@ def test_a_bad_knob_is_told_in_a_sentence(tmp_path, cifar, knobs, message):
         cifar10(tmp_path, **knobs)
 
 
-def test_an_unknown_split_is_told(tmp_path, cifar):
+def test_an_unknown_split_is_refused(tmp_path, cifar):
     with pytest.raises(ValueError, match="train, calibration or test, got 'val'"):
         cifar10(tmp_path).split("val")

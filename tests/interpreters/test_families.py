@@ -29,7 +29,7 @@ def classifier():
     torch.manual_seed(0)
     net = TimmClassifier(name="resnet10t", num_classes=5, options=SMALL, small_input=True).eval()
     for module in net.modules():
-        if isinstance(module, nn.BatchNorm2d):  # statistics of a net that has seen something
+        if isinstance(module, nn.BatchNorm2d):  # statistics as after training
             module.running_mean.normal_(0, 0.2)
             module.running_var.uniform_(0.5, 1.5)
             module.weight.data.uniform_(0.5, 1.5)
@@ -65,14 +65,15 @@ def interpreter(request, classifier):
 
 
 def test_maps_are_in_range_and_come_with_the_logits(interpreter, classifier, image):
-    seen = interpreter.explain(image, CLASSES)
-    torch.testing.assert_close(seen.logits_BK, classifier(image))
-    assert seen.map_Bhw.min() >= 0 and seen.map_Bhw.max() <= 1 and seen.map_Bhw.std((1, 2)).min() > 1e-3
+    explanation = interpreter.explain(image, CLASSES)
+    torch.testing.assert_close(explanation.logits_BK, classifier(image))
+    map_Bhw = explanation.map_Bhw
+    assert map_Bhw.min() >= 0 and map_Bhw.max() <= 1 and map_Bhw.std((1, 2)).min() > 1e-3
     if not isinstance(interpreter, UNSTRETCHED):
-        assert seen.map_Bhw.amin((1, 2)).eq(0).all()
-        torch.testing.assert_close(seen.map_Bhw.amax((1, 2)), torch.ones(3))
+        assert map_Bhw.amin((1, 2)).eq(0).all()
+        torch.testing.assert_close(map_Bhw.amax((1, 2)), torch.ones(3))
     with torch.no_grad():
-        torch.testing.assert_close(interpreter(image, CLASSES), seen.map_Bhw, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(interpreter(image, CLASSES), map_Bhw, rtol=1e-4, atol=1e-5)
 
 
 def test_batched_equals_looped(interpreter, image):
@@ -191,13 +192,13 @@ def _same(one, other) -> bool:
 def test_cam_costs_one_forward_and_equals_its_formula(classifier, image):
     cam = CAM(classifier=classifier, image_size=32)
     before = classifier.passes["forward"]
-    seen = cam.explain(image, CLASSES)
+    explanation = cam.explain(image, CLASSES)
     assert classifier.passes["forward"] - before == 3
     trunk = classifier.trunk(image)
     for row, index in enumerate(CLASSES):
         raw = (classifier.net.fc.weight[index][:, None, None] * trunk.final_BChw[row]).sum(0)
         expected = (raw - raw.min()) / (raw.max() - raw.min())
-        torch.testing.assert_close(seen.map_Bhw[row], expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(explanation.map_Bhw[row], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_closed_form_equals_the_general_path(classifier, image):
@@ -247,10 +248,10 @@ def test_gradients_of_a_quadratic_net_by_hand():
 def test_the_surrogate_shares_weights_keeps_true_logits_and_nears_the_true_map(classifier, image):
     interpreter = Gradient(classifier=classifier, image_size=32, beta=10.0)
     surrogate = interpreter.surrogate()
-    assert not any(isinstance(module, nn.ReLU) for module in surrogate.explained.modules())
+    assert not any(isinstance(module, nn.ReLU) for module in surrogate.map_network.modules())
     assert any(isinstance(module, nn.ReLU) for module in classifier.modules()), "the true net is as it was"
     ours = {parameter.data_ptr() for parameter in classifier.parameters()}
-    assert ours == {parameter.data_ptr() for parameter in surrogate.explained.parameters()}
+    assert ours == {parameter.data_ptr() for parameter in surrogate.map_network.parameters()}
     torch.testing.assert_close(surrogate.explain(image, CLASSES).logits_BK, classifier(image))
     errors = []
     for beta in (2.0, 20.0, 200.0):

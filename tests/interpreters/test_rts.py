@@ -61,10 +61,10 @@ def test_map_is_a_share_and_zero_over_zero_is_zero(interpreter):
 def test_one_trunk_forward_serves_logits_and_map(interpreter):
     image, classes = torch.rand(4, 3, 48, 48), torch.tensor([0, 1, 2, 3])
     before = dict(interpreter.classifier.passes)
-    seen = interpreter.explain(image, classes)
+    explanation = interpreter.explain(image, classes)
     assert interpreter.classifier.passes["forward"] - before["forward"] == 4
-    torch.testing.assert_close(seen.logits_BK, interpreter.classifier(image))
-    torch.testing.assert_close(seen.map_Bhw, interpreter(image, classes))
+    torch.testing.assert_close(explanation.logits_BK, interpreter.classifier(image))
+    torch.testing.assert_close(explanation.map_Bhw, interpreter(image, classes))
 
 
 def test_a_separate_encoder_leaves_the_logits_to_the_classifier(classifier):
@@ -72,9 +72,9 @@ def test_a_separate_encoder_leaves_the_logits_to_the_classifier(classifier):
     encoder = TimmClassifier(name="resnet10t", num_classes=7, options=SMALL)
     rts = RTS(classifier=classifier, encoder=encoder, image_size=48, blocks=2).eval()
     image = torch.rand(2, 3, 48, 48)
-    seen = rts.explain(image, torch.tensor([4, 4]))
-    assert seen.logits_BK.shape == (2, 5)
-    torch.testing.assert_close(seen.logits_BK, classifier(image))
+    explanation = rts.explain(image, torch.tensor([4, 4]))
+    assert explanation.logits_BK.shape == (2, 5)
+    torch.testing.assert_close(explanation.logits_BK, classifier(image))
 
 
 def test_batched_equals_looped(interpreter):
@@ -165,8 +165,8 @@ def test_a_separate_encoder_s_logits_come_with_the_look(classifier):
     encoder = TimmClassifier(name="resnet10t", num_classes=5, options=SMALL)
     rts = RTS(classifier=classifier, image_size=48, blocks=4, width=4, encoder=encoder).eval()
     image = torch.rand(2, 3, 48, 48)
-    seen = rts.explain(image, torch.tensor([0, 1]))
-    torch.testing.assert_close(seen.encoder_BK, encoder(image))
-    torch.testing.assert_close(seen.logits_BK, classifier(image))
+    explanation = rts.explain(image, torch.tensor([0, 1]))
+    torch.testing.assert_close(explanation.encoder_BK, encoder(image))
+    torch.testing.assert_close(explanation.logits_BK, classifier(image))
     shared = RTS(classifier=classifier, image_size=48, blocks=4, width=4).eval()
     assert shared.explain(image, torch.tensor([0, 1])).encoder_BK is None

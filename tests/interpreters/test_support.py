@@ -55,21 +55,21 @@ def settings(interpreter: str) -> dict:
     return group | {name: value for name, value in small.items() if name in group}
 
 
-def tried(interpreter: str, classifier: TimmClassifier) -> tuple[str, str]:
+def tried(name: str, classifier: TimmClassifier) -> tuple[str, str]:
     """What a pair comes to, and the sentence with which it is refused."""
     try:
-        explained = freeze(instantiate(settings(interpreter), classifier=classifier, image_size=SIZE))
+        interpreter = freeze(instantiate(settings(name), classifier=classifier, image_size=SIZE))
     except ValueError as error:
         return "refused", str(error)
-    seen = explained.explain(IMAGE, CLASSES)
-    map_Bhw = seen.map_Bhw.detach()
-    torch.testing.assert_close(seen.logits_BK, classifier(IMAGE), rtol=1e-3, atol=1e-3)
+    explanation = interpreter.explain(IMAGE, CLASSES)
+    map_Bhw = explanation.map_Bhw.detach()
+    torch.testing.assert_close(explanation.logits_BK, classifier(IMAGE), rtol=1e-3, atol=1e-3)
     assert torch.isfinite(map_Bhw).all() and map_Bhw.min() >= 0 and map_Bhw.max() <= 1
     assert map_Bhw.ndim == 3 and map_Bhw.flatten(1).std(1).max() > 1e-5, "a map that shows nothing"
-    if not explained.differentiable:
+    if not interpreter.differentiable:
         return "measured", ""
     point = IMAGE.clone().requires_grad_()
-    map_Bhw = explained.surrogate().explain(point, CLASSES).map_Bhw
+    map_Bhw = interpreter.surrogate().explain(point, CLASSES).map_Bhw
     (slope,) = torch.autograd.grad(
         (map_Bhw * torch.linspace(0, 1, map_Bhw[0].numel()).view_as(map_Bhw[0])).sum(), point
     )
@@ -82,8 +82,8 @@ def page() -> str:
         "# Which interpreter goes with which network",
         "",
         "Every pair was built, on a small untrained net of the family, and tried: *attacked* means that its map has a",
-        "finite, nonzero gradient in the image (through a smooth stand-in where the method needs one) and can be met",
-        "by ADV²; *measured* that it has a map and no gradient; *refused* that the pair is unsound and is told so",
+        "finite, nonzero gradient in the image (through a smooth surrogate where the method needs one) and can be",
+        "attacked by ADV²; *measured* that it has a map and no gradient; *refused* that the pair is unsound and fails",
         "before anything starts, with the reason below. Layers, token grids, heads and normalisation come from timm's",
         "metadata.",
         "",

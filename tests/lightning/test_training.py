@@ -46,11 +46,11 @@ def rtsa(interpreter, **options) -> LitRTSA:
 
 def recorded(module, batch, monkeypatch):
     """Loss and parts of one training step."""
-    seen = {}
+    logged = {}
     monkeypatch.setattr(module, "log", lambda *args, **kwargs: None)
-    monkeypatch.setattr(module, "log_dict", lambda values, **options: seen.update(values))
+    monkeypatch.setattr(module, "log_dict", lambda values, **options: logged.update(values))
     loss = module.training_step(batch, 0)
-    return loss, {name.removeprefix("train/"): value for name, value in seen.items()}
+    return loss, {name.removeprefix("train/"): value for name, value in logged.items()}
 
 
 @pytest.mark.parametrize("kind", ["selector", "decoder", "aid"])

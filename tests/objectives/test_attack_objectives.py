@@ -15,7 +15,7 @@ from benchmark.types import Explanation, Goal
 
 
 @pytest.fixture
-def seen():
+def case():
     generator = torch.Generator().manual_seed(1)
     explanation = Explanation(
         torch.randn(4, 6, generator=generator, dtype=torch.float64),
@@ -26,16 +26,16 @@ def seen():
     return explanation, goal
 
 
-def test_prediction_is_cross_entropy_towards_the_target(seen):
-    explanation, goal = seen
+def test_prediction_is_cross_entropy_towards_the_target(case):
+    explanation, goal = case
     expected = -log_softmax(explanation.logits_BK.numpy(), axis=1)[np.arange(4), goal.target_B.numpy()]
     np.testing.assert_allclose(prediction_loss(explanation.logits_BK, goal.target_B), expected)
     np.testing.assert_allclose(Prediction()(explanation, goal, 0.5), expected)
 
 
 @pytest.mark.parametrize(("progress", "factor"), [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)])
-def test_joint_ramps_the_map_loss_from_c_to_2c(seen, progress, factor):
-    explanation, goal = seen
+def test_joint_ramps_the_map_loss_from_c_to_2c(case, progress, factor):
+    explanation, goal = case
     squared = ((explanation.map_Bhw - goal.map_Bhw).numpy() ** 2).mean(axis=(1, 2))
     present = -log_softmax(explanation.presence_logits_B2.numpy(), axis=1)[:, 1]
     plain = prediction_loss(explanation.logits_BK, goal.target_B).numpy()
@@ -45,15 +45,15 @@ def test_joint_ramps_the_map_loss_from_c_to_2c(seen, progress, factor):
     np.testing.assert_allclose(joint(explanation, goal, progress), plain + 7 * factor * squared + 0.1 * present)
 
 
-def test_joint_without_a_goal_map_says_so(seen):
+def test_joint_without_a_goal_map_says_so(case):
     with pytest.raises(ValueError, match="goal map"):
-        Joint(weight=1.0)(seen[0], Goal(seen[1].target_B, None), 0.0)
+        Joint(weight=1.0)(case[0], Goal(case[1].target_B, None), 0.0)
     with pytest.raises(ValueError, match=">= 0"):
         Joint(weight=-1.0)
 
 
-def test_joint_gradcheck(seen):
-    explanation, goal = seen
+def test_joint_gradcheck(case):
+    explanation, goal = case
     joint = Joint(weight=3.0, presence_weight=0.2)
 
     def loss(logits, attribution, exists):

@@ -96,10 +96,10 @@ def test_kept_by_size_by_hand():
     image = torch.zeros(1, 3, 1, 1)
     goal = Goal(torch.tensor([1]), None)
     best = BestIterate(image, goal, "size")
-    hit, miss = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])
-    for value, logits in ((0.5, hit), (0.1, miss), (0.3, hit), (0.4, hit)):
+    success, failure = torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]])
+    for value, logits in ((0.5, success), (0.1, failure), (0.3, success), (0.4, success)):
         best.update(torch.full_like(image, value), Explanation(logits, image.new_empty(0)), goal.target_B)
-    best.finalize(torch.full_like(image, 0.2), Explanation(miss, image.new_empty(0)), goal.target_B)
+    best.finalize(torch.full_like(image, 0.2), Explanation(failure, image.new_empty(0)), goal.target_B)
     assert best.image_BCHW.unique().tolist() == pytest.approx([0.3]) and best.success_B.all()
 
 
@@ -118,7 +118,7 @@ def test_untargeted_attacks_leave_the_class_where_that_can_be(image, attack):
 
 
 def test_an_untargeted_map_is_that_of_the_class_the_image_moves_to():
-    """Planted: the map names its class, the goal map is that of class 2, and only class 2 counts as a hit with it."""
+    """Planted: the map names its class, the goal map is that of class 2, and only class 2 is a success with it."""
 
     class Naming(GreenChannel):
         asked: list = []

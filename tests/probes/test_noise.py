@@ -56,7 +56,7 @@ def test_an_unreachable_level_names_the_range():
         calibrate(lambda scale: 0.03 * scale, 0.3, 100)
 
 
-def test_a_level_that_is_stepped_over_is_told():
+def test_a_level_that_is_stepped_over_is_refused():
     with pytest.raises(ValueError, match="stepped over"):
         calibrate(lambda scale: float(scale > 1), 0.3, 1000)
 
