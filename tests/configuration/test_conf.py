@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +31,7 @@ EXPERIMENTS = [
     for path in sorted((CONF / "experiment").glob("*.yaml"))
 ]
 
-# What the runners supply when they build an object.
+# What the pipeline supplies when it builds an object.
 SUPPLIED = {
     "classifier",
     "encoder",
@@ -42,11 +44,13 @@ SUPPLIED = {
     "spread",
     "members",
 }
-SUPPLIED |= {"blur", "faithful", "callbacks", "logger", "enable_progress_bar"}
+SUPPLIED |= {"blur", "n_faithfulness_samples", "callbacks", "logger", "enable_progress_bar"}
 
+# Keys of every group, and Hydra's own.
+FAMILIAR = {"name", "label", "hydra", "_target_"}
 
-# Told of by the line above, or by their group.
-FAMILIAR = {"name", "label", "calibration", "test"}
+# A key with a value of its own: not a node, and not an interpolation of a key that is commented where it is defined.
+KEY_WITH_VALUE = re.compile(r" *(\w+): +(?!\$\{|&)(.*)")
 
 
 def composed(command: str, *overrides: str) -> dict[str, Any]:
@@ -117,16 +121,64 @@ def test_every_yaml_says_what_it_is():
         assert path.read_text().startswith("#"), path
 
 
-def test_every_key_of_the_basic_options_is_commented():
-    """Presets are differences; the files they differ from tell of every key."""
-    for name in ("run", "report", "data/digits", "classifier/timm", "interpreter/rts", "probe/clean", "budget/bench"):
-        for line in (CONF / f"{name}.yaml").read_text().splitlines():
-            key, colon, value = line.partition(":")
-            if not colon or line.startswith(("#", " ", "-")) or key in {"defaults", "hydra", "_target_"}:
-                continue
-            assert "#" in value or not value.strip() or key in FAMILIAR, (name, line)
+def commented_keys(folder: Path) -> set[str]:
+    lines = [line for path in folder.glob("*.yaml") for line in path.read_text().splitlines()]
+    return {match[1] for line in lines if (match := re.match(r" *(\w+):.* # ", line))}
 
 
-def test_nothing_is_said_of_one_machine():
+@pytest.mark.parametrize("group", ["", *GROUPS])
+def test_every_key_is_commented_where_it_is_defined(group):
+    """In one of the files of its group, or of the bases."""
+    known = commented_keys(CONF / group) | commented_keys(CONF) | FAMILIAR
+    for path in (CONF / group).glob("*.yaml"):
+        for line in path.read_text().splitlines():
+            if match := KEY_WITH_VALUE.match(line):
+                assert match[1] in known, (path.name, line)
+
+
+def test_bases_are_no_options():
+    """A base is a file ``conf/_NAME.yaml``: in a group's folder Hydra's messages would name it among the options."""
+    assert [path for path in CONF.rglob("_*") if path.parent != CONF] == []
+    for base in CONF.glob("_*.yaml"):
+        users = [
+            path for path in CONF.rglob("*.yaml") if re.search(rf"- /?{base.stem}(@_here_)?$", path.read_text(), re.M)
+        ]
+        assert users, f"{base.name} is the base of nothing"
+
+
+@pytest.mark.parametrize("group", ["probe", "measure", "paths", "budget", "data", "experiment"])
+def test_interpolations_are_absolute_where_a_group_has_one_place(group):
+    for path in (CONF / group).rglob("*.yaml"):
+        assert "${." not in path.read_text(), path
+
+
+def test_an_interpreter_and_a_classifier_keep_to_their_own_keys_wherever_they_are_composed():
+    config = composed(
+        "run",
+        "interpreter=ensemble",
+        "interpreter.members.rts.blur=1.5",
+        "+interpreter@probe.source=rtsa",
+        "probe.source.blur=2.5",
+        "+classifier@probe.surrogate=small_regnet",
+        "probe.surrogate.seed=5",
+        "+classifier@probe.source.encoder=small_resnet",
+        "probe.source.encoder.seed=6",
+    )
+    assert config["interpreter"]["members"]["rts"]["stages"]["start"]["module"]["blur"] == 1.5
+    assert config["probe"]["source"]["stages"]["start"]["module"]["blur"] == 2.5
+    assert config["probe"]["surrogate"]["training"]["module"]["seed"] == 5
+    assert config["probe"]["source"]["encoder"]["training"]["module"]["seed"] == 6
+    assert config["classifier"]["training"]["module"]["seed"] == 0
+
+
+@pytest.mark.parametrize("probe", ["adv2", "adv2_stadv", "adv2_cw"])
+def test_adv2_has_its_two_phases_with_any_perturbation(probe):
+    config = composed("run", f"probe={probe}", "probe.warmup=7", "probe.weight=3")
+    warmup, joint = config["probe"]["module"]["attack"]["phases"]
+    assert warmup["steps"] == 7 and "weight" not in warmup["objective"]
+    assert joint["steps"] is None and joint["objective"]["weight"] == 3
+
+
+def test_no_path_of_one_machine():
     for path in [*CONF.rglob("*.yaml"), PROJECT / "Makefile", PROJECT / "README.md"]:
         assert "/home/" not in path.read_text()
