@@ -18,11 +18,12 @@ from pytorch_lightning.strategies import DDPStrategy
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
-from benchmark.engine.loggers import History, live_run
+from benchmark.engine.loggers import History
 from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
 from benchmark.processes import ranks
 from benchmark.processes.signals import raise_if_stopped
 from benchmark.processes.sync_batch_norm import over_all_ranks
+from benchmark.tracking.live_run import live_run
 
 
 class Bar(RichProgressBar):
