@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from benchmark.storage.atomic import partial_name
+from benchmark.storage.paths import partial_file
 
 # A set whose file is larger is left on disk.
 MEMORY = 64 * 2**20
@@ -108,7 +108,7 @@ def _sum(header: Mapping[str, Any], file: Any) -> str:
 
 def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) -> None:
     """``count`` rows of several arrays, part by part, as one safetensors file that is there whole or not at all."""
-    partial = partial_name(path)
+    partial = partial_file(path)
     with partial.open("w+b") as file:
         header: dict[str, Any] = {}
         start, done = 0, 0

@@ -15,8 +15,9 @@ from benchmark.engine.distributed import join
 from benchmark.pipeline import provenance
 from benchmark.processes import ranks, signals
 from benchmark.storage import records
-from benchmark.storage.artefacts import artefact_key, first_holds
-from benchmark.storage.leases import Lease, cell_lease
+from benchmark.storage.artefacts import artefact_key, main_process_lease
+from benchmark.storage.leases import Lease
+from benchmark.storage.paths import lease_in_folder
 from benchmark.tracking.record_runs import log_record
 from benchmark.tracking.wandb_run import by_agent
 
@@ -44,7 +45,7 @@ def run_cell(config: dict[str, Any]) -> tuple[Path, str]:
     if config["retry"] == "failed" and not ranks.broadcast(lambda: records.is_failed(folder)):
         log.info("left    %s", folder.name)
         return folder, "left"
-    with first_holds(lambda: Lease(cell_lease(folder), f"cell {folder.name}")) as lease:
+    with main_process_lease(lambda: Lease(lease_in_folder(folder), f"cell {folder.name}")) as lease:
         if _done(config, folder):
             return _cached(config, folder)
         return _computed(config, folder, lease)

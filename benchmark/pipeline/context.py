@@ -83,7 +83,7 @@ class RunContext:
             ranks.broadcast(lambda: self.store.discard(kind, spec))
         name = f"{self.prefix}{name}"
         with self.timed(name):
-            artefact = self.store.get(kind, spec, make, alone=alone)
+            artefact = self.store.get(kind, spec, make, single_process=alone)
         self.artefacts[name] = artefact.key
         if artefact.made:
             self.made.append(name)

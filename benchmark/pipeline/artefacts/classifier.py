@@ -11,12 +11,13 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import classifier_spec
 from benchmark.data.groups import FixedGroups, epoch_loader
-from benchmark.engine.external_weights import WEIGHTS, load_external_weights
+from benchmark.engine.external_weights import load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.numerics.images import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.processes import ranks
+from benchmark.storage.paths import WEIGHTS
 from benchmark.types import Data
 
 

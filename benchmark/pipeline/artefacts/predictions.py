@@ -17,6 +17,7 @@ from benchmark.data.groups import FixedGroups
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
 from benchmark.processes.signals import raise_if_stopped
+from benchmark.storage.paths import PREDICTIONS
 from benchmark.types import Batch, ImageSet
 
 
@@ -87,7 +88,7 @@ def get_population(place: RunContext, classifier: TimmClassifier, split: str) ->
     artefact = place.artefact(
         "predictions", f"predictions {split}", spec, lambda folder: _predict(place, classifier, images, folder)
     )
-    saved = load_file(artefact.path / "predictions.safetensors")
+    saved = load_file(artefact.path / PREDICTIONS)
     order = np.argsort(images.sample_id_N, kind="stable")
     right = saved["prediction"] == images.label_N[order]
     if not right.any():
@@ -102,6 +103,6 @@ def _predict(place: RunContext, classifier: TimmClassifier, images: ImageSet, fo
         raise_if_stopped()
         predicted.append(classifier(batch["image"].to(place.device)).argmax(1).cpu()[batch["valid"]])
     prediction = torch.cat(predicted).numpy()
-    save_file({"prediction": prediction}, folder / "predictions.safetensors")
+    save_file({"prediction": prediction}, folder / PREDICTIONS)
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]
     return {"accuracy": float((prediction == label).mean()), "samples": len(label)}

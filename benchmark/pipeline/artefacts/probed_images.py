@@ -22,6 +22,7 @@ from benchmark.pipeline.artefacts.predictions import Population, WithPrediction,
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
+from benchmark.storage.paths import group_file
 from benchmark.types import Batch, ClassifierModule, InterpreterModule
 
 log = logging.getLogger("underfire")
@@ -96,11 +97,6 @@ def is_whole(path: Path) -> bool:
     log.warning("%s is damaged; its group is attacked again", path)
     path.unlink()
     return False
-
-
-def group_file(folder: Path, number: int) -> Path:
-    """Where the images of one group lie."""
-    return folder / f"group-{number:06d}.safetensors"
 
 
 def get_probed(
