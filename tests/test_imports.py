@@ -31,8 +31,11 @@ ROOMS = (
 )
 # Rooms that share formulas but not each other's parts, so that each can be read alone.
 SIBLINGS = {"data", "classifiers", "interpreters", "probes", "metrics"}
-NO_TORCH = {"planning", "configuration", "report", "storage", "tracking"}
-NO_TORCH_FILES = {"processes/ranks.py", "processes/signals.py", "__main__.py"}
+NO_TORCH = {"planning", "configuration", "report", "storage"}
+NO_TORCH_FILES = {
+    *("processes/ranks.py", "processes/signals.py", "processes/process_identity.py"),
+    *("tracking/record_runs.py", "tracking/wandb_run.py", "__main__.py"),
+}
 HEAVY = {"torch", "pytorch_lightning", "timm", "torchmetrics", "torchvision"}
 FILES = sorted([*(PROJECT / "benchmark").rglob("*.py"), *(PROJECT / "lightning_modules").rglob("*.py")])
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.commands.common.integrity import partial_artefacts, unused
+from benchmark.commands.common.integrity import unused
 from benchmark.commands.common.job import job
-from benchmark.storage.leases import held, read
+from benchmark.storage.leases import is_held, read
+from benchmark.storage.paths import artefact_leases, cell_files, cell_leases, partials
 from benchmark.storage.records import read_records
 
 log = logging.getLogger("underfire")
@@ -26,7 +27,7 @@ def main(config: DictConfig) -> None:
         if not isinstance(resolved["delete"], bool):
             raise ValueError(f"delete is true or false, got {resolved['delete']!r}")
         store = Path(resolved["paths"]["store"])
-        if busy := sorted(path for path in store.glob("*/*.lease") if held(path)):
+        if busy := [path for path in artefact_leases(store) if is_held(path)]:
             raise ValueError(
                 f"{len(busy)} artefacts are being made ({_about(busy)}), whose records are still to come: run gc when "
                 f"the sweep has ended, or has been stopped{_ELSEWHERE}"
@@ -34,18 +35,18 @@ def main(config: DictConfig) -> None:
         results = Path(resolved["paths"]["results"])
         if not results.is_dir():
             raise ValueError(f"paths.results {results} is not there: without its records nothing would be needed")
-        if busy := sorted(path for path in results.glob(".leases/*") if path.suffix != ".mutex" and held(path)):
+        if busy := [path for path in cell_leases(results) if is_held(path)]:
             raise ValueError(
                 f"{len(busy)} cells are being computed ({_about(busy)}): run gc when the sweep has ended{_ELSEWHERE}"
             )
         records = read_records(results, status="done")
-        damaged = len(list(results.glob("*/cell.json"))) - len(read_records(results))
+        damaged = len(cell_files(results)) - len(read_records(results))
         if resolved["delete"] and (damaged or not records):
             raise ValueError(
                 f"{results} has {len(records)} finished records and {damaged} damaged ones: what those need would be "
                 "deleted; run their cells again first, or delete the store yourself"
             )
-        found = [*unused(store, records), *partial_artefacts(store)]
+        found = [*unused(store, records), *partials(store)]
         total = 0
         for path in found:
             files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
@@ -63,5 +64,5 @@ def main(config: DictConfig) -> None:
 
 def _about(busy: list[Path]) -> str:
     """The first lease and its owner."""
-    owner = read(busy[0]) or {}
-    return f"{busy[0]}, by process {owner.get('pid')} on {owner.get('host')}" + (" ..." if len(busy) > 1 else "")
+    owner = read(busy[0]) or "a process that has ended"
+    return f"{busy[0]}, by {owner}" + (" ..." if len(busy) > 1 else "")

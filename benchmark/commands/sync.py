@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
+from benchmark.storage.paths import history_files
 from benchmark.storage.records import Record, read_records
 from benchmark.tracking.record_runs import log_record, log_training
 from benchmark.tracking.wandb_run import was_sent
@@ -51,4 +52,4 @@ def first_user(records: list[Record], folder: Path) -> Record:
 def trainings(store: Path, records: list[Record]) -> list[Path]:
     """The folders of the artefacts with a history that the records name."""
     named = {key for record in records for key in record.cell["artefacts"].values()}
-    return sorted(path.parent for path in store.glob("*/*/history.jsonl") if path.parent.name in named)
+    return [path.parent for path in history_files(store) if path.parent.name in named]

@@ -8,8 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.commands.common.integrity import artefacts, check_files, classify_again, missing
+from benchmark.commands.common.integrity import check_files, classify_again, missing
 from benchmark.commands.common.job import job
+from benchmark.storage.paths import artefact_folders
 
 log = logging.getLogger("underfire")
 
@@ -35,7 +36,7 @@ def main(config: DictConfig) -> None:
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
             faults += classify_again(record, samples)
-        log.info("checked %d artefacts and %d records", len(artefacts(store)), len(records))
+        log.info("checked %d artefacts and %d records", len(artefact_folders(store)), len(records))
         if faults:
             raise ValueError("\n  ".join([f"{len(faults)} faults:", *faults]))
         return "done"

@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmark.storage.artefacts import artefact_key
 from benchmark.storage.hashing import sha256_file
+from benchmark.storage.paths import WEIGHTS
 
 Config = dict[str, Any]  # the resolved configuration, or one group of it
 Spec = dict[str, Any]
@@ -47,7 +48,7 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
 
 
 def _checksum(path: str, key: str) -> str:
-    file = Path(path) / "weights.safetensors" if Path(path).is_dir() else Path(path)
+    file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"{key}={path} is not there: name a .safetensors or .pt file, or an artefact's folder")
     return sha256_file(file)

@@ -25,6 +25,7 @@ from benchmark.numerics.images import to_bytes
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash
 from benchmark.storage.leases import Lease
+from benchmark.storage.paths import composites_file, lease_beside, partial_files_of
 
 log = logging.getLogger("underfire")
 
@@ -89,13 +90,13 @@ class Digits:
     def _cached(self, name: str) -> dict[str, torch.Tensor | RowFile]:
         count = self.counts[name]
         spec = {"seed": self.seed, "size": self.image_size, "split": name, "count": count, "format": FORMAT["data"]}
-        path = self.root / f"digits-{name}-{content_hash(spec)}.safetensors"
+        path = composites_file(self.root, name, content_hash(spec))
         if (found := _read(path)) is not None:
             return found
-        with Lease(path.with_name(f"{path.name}.lease"), f"the {name} composites {path.name}"):
+        with Lease(lease_beside(path), f"the {name} composites {path.name}"):
             if (found := _read(path)) is not None:
                 return found
-            for cut in path.parent.glob(f"{path.name}.*.partial"):
+            for cut in partial_files_of(path):
                 cut.unlink(missing_ok=True)
             bunch = load_digits()
             made = composites(bunch.images, bunch.target, self.scans(name), name, count, self.seed, self.image_size)

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from benchmark.storage.atomic import partial_name
+from benchmark.storage.paths import partial_file
 
 # Bytes; a larger file is left on disk.
 MEMORY = 64 * 2**20
@@ -116,7 +116,7 @@ def _sum(header: Mapping[str, ArrayEntry], file: BinaryIO) -> str:
 
 def write_rows(path: Path, count: int, parts: Iterable[Mapping[str, Tensor]]) -> None:
     """Writes ``count`` rows of several arrays, part by part, as one safetensors file that appears when complete."""
-    partial = partial_name(path)
+    partial = partial_file(path)
     with partial.open("w+b") as file:
         header: dict[str, ArrayEntry] = {}
         start, done = 0, 0

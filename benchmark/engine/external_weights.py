@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-WEIGHTS = "weights.safetensors"
+from benchmark.storage.paths import CONFIG, WEIGHTS
 
 
 def load_external_weights(path: str | Path, module: nn.Module, key: str, **expected: Any) -> None:
@@ -30,7 +30,7 @@ def load_external_weights(path: str | Path, module: nn.Module, key: str, **expec
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f"{key}={path} is not there: name a .safetensors or .pt file, or an artefact's folder")
-    _same_origin(file.with_name("config.yaml"), key, expected)
+    _same_origin(file.with_name(CONFIG), key, expected)
     _fit(_read(file, key), module, file, key)
 
 

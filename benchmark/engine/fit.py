@@ -9,11 +9,13 @@ import pytorch_lightning as pl
 
 from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
-from benchmark.engine.loggers import History, live_run
+from benchmark.engine.loggers import History
 from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
 from benchmark.engine.trainer import make_trainer
 from benchmark.processes import ranks
 from benchmark.processes.sync_batch_norm import over_all_ranks
+from benchmark.storage.paths import CHECKPOINTS, HISTORY
+from benchmark.tracking.live_run import live_run
 
 
 def fit(
@@ -35,8 +37,8 @@ def fit(
         return {}
     if steps > 0:
         epochs = -(-steps // len(loader))
-    last = ranks.broadcast(lambda: newest(folder / "checkpoints"))
-    history = History(folder / "history.jsonl", epochs_of(last))
+    last = ranks.broadcast(lambda: newest(folder / CHECKPOINTS))
+    history = History(folder / HISTORY, epochs_of(last))
     with live_run(config, job, whole=last is None) as live:
         trainer = make_trainer(
             config,
@@ -44,7 +46,7 @@ def fit(
             max_steps=steps,
             default_root_dir=folder,
             logger=[history, *live],
-            callbacks=[Checkpoints(folder / "checkpoints")],
+            callbacks=[Checkpoints(folder / CHECKPOINTS)],
         )
         own = None if validation is None else GroupSubset.for_rank(validation)
         try:

@@ -16,8 +16,9 @@ from benchmark.engine.distributed import join
 from benchmark.pipeline import provenance
 from benchmark.processes import ranks, signals
 from benchmark.storage import records
-from benchmark.storage.artefacts import first_holds
-from benchmark.storage.leases import Lease, cell_lease
+from benchmark.storage.artefacts import main_process_lease
+from benchmark.storage.leases import Lease
+from benchmark.storage.paths import lease_in_folder
 from benchmark.tracking.record_runs import log_record
 from benchmark.tracking.wandb_run import by_agent
 
@@ -46,7 +47,7 @@ def run_cell(config: Config) -> tuple[Path, str]:
     if config["retry"] == "failed" and not ranks.broadcast(lambda: records.is_failed(cell.folder)):
         log.info("left    %s", cell.name)
         return cell.folder, "left"
-    with first_holds(lambda: Lease(cell_lease(cell.folder), f"cell {cell.name}")) as lease:
+    with main_process_lease(lambda: Lease(lease_in_folder(cell.folder), f"cell {cell.name}")) as lease:
         return _cached(cell) if _is_done(cell) else _computed(cell, lease)
 
 

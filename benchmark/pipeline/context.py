@@ -94,7 +94,7 @@ class RunContext:
             ranks.broadcast(lambda: self.store.discard(ref.kind, ref.spec))
         name = f"{self.prefix}{ref.name}"
         with self.timed(name):
-            artefact = self.store.get(ref.kind, ref.spec, make, alone=single_process)
+            artefact = self.store.get(ref.kind, ref.spec, make, single_process=single_process)
         self.ledger.artefacts[name] = artefact.key
         if artefact.made:
             self.ledger.made.append(name)

@@ -12,8 +12,8 @@ from benchmark.configuration.cells import Cell
 from benchmark.configuration.sweep_expansion import Planned, Sweep
 from benchmark.configuration.validation import check_values
 from benchmark.planning.required_artefacts import ArtefactRef, required_artefacts
-from benchmark.storage import leases
-from benchmark.storage.artefacts import lease_file
+from benchmark.storage import paths
+from benchmark.storage.leases import is_active
 
 STATES = ("done", "running", "failed", "missing", "wrong")  # wrong: its configuration cannot be run
 
@@ -71,9 +71,9 @@ def inspect_cell(planned: Planned) -> tuple[CellStatus, list[ArtefactRef]]:
 
 
 def _cell_state(folder: Path) -> tuple[str, str]:
-    running = leases.beating(leases.cell_lease(folder))
+    running = is_active(paths.lease_in_folder(folder))
     try:
-        cell: dict[str, Any] = json.loads((folder / "cell.json").read_text())
+        cell: dict[str, Any] = json.loads((folder / paths.CELL).read_text())
         if cell["status"] == "failed" and not running:
             reason = cell["reason"]
             return "failed", f"{reason['error']} in {reason['stage']}: {reason['hint']}"
@@ -85,8 +85,8 @@ def _cell_state(folder: Path) -> tuple[str, str]:
 
 
 def _artefact_state(folder: Path) -> str:
-    if (folder / "artefact.json").is_file():
+    if (folder / paths.ARTEFACT).is_file():
         return "done"
-    if leases.beating(lease_file(folder)):
+    if is_active(paths.lease_beside(folder)):
         return "running"
-    return "begun" if folder.with_name(f"{folder.name}.partial").is_dir() else "missing"
+    return "begun" if paths.partial_folder(folder).is_dir() else "missing"

@@ -37,13 +37,13 @@ class Stopped(BaseException):
         return Stopped, (self.number,)
 
 
-def install_handlers(*, alone: bool = False) -> None:
+def install_handlers(*, isolated: bool = False) -> None:
     """From now on the signals are noted; the same one for a second time acts as it would without us.
 
     A second call in one process, and one outside its main thread, changes nothing.
 
     Args:
-        alone: what stops this process does not stop the one that started it, nor its other workers.
+        isolated: what stops this process does not stop the one that started it, nor its other workers.
     """
     if os.getpid() in _listening or threading.current_thread() is not threading.main_thread():
         return
@@ -51,7 +51,7 @@ def install_handlers(*, alone: bool = False) -> None:
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _note)
-    if alone and _FILE in os.environ:
+    if isolated and _FILE in os.environ:
         _above.append(os.environ.pop(_FILE))
     if _FILE not in os.environ:
         path = Path(tempfile.gettempdir(), f"underfire-stop-{_siblings() or uuid.uuid4().hex}")

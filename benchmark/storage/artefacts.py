@@ -9,19 +9,23 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from benchmark.processes import ranks
+from benchmark.storage import paths
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash, own_checksum, sha256_file, without_modules
 from benchmark.storage.leases import Lease
 
 log = logging.getLogger("underfire")
+
+Spec = dict[str, Any]  # what defines an artefact, of plain values
+Metrics = dict[str, Any]  # what its maker reports of it, of plain values
 
 
 @dataclass(frozen=True)
@@ -30,50 +34,84 @@ class Artefact:
 
     path: Path
     key: str
-    metrics: dict[str, Any]
+    metrics: Metrics
     made: bool
 
 
-def artefact_key(kind: str, spec: dict[str, Any]) -> str:
-    """The hash of a spec of one kind, the kind's format version folded in; where our classes live is not."""
+@dataclass(frozen=True)
+class Manifest:
+    """The content of artefact.json, which is written last: an artefact with one is finished."""
+
+    kind: str
+    format: int
+    seconds: float  # that making it took
+    checksums: dict[str, str]  # SHA-256 of every file by its path in the folder
+
+    def write(self, folder: Path) -> None:
+        """Writes it with a checksum of its own."""
+        content = asdict(self)
+        text = json.dumps({**content, "checksum": own_checksum(content)}, indent=1)
+        write_atomic(folder / paths.ARTEFACT, text.encode())
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of an artefact.
+
+    Raises:
+        ValueError: it is missing, unreadable or changed; the message says which.
+    """
+    try:
+        content = json.loads((folder / paths.ARTEFACT).read_text())
+        expected = content.pop("checksum")
+        manifest = Manifest(**content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise ValueError(f"{paths.ARTEFACT} is missing or unreadable") from None
+    if expected != own_checksum(content):
+        raise ValueError(f"{paths.ARTEFACT} has changed")
+    return manifest
+
+
+def artefact_key(kind: str, spec: Spec) -> str:
+    """The hash of an artefact: of its kind, the kind's format version, and its spec without our modules' paths."""
     return content_hash({"kind": kind, "format": FORMAT[kind], "spec": without_modules(spec)})
 
 
 class Store:
-    """``root/<kind>/<key>/``: config.yaml (the spec), metrics.json, payload, and artefact.json, written last."""
+    """``root/<kind>/<key>/`` for every artefact; paths.py names the files in it."""
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
 
-    def key(self, kind: str, spec: dict[str, Any]) -> str:
+    def key(self, kind: str, spec: Spec) -> str:
         """The artefact's hash."""
         return artefact_key(kind, spec)
 
     def path(self, kind: str, key: str) -> Path:
-        """Where the artefact lies, or would."""
+        """The artefact's folder, whether it exists or not."""
         return self.root / kind / key
 
-    def discard(self, kind: str, spec: dict[str, Any]) -> None:
-        """Forgets an artefact and what is half made of it."""
+    def discard(self, kind: str, spec: Spec) -> None:
+        """Deletes an artefact, finished or partial."""
         folder = self.path(kind, self.key(kind, spec))
-        with Lease(lease_file(folder), f"{kind} {folder.name}"):
-            for each in (folder, _partial(folder)):
+        with Lease(paths.lease_beside(folder), f"{kind} {folder.name}"):
+            for each in (folder, paths.partial_folder(folder)):
                 if each.exists():
                     shutil.rmtree(each)
 
     def is_made(self, kind: str, key: str) -> bool:
         """Whether a finished artefact is there; its checksums are not read."""
-        return (self.path(kind, key) / "artefact.json").is_file()
+        return (self.path(kind, key) / paths.ARTEFACT).is_file()
 
-    def get(
-        self, kind: str, spec: dict[str, Any], make: Callable[[Path], dict[str, Any]], *, alone: bool = True
-    ) -> Artefact:
+    def get(self, kind: str, spec: Spec, make: Callable[[Path], Metrics], *, single_process: bool = True) -> Artefact:
         """The artefact of a spec, made by ``make(folder)`` if it is missing or damaged.
 
-        Whoever else asks for the same one meanwhile waits and then finds it. A ``make`` that raises leaves its partial
-        folder, where a later one may go on. Of a distributed run the first process makes it ``alone`` while the others
-        wait, or all of them do, and the first keeps what it returns.
+        Other processes that ask for the same artefact wait until it is made. A ``make`` that raises leaves its partial
+        folder, from which a later call may continue.
 
+        Args:
+            make: writes the payload into a folder and returns the metrics.
+            single_process: in a distributed run only the main process calls ``make`` while the others wait. Otherwise
+                all of them call it, and the main process keeps what its own call returns.
         Raises:
             OSError: the store is not writable, or the disk is full.
         """
@@ -81,12 +119,12 @@ class Store:
         folder = self.path(kind, key)
         if ranks.broadcast(lambda: folder.exists() and not corruption(folder)):
             return _load(folder, key, made=False)
-        with first_holds(lambda: Lease(lease_file(folder), f"{kind} {key}")) as lease:
-            if ranks.broadcast(lambda: _found(folder, kind, key)):
+        with main_process_lease(lambda: Lease(paths.lease_beside(folder), f"{kind} {key}")) as lease:
+            if ranks.broadcast(lambda: _made_meanwhile(folder, kind, key)):
                 return _load(folder, key, made=False)
-            partial = _partial(folder)
+            partial = paths.partial_folder(folder)
             start = time.perf_counter()
-            metrics = _made(make, partial, alone)
+            metrics = _make(make, partial, single_process)
             ranks.barrier()
             if lease is not None:
                 lease.must_be_held()
@@ -97,21 +135,21 @@ class Store:
 
 
 @contextmanager
-def first_holds(lease: Callable[[], Lease]) -> Iterator[Lease | None]:
-    """The lease in the first process of a distributed run, None in the others."""
-    with lease() if ranks.is_main_process() else nullcontext() as held:
-        yield held
+def main_process_lease(lease: Callable[[], Lease]) -> Iterator[Lease | None]:
+    """The lease in the main process of a distributed run, None in the others."""
+    with lease() if ranks.is_main_process() else nullcontext() as acquired:
+        yield acquired
 
 
-def _found(folder: Path, kind: str, key: str) -> bool:
-    """Whether somebody has made it meanwhile; else a damaged one is removed and the partial folder is there."""
+def _made_meanwhile(folder: Path, kind: str, key: str) -> bool:
+    """Whether another process has made it by now. If not, a damaged one is removed and the partial folder made."""
     if folder.exists():
         if not (fault := corruption(folder)):
             return True
         log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
         shutil.rmtree(folder)
-    partial = _partial(folder)
-    if partial.exists() and not corruption(partial):  # finished, and cut off before it had its name
+    partial = paths.partial_folder(folder)
+    if partial.exists() and not corruption(partial):  # finished, and stopped before it was renamed
         _publish(partial, folder)
         return True
     partial.mkdir(exist_ok=True)
@@ -119,16 +157,16 @@ def _found(folder: Path, kind: str, key: str) -> bool:
 
 
 def _publish(partial: Path, folder: Path) -> None:
-    """Gives what is finished its name; where somebody has been quicker, theirs stays."""
-    shutil.rmtree(partial / "checkpoints", ignore_errors=True)
+    """Renames a finished artefact; one that another process has published first stays."""
+    shutil.rmtree(partial / paths.CHECKPOINTS, ignore_errors=True)
     if folder.exists():
         shutil.rmtree(partial)
     else:
         os.replace(partial, folder)
 
 
-def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) -> dict[str, Any]:
-    if not alone:
+def _make(make: Callable[[Path], Metrics], partial: Path, single_process: bool) -> Metrics:
+    if not single_process:
         return make(partial)
     if not ranks.is_main_process():
         return {}
@@ -139,13 +177,10 @@ def _made(make: Callable[[Path], dict[str, Any]], partial: Path, alone: bool) ->
 def corruption(folder: Path) -> str | None:
     """What is wrong with an artefact's folder, or None: every file must be there with its checksum."""
     try:
-        about = json.loads((folder / "artefact.json").read_text())
-        sums, changed = about["checksums"], about["checksum"] != own_checksum(about)
-    except (OSError, ValueError, KeyError, TypeError):
-        return "artefact.json is missing or unreadable"
-    if changed:
-        return "artefact.json has changed"
-    for name, expected in sums.items():
+        manifest = read_manifest(folder)
+    except ValueError as error:
+        return str(error)
+    for name, expected in manifest.checksums.items():
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
@@ -154,29 +189,14 @@ def corruption(folder: Path) -> str | None:
     return None
 
 
-def _partial(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.partial")
-
-
-def lease_file(folder: Path) -> Path:
-    """Who is making the artefact of that folder, if anybody is."""
-    return folder.with_name(f"{folder.name}.lease")
-
-
-def _finish(partial: Path, kind: str, spec: dict[str, Any], metrics: dict[str, Any], seconds: float) -> None:
-    write_atomic(partial / "config.yaml", yaml.safe_dump(spec, sort_keys=True).encode())
-    write_atomic(partial / "metrics.json", json.dumps(metrics, indent=1, sort_keys=True).encode())
-    files = sorted(path for path in partial.rglob("*") if path.is_file() and path.suffix != ".partial")
-    files = [path for path in files if path.parent.name != "checkpoints"]
-    about = {
-        "kind": kind,
-        "format": FORMAT[kind],
-        "seconds": round(seconds, 3),
-        "checksums": {path.relative_to(partial).as_posix(): sha256_file(path) for path in files},
-    }
-    text = json.dumps({**about, "checksum": own_checksum(about)}, indent=1)
-    write_atomic(partial / "artefact.json", text.encode())
+def _finish(partial: Path, kind: str, spec: Spec, metrics: Metrics, seconds: float) -> None:
+    write_atomic(partial / paths.CONFIG, yaml.safe_dump(spec, sort_keys=True).encode())
+    write_atomic(partial / paths.METRICS, json.dumps(metrics, indent=1, sort_keys=True).encode())
+    files = sorted(path for path in partial.rglob("*") if path.is_file() and path.suffix != paths.PARTIAL)
+    files = [path for path in files if path.parent.name != paths.CHECKPOINTS]
+    sums = {path.relative_to(partial).as_posix(): sha256_file(path) for path in files}
+    Manifest(kind, FORMAT[kind], round(seconds, 3), sums).write(partial)
 
 
 def _load(folder: Path, key: str, made: bool) -> Artefact:
-    return Artefact(folder, key, json.loads((folder / "metrics.json").read_text()), made)
+    return Artefact(folder, key, json.loads((folder / paths.METRICS).read_text()), made)

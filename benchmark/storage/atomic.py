@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from pathlib import Path
+
+from benchmark.storage.paths import partial_file
 
 # Below this much free disk nothing is started.
 FLOOR = 200 * 2**20
 
 
-def partial_name(path: Path) -> Path:
-    """Another name for a file while it is written, that no other process uses, on this machine or another."""
-    return path.with_name(f"{path.name}.{uuid.uuid4().hex}.partial")
-
-
 def write_atomic(path: Path, content: bytes) -> None:
     """Writes under another name, then renames: readers never see half a file."""
-    partial = partial_name(path)
+    partial = partial_file(path)
     with partial.open("wb") as file:
         file.write(content)
         file.flush()
@@ -29,8 +25,10 @@ def write_atomic(path: Path, content: bytes) -> None:
 def make_folder(folder: Path, what: str) -> None:
     """Makes a folder with room in it.
 
+    Args:
+        what: the folder's use, for the message.
     Raises:
-        OSError: it cannot be made or written to, or less than 200 MB of disk are free; says ``what`` it is for.
+        OSError: it cannot be made or written to, or less than 200 MB of disk are free.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,9 @@
-"""Who is making what: leases that processes on one shared file system hold, keep alive and inherit.
+"""Leases: small files that say which process is making something, on one machine or on many that share a file system.
 
-A lease is a small file that names its owner and counts heartbeats. Whoever waits watches the count with its own clock:
-a count that has stood still for ``patience`` seconds, or an owner on this host that no longer runs, is dead, and the
-lease is taken over. Clocks of different machines are never compared. Reading and writing the file happens under a lock
-of the operating system that is held for an instant and dies with its process, so that no order of deaths leaves
-anything locked.
+A lease names its owner and counts heartbeats. A waiting process watches the count with its own clock: it takes the
+lease over when the count has stood still for ``patience`` seconds, or when the owner ran on this host and has ended.
+Clocks of different machines are never compared. The file is read and written under a lock of the operating system,
+which is kept for an instant and ends with its process: whichever process dies when, nothing stays locked.
 """
 
 from __future__ import annotations
@@ -17,21 +16,54 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from filelock import FileLock
 
 from benchmark.processes import signals
+from benchmark.processes.process_identity import number_space, start_time
 from benchmark.storage.atomic import make_folder
+from benchmark.storage.paths import mutex_of
 
 log = logging.getLogger("underfire")
 
-Place = TypeVar("Place")
+Slot = TypeVar("Slot")
 
 HEARTBEAT = 2.0  # seconds between two beats
 PATIENCE = 60.0  # seconds without a beat after which an owner counts as dead
-POLL = 0.2  # seconds between two looks of somebody who waits
+POLL = 0.2  # seconds between two readings by a waiting process
+
+
+@dataclass(frozen=True)
+class LeaseOwner:
+    """What a lease says: its owner's process, and how often it has renewed the lease."""
+
+    token: str  # unique for every acquisition
+    beat: int  # heartbeats so far
+    pid: int
+    born: str | None  # when the process started, in ticks of its machine
+    host: str
+    space: str  # the space of process numbers, see process_identity
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    def on_this_host(self) -> bool:
+        """Whether its process number means something here. Of other hosts nothing is known."""
+        return (self.host, self.space) == (socket.gethostname(), number_space())
+
+    def has_ended(self) -> bool:
+        """Whether it was a process of this host that runs no more."""
+        if not self.on_this_host():
+            return False
+        born = start_time(self.pid)
+        return born is None or (self.born is not None and born != self.born)
+
+    def runs_here(self) -> bool:
+        """Whether it is a process of this host that still runs, however silent it is: a stopped one may go on."""
+        return self.on_this_host() and not self.has_ended()
 
 
 class Lease:
@@ -50,168 +82,137 @@ class Lease:
         self.token = uuid.uuid4().hex
         self.lost = False
         self._end = threading.Event()
-        self._beating: threading.Thread | None = None
+        self._renewer: threading.Thread | None = None
 
-    def take(self, *, patient: bool = True) -> bool:
-        """Whether the lease was free, or its owner a dead process of this host; then it is held from now on.
+    def try_acquire(self, *, take_stale: bool = False) -> bool:
+        """Acquires the lease without waiting, and returns whether that succeeded.
 
-        Not ``patient``: also one whose file is old by this machine's clock, and whose owner is not alive here.
+        It succeeds where the lease is free, and where its owner ran on this host and has ended. With ``take_stale``
+        also where the owner is not known to run here and this machine's clock says that the file is old.
         """
         make_folder(self.path.parent, "the folder of leases")
-        old = None if patient or beating(self.path) else read(self.path)
-        if taken := self._claim(old):
-            self._keep()
-        return taken
+        stale = read(self.path) if take_stale and not is_active(self.path) else None
+        if acquired := self._claim(stale):
+            self._start_renewing()
+        return acquired
 
     def __enter__(self) -> Lease:
         make_folder(self.path.parent, "the folder of leases")
-        watched, since, told = None, time.monotonic(), False
+        watched, since, announced = None, time.monotonic(), False
         while not self._claim(watched if time.monotonic() - since > self.patience else None):
             seen = read(self.path)
             if seen != watched:
                 watched, since = seen, time.monotonic()
-            if not told:
-                told = True
-                log.info("waiting for %s, which %s is making", self.what, _owner(seen))
+            if not announced:
+                announced = True
+                log.info("waiting for %s, which %s is making", self.what, _name(seen))
             signals.raise_if_stopped()
             time.sleep(POLL)
-        self._keep()
+        self._start_renewing()
         return self
 
-    def _keep(self) -> None:
+    def _start_renewing(self) -> None:
         self._end.clear()
-        self._beating = threading.Thread(target=self._beat, daemon=True, name=f"lease {self.path.name}")
-        self._beating.start()
+        self._renewer = threading.Thread(target=self._renew, daemon=True, name=f"lease {self.path.name}")
+        self._renewer.start()
 
     def __exit__(self, *error: object) -> None:
-        self.leave()
+        self.release()
 
-    def leave(self) -> None:
-        """Ends it, if it is still held."""
+    def release(self) -> None:
+        """Ends the lease, unless another process has taken it over."""
         self._end.set()
-        if self._beating is not None:
-            self._beating.join()
+        if self._renewer is not None:
+            self._renewer.join()
         with self._mutex():
-            if (read(self.path) or {}).get("token") == self.token:
+            if self._is_own(read(self.path)):
                 self.path.unlink(missing_ok=True)
 
     def must_be_held(self) -> None:
-        """Raises an OSError if another process has taken it over: what is written now would be written by two."""
-        if self.lost or (read(self.path) or {}).get("token") != self.token:
+        """Raises an OSError if another process has taken the lease over, for then two would write at once."""
+        owner = read(self.path)
+        if self.lost or not self._is_own(owner):
             raise OSError(
-                f"{self.what} was taken over by {_owner(read(self.path))}: this process had been silent for more than "
+                f"{self.what} was taken over by {_name(owner)}: this process had been silent for more than "
                 f"{self.patience:.0f} s (a full disk, a stopped machine); run the same command again"
             )
 
-    def _mutex(self) -> FileLock:
-        return FileLock(self.path.with_name(f"{self.path.name}.mutex"))
+    def _is_own(self, owner: LeaseOwner | None) -> bool:
+        return owner is not None and owner.token == self.token
 
-    def _claim(self, still: dict[str, Any] | None) -> bool:
-        """Takes a free lease, one of a dead process of this host, or one whose count has stood at ``still``."""
+    def _mutex(self) -> FileLock:
+        return FileLock(mutex_of(self.path))
+
+    def _claim(self, stale: LeaseOwner | None) -> bool:
+        """Writes this process into a lease that is free, whose owner has ended, or that still reads ``stale``."""
         with self._mutex():
-            held = read(self.path)
-            if held is not None and not _dead_here(held) and (still is None or held != still or _alive_here(held)):
-                return False
-            if held is not None:
-                log.warning("%s has stopped making %s; it is taken over", _owner(held), self.what)
+            owner = read(self.path)
+            if owner is not None:
+                if not owner.has_ended() and (stale is None or owner != stale or owner.runs_here()):
+                    return False
+                log.warning("%s has stopped making %s; it is taken over", owner, self.what)
             self._write(0)
             return True
 
-    def _write(self, count: int) -> None:
-        about = {"token": self.token, "beat": count, "pid": os.getpid(), "born": _born(os.getpid())}
+    def _write(self, beat: int) -> None:
+        pid = os.getpid()
+        owner = LeaseOwner(self.token, beat, pid, start_time(pid), socket.gethostname(), number_space())
         partial = self.path.with_name(f"{self.path.name}.{self.token}")
-        partial.write_text(json.dumps(about | {"host": socket.gethostname(), "space": _space()}))
+        partial.write_text(json.dumps(asdict(owner)))
         os.replace(partial, self.path)
 
-    def _beat(self) -> None:
-        count = 0
+    def _renew(self) -> None:
+        beat = 0
         while not self._end.wait(self.heartbeat):
-            count += 1
+            beat += 1
             try:
                 with self._mutex():
-                    if (read(self.path) or {}).get("token") != self.token:
+                    if not self._is_own(read(self.path)):
                         self.lost = True
                         return
-                    self._write(count)
+                    self._write(beat)
             except OSError as error:  # a full disk: the owner goes on as long as it can
                 log.warning("the lease on %s could not be renewed (%s)", self.what, error)
 
 
-def first_free(places: Iterable[tuple[Place, Lease]]) -> tuple[Place, Lease] | None:
-    """The first place whose lease can be taken, with the lease, held; None where there is none.
+def first_free(slots: Iterable[tuple[Slot, Lease]]) -> tuple[Slot, Lease] | None:
+    """The first slot whose lease can be acquired, with that lease; None where there is none.
 
-    A lease that nobody has renewed for long, whose owner cannot be looked at from here, counts as free: what is
-    taken here costs nobody a result.
+    A lease counts as free if it was not renewed for long and its owner is not known to run here. This is for work
+    that two processes may do at once without harm to a result.
     """
-    return next(((place, lease) for place, lease in places if lease.take(patient=False)), None)
+    return next(((slot, lease) for slot, lease in slots if lease.try_acquire(take_stale=True)), None)
 
 
-def read(path: Path) -> dict[str, Any] | None:
-    """What a lease says of its owner; None where nobody holds it. An unreadable one counts as held by nobody."""
+def read(path: Path) -> LeaseOwner | None:
+    """The owner of a lease; None where there is none, and where the file cannot be read."""
     try:
         found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        return LeaseOwner(
+            token=str(found.get("token", "")),
+            beat=int(found.get("beat", 0)),
+            pid=int(found.get("pid", -1)),
+            born=found.get("born"),
+            host=str(found.get("host", "")),
+            space=str(found.get("space", "")),
+        )
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
-    return found if isinstance(found, dict) else None
 
 
-def held(path: Path) -> bool:
-    """Whether a lease is there, by an owner that is not known to be dead."""
-    found = read(path)
-    return found is not None and not _dead_here(found)
+def is_held(path: Path) -> bool:
+    """Whether there is a lease whose owner is not known to have ended."""
+    owner = read(path)
+    return owner is not None and not owner.has_ended()
 
 
-def beating(path: Path) -> bool:
-    """Whether somebody seems to be at work: held, and renewed of late by this machine's clock. For people to read."""
+def is_active(path: Path) -> bool:
+    """Whether the owner of a lease seems to be at work: it is held, and this machine's clock says renewed of late."""
     try:
-        return held(path) and time.time() - path.stat().st_mtime < 10 * PATIENCE
+        return is_held(path) and time.time() - path.stat().st_mtime < 10 * PATIENCE
     except OSError:
         return False
 
 
-def cell_lease(folder: Path) -> Path:
-    """The lease of the cell whose record lies in ``folder``: who is computing it, if anybody is."""
-    return folder.parent / ".leases" / folder.name
-
-
-def _owner(lease: dict[str, Any] | None) -> str:
-    return "another process" if lease is None else f"process {lease.get('pid')} on {lease.get('host')}"
-
-
-def _dead_here(lease: dict[str, Any]) -> bool:
-    """Whether the owner was a process of this host that runs no more. Of other hosts nothing is known."""
-    if (lease.get("host"), lease.get("space")) != (socket.gethostname(), _space()):
-        return False
-    born = _born(int(lease.get("pid", -1)))
-    return born is None or (lease.get("born") is not None and born != lease["born"])
-
-
-def _alive_here(lease: dict[str, Any]) -> bool:
-    """Whether the owner is a process of this host that runs, however silent it is: a stopped one may go on."""
-    return (lease.get("host"), lease.get("space")) == (socket.gethostname(), _space()) and not _dead_here(lease)
-
-
-def _space() -> str:
-    """This machine since its start, and the space that process numbers are counted in (a container has its own)."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
-
-
-def _born(pid: int) -> str | None:
-    """When a process of this machine started, in the kernel's ticks; None where there is no such process."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return None if fields[0] == "Z" else fields[19]
-    except (OSError, IndexError):
-        pass
-    if Path("/proc/self/stat").exists():
-        return None
-    try:  # systems without /proc: alive or not is all there is to know
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except OSError:
-        return "unknown"
-    return "unknown"
+def _name(owner: LeaseOwner | None) -> str:
+    return "another process" if owner is None else str(owner)

@@ -80,9 +80,9 @@ def test_an_old_lease_of_another_machine_takes_no_place_for_ever(tmp_path):
     places = [("first", Lease(path, "a sweep")), ("second", Lease(tmp_path / "sweep-2", "a sweep"))]
     place, lease = first_free(places)
     assert place == "second"
-    lease.leave()
+    lease.release()
     old = time.time() - 20 * PATIENCE
     os.utime(path, (old, old))
     place, lease = first_free(places)
     assert place == "first"
-    lease.leave()
+    lease.release()

@@ -22,7 +22,7 @@ from benchmark.pipeline.artefacts import dataset
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
-from benchmark.storage.leases import cell_lease
+from benchmark.storage.paths import lease_in_folder
 from benchmark.storage.records import read_records
 from lightning_modules.classifier import LitClassifier
 from tests.data.folders import small
@@ -130,15 +130,22 @@ def test_stale_leases_stop_nobody(undisturbed, root):
     name = next(each for each in undisturbed[1] if "-rts-pgd-" in each)
     dead = subprocess.Popen(["true"])
     dead.wait()
-    from benchmark.storage.leases import _space
+    from benchmark.processes.process_identity import number_space
 
-    lease = {"token": "t", "beat": 4, "pid": dead.pid, "born": "1", "host": os.uname().nodename, "space": _space()}
+    lease = {
+        "token": "t",
+        "beat": 4,
+        "pid": dead.pid,
+        "born": "1",
+        "host": os.uname().nodename,
+        "space": number_space(),
+    }
     (root / "results" / ".leases").mkdir(exist_ok=True)
     shutil.rmtree(root / "results" / name)
     shutil.rmtree(root / "store" / "probed")
     probed = read_records(undisturbed[0] / "results", interpreter="rts", probe="pgd")[0].cell["artefacts"]["probed"]
     (root / "store" / "probed").mkdir()
-    for path in (cell_lease(root / "results" / name), root / "store" / "probed" / f"{probed}.lease"):
+    for path in (lease_in_folder(root / "results" / name), root / "store" / "probed" / f"{probed}.lease"):
         path.write_text(json.dumps(lease))
         os.utime(path, (4e9, 4e9))  # and of a clock that runs ahead
     start = time.monotonic()

@@ -11,7 +11,8 @@ import pytest
 from benchmark.__main__ import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.plan import plan
-from benchmark.storage.leases import Lease, cell_lease
+from benchmark.storage.leases import Lease
+from benchmark.storage.paths import lease_in_folder
 from benchmark.storage.records import read_records
 from tests.helpers import PROJECT, underfire
 
@@ -67,7 +68,7 @@ def test_a_failed_cell_is_told_with_stage_and_hint(root):
 
 def test_a_cell_in_work_is_running(root):
     made = planned(root, *_one("rts", "clean"))
-    with Lease(cell_lease(root / "results" / made.cells[0].name), "a cell"):
+    with Lease(lease_in_folder(root / "results" / made.cells[0].name), "a cell"):
         assert planned(root, *_one("rts", "clean")).cells[0].state == "running"
     assert planned(root, *_one("rts", "clean")).cells[0].state == "missing"
 
@@ -122,7 +123,7 @@ def test_an_experiment_that_is_not_there_is_a_mistake(tmp_path):
 
 def test_a_leftover_lease_hides_no_record(root):
     made = planned(root, *_one("rts", "pgd"))
-    lease = cell_lease(root / "results" / made.cells[0].name)
+    lease = lease_in_folder(root / "results" / made.cells[0].name)
     lease.parent.mkdir(exist_ok=True)
     lease.write_text(json.dumps({"token": "t", "host": "node7", "pid": 1, "beat": 3, "space": ""}))
     assert planned(root, *_one("rts", "pgd")).cells[0].state == "done"

@@ -104,7 +104,7 @@ def test_two_processes_make_it_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "harm",
+    "corrupt",
     [
         lambda folder: (folder / "weights.safetensors").write_bytes(b"weightz"),
         lambda folder: (folder / "weights.safetensors").unlink(),
@@ -113,9 +113,9 @@ def test_two_processes_make_it_once(tmp_path):
     ],
     ids=["changed", "missing", "truncated", "metrics"],
 )
-def test_damage_is_told_and_made_again(tmp_path, harm, caplog):
+def test_what_is_damaged_is_named_and_made_again(tmp_path, corrupt, caplog):
     made = Store(tmp_path).get("classifier", SPEC, write)
-    harm(made.path)
+    corrupt(made.path)
     assert state(tmp_path, SPEC) == "damaged"
     with caplog.at_level(logging.WARNING, "underfire"):
         again = Store(tmp_path).get("classifier", SPEC, write)
@@ -143,7 +143,7 @@ def test_discard_forgets(tmp_path):
     assert state(tmp_path, SPEC) == "missing"
 
 
-def test_a_full_disk_is_told_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_before_anything_is_made(tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(atomic.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**6))
     with pytest.raises(OSError, match="MB are needed"):

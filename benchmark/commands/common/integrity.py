@@ -5,25 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from benchmark.storage import paths
 from benchmark.storage.artefacts import corruption
 from benchmark.storage.records import Record, read_record
-
-
-def artefacts(store: Path) -> list[Path]:
-    """The finished artefacts of a store: every folder with an artefact.json, and every one that has lost it."""
-    kinds = [path for path in store.glob("*/") if path.name != "data"]
-    return sorted(path for kind in kinds for path in kind.glob("*/") if not path.name.endswith(".partial"))
 
 
 def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], set[str]]:
     """Every finished record that is whole, a sentence for every artefact, cache and record that is not, and the keys of
     those artefacts.
     """
-    corrupted = {path: fault for path in artefacts(store) if (fault := corruption(path))}
+    corrupted = {path: fault for path in paths.artefact_folders(store) if (fault := corruption(path))}
     faults = [f"artefact {path}: {fault}" for path, fault in corrupted.items()]
-    faults += _corrupted_caches(store / "data")
+    faults += _corrupted_caches(store)
     whole: list[Record] = []
-    for path in sorted(results.glob("*/cell.json")):
+    for path in paths.cell_files(results):
         try:
             record = read_record(path.parent)
         except ValueError as error:
@@ -31,19 +26,19 @@ def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], se
         else:
             whole += [record] if record.cell["status"] == "done" else []
     for folder in sorted(results.glob("*/")):
-        if not folder.name.startswith(".") and not (folder / "cell.json").exists():
+        if not folder.name.startswith(".") and not (folder / paths.CELL).exists():
             faults.append(f"the record {folder} has no cell.json: run the cell again")
     return whole, faults, {path.name for path in corrupted}
 
 
-def _corrupted_caches(folder: Path) -> list[str]:
+def _corrupted_caches(store: Path) -> list[str]:
     """A sentence for every cache of composites whose content is not what was written."""
     from safetensors import SafetensorError
 
     from benchmark.data.row_file import checked
 
     faults = []
-    for path in sorted(folder.glob("digits-*.safetensors")):
+    for path in paths.composites_files(store):
         try:
             checked(path)
         except (SafetensorError, OSError) as error:
@@ -54,18 +49,12 @@ def _corrupted_caches(folder: Path) -> list[str]:
 def unused(store: Path, records: list[Record]) -> list[Path]:
     """Artefacts that no record names. What a named one was built on is named by the same record."""
     needed = {key for record in records for key in record.cell["artefacts"].values()}
-    return [path for path in artefacts(store) if path.name not in needed]
-
-
-def partial_artefacts(store: Path) -> list[Path]:
-    """What trainings and attacks that were cut off have left; none of it is anybody's at work, or gc would not run."""
-    folders = [path for path in store.glob("*/*.partial") if path.is_dir()]
-    return sorted([*folders, *(store / "data").glob("digits-*.partial")])
+    return [path for path in paths.artefact_folders(store) if path.name not in needed]
 
 
 def missing(store: Path, record: Record) -> list[str]:
     """A sentence for every artefact that a record names and the store lacks."""
-    there = {path.name for path in artefacts(store)}
+    there = {path.name for path in paths.artefact_folders(store)}
     return [
         f"record {record.folder.name}: its {name} {key} is not in the store"
         for name, key in record.cell["artefacts"].items()

@@ -29,7 +29,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     label = "the configured cell"
     console.configure()
     queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
-    signals.install_handlers(alone=queued)  # also in processes that a launcher has started
+    signals.install_handlers(isolated=queued)  # also in processes that a launcher has started
     try:
         signals.raise_if_stopped()
         launcher, sweep = HydraConfig.get().launcher, HydraConfig.get().sweep

@@ -23,6 +23,7 @@ from rich.progress_bar import ProgressBar
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.leases import Lease, first_free
+from benchmark.storage.paths import lease_in_folder
 
 log = logging.getLogger("underfire")
 
@@ -118,7 +119,7 @@ def sum_up() -> None:
         sweep = _open.pop()
         found = outcomes(sweep.folder)
         if sweep.lease is not None:
-            sweep.lease.leave()
+            sweep.lease.release()
         count = Counter(outcome["status"] for outcome in found)
         lost = max(sweep.total - len(found), 0)
         extra = {"stopped": count["stopped"], "left": count["left"], "without an outcome": lost}
@@ -154,13 +155,9 @@ def cells_of(config: DictConfig) -> int:
 def _own_folder(usual: Path) -> tuple[Path, Lease]:
     """The first of FOLDER, FOLDER-2, FOLDER-3 ... that no running sweep writes to, and the lease on it."""
     folders = (usual if number == 1 else usual.with_name(f"{usual.name}-{number}") for number in itertools.count(1))
-    held = first_free((folder, Lease(_lease_of(folder), f"the sweep in {folder}")) for folder in folders)
+    held = first_free((folder, Lease(lease_in_folder(folder), f"the sweep in {folder}")) for folder in folders)
     assert held is not None  # there is always one more
     return held
-
-
-def _lease_of(folder: Path) -> Path:
-    return folder.parent / ".leases" / folder.name
 
 
 def _move(config: DictConfig, folder: Path) -> None:

@@ -61,7 +61,7 @@ def _claim(workers: int, folder: Path) -> int:
         return os.getpid() % workers  # more processes than workers: the launcher is about to end some
     place, lease = held
     _taken.append(lease)
-    atexit.register(lease.leave)
+    atexit.register(lease.release)
     return place
 
 

@@ -12,13 +12,14 @@ from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
-from benchmark.engine.external_weights import WEIGHTS, load_external_weights
+from benchmark.engine.external_weights import load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref
 from benchmark.processes import ranks
+from benchmark.storage.paths import WEIGHTS
 
 
 def build_classifier(ctx: RunContext, group: Config | None = None, *, pretrained: bool = False) -> TimmClassifier:

@@ -11,7 +11,7 @@ from torch import nn
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.epoch_loader import epoch_loader
-from benchmark.engine.external_weights import WEIGHTS, load_external_weights
+from benchmark.engine.external_weights import load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.modules import freeze
@@ -20,6 +20,7 @@ from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, stage_refs
 from benchmark.processes import ranks
+from benchmark.storage.paths import WEIGHTS
 from benchmark.types import Classifier
 
 

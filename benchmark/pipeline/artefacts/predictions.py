@@ -14,6 +14,7 @@ from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import predictions_ref
 from benchmark.processes.signals import raise_if_stopped
+from benchmark.storage.paths import PREDICTIONS
 from benchmark.types import Classifier, ImageSet
 
 
@@ -26,7 +27,7 @@ def get_correct_samples(ctx: RunContext, classifier: Classifier, split: str) -> 
     images = load_data(ctx.config).split(split)
     ref = predictions_ref(ctx.config, split)
     artefact = ctx.artefact(ref, lambda folder: _predict(ctx, classifier, images, folder))
-    prediction = load_file(artefact.path / "predictions.safetensors")["prediction"]
+    prediction = load_file(artefact.path / PREDICTIONS)["prediction"]
     order = np.argsort(images.sample_id_N, kind="stable")
     right = prediction == images.label_N[order]
     if not right.any():
@@ -41,6 +42,6 @@ def _predict(ctx: RunContext, classifier: Classifier, images: ImageSet, folder: 
         raise_if_stopped()
         predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu()[batch["valid"]])
     prediction = torch.cat(predicted).numpy()
-    save_file({"prediction": prediction}, folder / "predictions.safetensors")
+    save_file({"prediction": prediction}, folder / PREDICTIONS)
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]
     return {"accuracy": float((prediction == label).mean()), "samples": len(label)}

@@ -24,6 +24,7 @@ from benchmark.planning.required_artefacts import probed_ref
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
+from benchmark.storage.paths import group_file
 from benchmark.types import Batch, Classifier, Probe
 
 log = logging.getLogger("underfire")
@@ -113,11 +114,6 @@ def get_probed_images(
 
     folder = ctx.artefact(probed_ref(ctx.config), make, single_process=False).path
     return PerturbedGroups(samples.groups(size), folder, source_samples, size, goal_maps=goal_maps)
-
-
-def group_file(folder: Path, number: int) -> Path:
-    """Where the images of one group lie."""
-    return folder / f"group-{number:06d}.safetensors"
 
 
 def is_whole(path: Path) -> bool:

@@ -15,6 +15,7 @@ from benchmark.report.figures.style import WIDTH, name_of, save, styled
 from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate, mean
 from benchmark.report.tables.formats import Cell, Table, markdown, write_table
 from benchmark.report.transfer.ensemble_defence import defence_table
+from benchmark.storage.paths import CELL
 from benchmark.storage.records import Record
 
 METRICS = {"map_l1": "map L1", "looks_benign": "share that looks benign", "success": "success"}
@@ -53,7 +54,7 @@ def _attacked_interpreter(record: Record) -> str:
 
 def by_place(records: list[Record]) -> dict[Place, Record]:
     """{(source, reader): cell}; where settings were changed between two sweeps, the cell that was computed last."""
-    oldest_first = sorted(records, key=lambda record: (record.folder / "cell.json").stat().st_mtime_ns)
+    oldest_first = sorted(records, key=lambda record: (record.folder / CELL).stat().st_mtime_ns)
     return {(str(source_of(record)), _reader(record)): record for record in oldest_first}
 
 
