@@ -11,7 +11,7 @@ from benchmark.report.claims.verdicts import judge, write_verdicts
 from benchmark.report.cohorts.grouping import IDENTITY, Group, group_records
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.page import Section, how_to_read, page
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.tables.formats import write_table
 from benchmark.report.tables.group_tables import Tabulator
 from benchmark.report.tables.tidy import tidy
@@ -26,9 +26,7 @@ def build_report(
     results_root: Path | str,
     report_root: Path | str,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Reads the records under ``results_root`` that pass ``filters`` and writes the report; returns its ``report.md``.
 
@@ -49,16 +47,13 @@ def build_report(
     if not groups and not transferred:
         raise ValueError(_nothing_found(root, wanted))
     out.mkdir(parents=True, exist_ok=True)
-    sections = [
-        _write_group(out, group, group.slug if len(groups) > 1 else "", resamples=resamples, seed=seed)
-        for group in groups
-    ]
+    sections = [_write_group(out, group, group.slug if len(groups) > 1 else "", bootstrap) for group in groups]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
     done = [record for record in records if record.cell.get("status") == "done"]
-    tidy(done, resamples=resamples, seed=seed).to_parquet(out / "results.parquet", index=False)
+    tidy(done, bootstrap).to_parquet(out / "results.parquet", index=False)
     path = out / "report.md"
-    text = page(sections, failed, [how_to_read(seed, resamples), *left_out])
-    moved = write_transfer(out, transferred, resamples=resamples, seed=seed)
+    text = page(sections, failed, [how_to_read(bootstrap), *left_out])
+    moved = write_transfer(out, transferred, bootstrap)
     path.write_text("\n".join([text.rstrip("\n"), "", *moved]) if moved else text, encoding="utf-8")
     return path
 
@@ -78,12 +73,12 @@ def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], l
     return records, notes
 
 
-def _write_group(out: Path, group: Group, folder: str, *, resamples: int, seed: int) -> Section:
-    verdicts = judge(group, resamples=resamples, seed=seed)
-    tables = Tabulator(group, resamples=resamples, seed=seed).all(verdicts.rows)
+def _write_group(out: Path, group: Group, folder: str, bootstrap: Bootstrap) -> Section:
+    verdicts = judge(group, bootstrap)
+    tables = Tabulator(group, bootstrap).all(verdicts.rows)
     for table in tables:
         write_table(out / folder / "tables", table)
-    figures = write_figures(out / folder / "figures", group, verdicts.rows, resamples=resamples, seed=seed)
+    figures = write_figures(out / folder / "figures", group, verdicts.rows, bootstrap)
     return Section(group, folder, verdicts, tables, figures)
 
 

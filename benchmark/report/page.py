@@ -11,7 +11,7 @@ from benchmark.report.claims.sentences import percent
 from benchmark.report.claims.verdicts import Verdicts
 from benchmark.report.cohorts.grouping import Group, steps_factor_of
 from benchmark.report.figures.all_figures import Written
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.tables.formats import Cell, Table, escape_markdown, markdown
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[
     return "\n".join([*parts, *_failures(failed)]).rstrip() + "\n"
 
 
-def how_to_read(seed: int, resamples: int = RESAMPLES) -> str:
+def how_to_read(bootstrap: Bootstrap) -> str:
     """What every interval on the page is."""
     return (
-        f"Intervals are 95 % percentile bootstrap intervals over sources ({resamples} resamples, seed {seed}); n is "
-        "samples / sources. Differences between interpreters are paired on the same images, goals and draws, and "
-        "taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; every metric of "
-        "every cell: `results.parquet`."
+        f"Intervals are 95 % percentile bootstrap intervals over sources ({bootstrap.resamples} resamples, seed "
+        f"{bootstrap.seed}); n is samples / sources. Differences between interpreters are paired on the same images, "
+        "goals and draws, and taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; "
+        "every metric of every cell: `results.parquet`."
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import group_records, objective_of
 from benchmark.report.cohorts.settings import differing
+from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep
 
 SMALL = World(n=200)
@@ -32,12 +33,12 @@ def test_unlike_cells_never_meet(change):
     groups = group_records(records)
     assert len(groups) == 2
     assert len({group.slug for group in groups}) == 2
-    assert [row for group in groups for row in judge(group, resamples=50).rows] == []
+    assert [row for group in groups for row in judge(group, Bootstrap(50)).rows] == []
 
 
 def test_like_cells_do_meet():
     (group,) = group_records(sweep(SMALL, ("rts", "rtsa"), PAIR))
-    assert judge(group, resamples=50).rows
+    assert judge(group, Bootstrap(50)).rows
 
 
 def test_failed_cells_are_left_out():
@@ -58,7 +59,7 @@ def test_a_swept_setting_makes_a_group_each_and_shares_the_reference():
         {"interpreter.lambda_aid": 5.0},
     ]
     assert [len(group.records) for group in groups] == [4, 4]
-    assert all(judge(group, resamples=50).rows for group in groups)
+    assert all(judge(group, Bootstrap(50)).rows for group in groups)
 
 
 def test_a_swept_radius_concerns_its_attack_alone():

@@ -15,6 +15,7 @@ from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.figures.panels import kept, successes
 from benchmark.report.figures.style import save, styled
+from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep
 
 
@@ -111,7 +112,7 @@ def test_figure_16_shows_every_interpreter(group):
 
 def test_summaries_do_not_overlap(group):
     with styled():
-        for figure in (overview.forest(judge(group, resamples=50).rows), overview.bars(group, resamples=50)):
+        for figure in (overview.forest(judge(group, Bootstrap(50)).rows), overview.bars(group, Bootstrap(50))):
             assert_apart(figure)
 
 
@@ -119,13 +120,13 @@ def test_summaries_do_not_overlap(group):
 def test_fewer_interpreters(interpreters):
     (found,) = group_records(sweep(World(n=300), interpreters, pictures=True))
     with styled():
-        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, resamples=50)):
+        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, Bootstrap(50))):
             assert_apart(figure)
 
 
 def test_nothing_to_draw(tmp_path):
     (found,) = group_records(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
-    assert write_figures(tmp_path, found, judge(found, resamples=10).rows, resamples=10) == []
+    assert write_figures(tmp_path, found, judge(found, Bootstrap(10)).rows, Bootstrap(10)) == []
 
 
 def test_files_are_deterministic(group, tmp_path):

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmark.report.build import build_report
+from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.transfer.ensemble_defence import defence_table
 from benchmark.report.transfer.matrix import by_place, matrices, source_of
 from benchmark.storage.records import read_records, write_record
@@ -44,7 +45,7 @@ def root(tmp_path):
 def test_planted_distances_come_back_in_their_place(root):
     records = read_records(root / "results")
     assert {source_of(record) for record in records} == {"rts", "rtsa"}
-    found = matrices(by_place(records), ["map_l1", "looks_benign"], resamples=50)
+    found = matrices(by_place(records), ["map_l1", "looks_benign"], Bootstrap(50))
     for place, distance in PLANTED.items():
         estimate = found["map_l1"][place]
         assert estimate.value == pytest.approx(distance)
@@ -53,7 +54,7 @@ def test_planted_distances_come_back_in_their_place(root):
 
 
 def test_the_report_has_the_matrices_and_no_verdict_of_them(root):
-    path = build_report(root / "results", root / "report", resamples=50)
+    path = build_report(root / "results", root / "report", bootstrap=Bootstrap(50))
     text = path.read_text()
     assert "## Transfer" in text
     assert "0.200" in text
@@ -96,7 +97,7 @@ def test_the_smallest_set_that_no_attack_fools_is_found(tmp_path):
     for source, target in itertools.product("abc", "abc"):
         write(tmp_path, source, target, always, benign[source, target])
     cells = by_place(read_records(tmp_path / "results"))
-    table = defence_table("defence", cells, resamples=100)
+    table = defence_table("defence", cells, Bootstrap(100))
     assert [row[1] for row in table.rows] == ["a", "a, b", "a, b, c"]
     assert [row[4] for row in table.rows] == ["is fooled", "smallest that holds", "holds"]
     assert table.rows[0][3].value == 1.0 and table.rows[1][3].value == 0.0
@@ -108,7 +109,7 @@ def test_an_attack_that_was_not_tried_counts_for_nobody(tmp_path):
         if (source, target) != ("c", "b"):
             fools = np.ones(100, bool) if source == "c" or source == target else np.zeros(100, bool)
             write(tmp_path, source, target, np.ones(100, bool), fools if target != "d" else np.zeros(100, bool))
-    table = defence_table("defence", by_place(read_records(tmp_path / "results")), resamples=50)
+    table = defence_table("defence", by_place(read_records(tmp_path / "results")), Bootstrap(50))
     assert [row[1] for row in table.rows] == ["a", "a, c"]
     assert all(row[2] == "c" and row[4] == "is fooled" for row in table.rows[1:])
     assert "or have not read every source's images: b, d." in table.caption
@@ -117,7 +118,7 @@ def test_an_attack_that_was_not_tried_counts_for_nobody(tmp_path):
 def test_an_image_that_does_not_reach_its_class_fools_nobody(tmp_path):
     for source, target in itertools.product("ab", "ab"):
         write(tmp_path, source, target, np.zeros(100, bool), np.ones(100, bool))
-    table = defence_table("defence", by_place(read_records(tmp_path / "results")), resamples=50)
+    table = defence_table("defence", by_place(read_records(tmp_path / "results")), Bootstrap(50))
     assert table.rows[0][4] == "smallest that holds"
 
 
@@ -125,7 +126,7 @@ def test_classifiers_have_a_matrix_of_their_own(tmp_path):
     for surrogate, victim in itertools.product(("net", "other"), ("net", "other")):
         reached = np.arange(100) < (100 if surrogate == victim else 30)
         write(tmp_path, "rts", "rts", reached, np.ones(100, bool), surrogate, victim)
-    text = build_report(tmp_path / "results", tmp_path / "report", resamples=50).read_text()
+    text = build_report(tmp_path / "results", tmp_path / "report", bootstrap=Bootstrap(50)).read_text()
     assert "Transfer between classifiers" in text and "Transfer between interpreters" not in text
     assert len(list((tmp_path / "report" / "tables").glob("transfer*.csv"))) == 3
     (csv,) = (tmp_path / "report" / "tables").glob("transfer*-success.csv")
@@ -141,5 +142,5 @@ def test_of_two_cells_for_one_place_the_later_is_shown_and_the_other_named(tmp_p
     os.utime(after / "cell.json", (4e9, 4e9))
     records = read_records(tmp_path / "results")
     assert [record.folder.name for record in by_place(records).values()] == ["computed-later"]
-    text = build_report(tmp_path / "results", tmp_path / "report", resamples=50).read_text()
+    text = build_report(tmp_path / "results", tmp_path / "report", bootstrap=Bootstrap(50)).read_text()
     assert f"Left out, computed at other settings before: {before.name}." in text

@@ -10,14 +10,15 @@ import pytest
 
 from benchmark.report.claims.verdicts import judge, write_verdicts
 from benchmark.report.cohorts.grouping import group_records
+from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import PROBES, World, record, sweep
 
 BIG = World(n=2000)
 
 
-def verdicts(records, resamples=300):
+def verdicts(records):
     (group,) = group_records(records)
-    return judge(group, resamples=resamples)
+    return judge(group, Bootstrap(300))
 
 
 def pick(found, **wanted):

@@ -110,7 +110,7 @@ def _convergence(subject: Subject) -> tuple[list[Row], str]:
 
 
 def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[Row, float]:
-    pairs = pair(many, few, resamples=subject.resamples, seed=subject.seed)
+    pairs = pair(many, few, subject.bootstrap)
     comparison = pairs.compare("map_l1", pairs.everyone())
     margins = (1 - decision_rules.CONVERGENCE_MARGIN, 1 + decision_rules.CONVERGENCE_MARGIN)
     ratio = comparison.ratio
@@ -136,10 +136,10 @@ def premise_rows(subject: Subject) -> list[Row]:
     cells = [subject.group.find(subject.reference, probe) for probe in ("adv2", "pgd")]
     if cells[0] is None or cells[1] is None:
         return []
-    pairs = pair(cells[0], cells[1], resamples=subject.resamples, seed=subject.seed)
+    pairs = pair(cells[0], cells[1], subject.bootstrap)
     comparison = pairs.compare("map_l1", pairs.everyone())
     assert comparison.ratio is not None
-    success = mean_with_interval(cells[0], "success", resamples=subject.resamples, seed=subject.seed)
+    success = mean_with_interval(cells[0], "success", subject.bootstrap)
     return [
         claim_row(
             subject,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.report.cohorts.grouping import REFERENCE, Group, objective_of
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.paired import (
     Comparison,
     Pairs,
@@ -34,9 +34,8 @@ class Subject:
 
     group: Group
     interpreter: str
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
     reference: str = REFERENCE
-    resamples: int = RESAMPLES
-    seed: int = 0
 
     @property
     def objective(self) -> str:
@@ -63,7 +62,7 @@ class Subject:
         return value, reference
 
     def pair(self, cells: tuple[Record, Record]) -> Pairs:
-        return pair(*cells, resamples=self.resamples, seed=self.seed)
+        return pair(*cells, self.bootstrap)
 
 
 def finite(number: float | None) -> float | None:

@@ -15,7 +15,7 @@ from benchmark.report.claims.noise import noise_rows
 from benchmark.report.claims.rows import Row, Subject, claim_row
 from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
 from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import Comparison
 
 
@@ -52,17 +52,17 @@ def _overall_rows(subject: Subject, rows: list[Row], found: list[Headline]) -> l
     return whole
 
 
-def judge(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Verdicts:
+def judge(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
     """Every objective of one group against the group's equal-budget RTS; empty where the group has no RTSA at all."""
     verdicts = Verdicts()
-    subjects = [Subject(group, name, resamples=resamples, seed=seed) for name in group.interpreters if is_rtsa(name)]
+    subjects = [Subject(group, name, bootstrap) for name in group.interpreters if is_rtsa(name)]
     for subject in subjects:
         rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
         found = headlines(subject, rows)
         verdicts.rows += rows + _overall_rows(subject, rows, found)
         verdicts.headlines += found
     if REFERENCE in group.interpreters:
-        verdicts.rows += premise_rows(Subject(group, REFERENCE, resamples=resamples, seed=seed))
+        verdicts.rows += premise_rows(Subject(group, REFERENCE, bootstrap))
     return verdicts
 
 

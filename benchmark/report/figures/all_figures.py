@@ -12,7 +12,7 @@ from benchmark.report.claims.rows import Row
 from benchmark.report.cohorts.grouping import Group
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.style import save, styled
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Written:
 
 
 def write_figures(
-    folder: Path, group: Group, rows: list[Row], *, resamples: int = RESAMPLES, seed: int = 0
+    folder: Path, group: Group, rows: list[Row], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Written]:
     """Draws what the group's records allow; a figure without data is left out."""
     plans: list[tuple[Written, Callable[[], Figure | None]]] = [
         (Written("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
         (
             Written("map_l1", "Distance under each probe", overview.BARS_CAPTION),
-            lambda: overview.bars(group, resamples=resamples, seed=seed),
+            lambda: overview.bars(group, bootstrap),
         ),
         (
             Written("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),

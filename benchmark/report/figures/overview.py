@@ -14,7 +14,7 @@ from benchmark.report.cohorts.grouping import Group
 from benchmark.report.figures.panels import family
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import column, mean_with_interval
 
 FOREST_CAPTION = (
@@ -113,7 +113,7 @@ def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[st
     axes.spines["left"].set_visible(False)
 
 
-def bars(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Figure | None:
+def bars(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
     names = family(group)
     probes = [*group.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
@@ -129,7 +129,7 @@ def bars(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Figure |
             if record is None:
                 continue
             population = column(record.samples, "success") == 1 if level is not None else None
-            estimate = mean_with_interval(record, "map_l1", population, resamples=resamples, seed=seed)
+            estimate = mean_with_interval(record, "map_l1", bootstrap, population)
             if estimate.n:
                 found.append((x + (place - (len(names) - 1) / 2) * width, estimate))
         heights = [e.value for _, e in found]

@@ -26,7 +26,7 @@ from benchmark.report.cohorts.grouping import (
 )
 from benchmark.report.cohorts.settings import differing, flat, settings_of
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
@@ -68,8 +68,8 @@ def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
             )
 
 
-def _judged(group: Group, interpreter: str, settings: dict[str, Any], resamples: int, seed: int) -> Candidate:
-    subject = Subject(group, interpreter, resamples=resamples, seed=seed)
+def _judged(group: Group, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
+    subject = Subject(group, interpreter, bootstrap)
     rows = attack_rows(subject) + harmless_rows(subject)
 
     def first(**wanted: object) -> Row | None:
@@ -88,7 +88,7 @@ def _judged(group: Group, interpreter: str, settings: dict[str, Any], resamples:
 
 
 def candidates(
-    records: Sequence[Record], keys: Sequence[str] = KEYS, *, resamples: int = RESAMPLES, seed: int = 0
+    records: Sequence[Record], keys: Sequence[str] = KEYS, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Candidate]:
     """Every setting found among the calibration cells, the chosen one of each interpreter marked.
 
@@ -110,7 +110,7 @@ def candidates(
             together = [*alike, *(agreeing or reference)]
             _one_of_each(together, keys)
             part = Group(group.key, {}, together)
-            here.append(_judged(part, interpreter, setting, resamples, seed))
+            here.append(_judged(part, interpreter, setting, bootstrap))
         _mark(here)
         found += here
     return found
@@ -178,9 +178,7 @@ def build_selection(
     report_root: Path | str,
     keys: Sequence[str] = KEYS,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Writes selection.md and selection.csv from the calibration records; returns the former.
 
@@ -189,7 +187,7 @@ def build_selection(
     """
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
     wanted["split"] = "calibration"
-    found = candidates(read_records(Path(results_root), **wanted), keys, resamples=resamples, seed=seed)
+    found = candidates(read_records(Path(results_root), **wanted), keys, bootstrap)
     if not found:
         raise ValueError(
             f"No selection to make: looked in {results_root} for finished cells with split=calibration and an "

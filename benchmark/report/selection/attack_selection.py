@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.statistics.bootstrap import RESAMPLES, mean
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, mean
 from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
@@ -26,7 +26,7 @@ def chosen(records: list[Record]) -> Record:
     return min(fit, key=lambda record: record.samples["map_l1"].mean())
 
 
-def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
+def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """One row an interpreter, weight and presence_weight."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -43,8 +43,8 @@ def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int
                     interpreter,
                     str(weight),
                     str(presence),
-                    mean(samples["success"].to_numpy(float), source, resamples=resamples, seed=seed),
-                    mean(samples["map_l1"].to_numpy(float), source, resamples=resamples, seed=seed),
+                    mean(samples["success"].to_numpy(float), source, bootstrap),
+                    mean(samples["map_l1"].to_numpy(float), source, bootstrap),
                     "chosen" if record is pick else "",
                 ]
             )
@@ -62,9 +62,7 @@ def build_attack_selection(
     results_root: Path | str,
     report_root: Path | str,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Writes attack_selection.md and .csv from the calibration records; returns the former.
 
@@ -81,7 +79,7 @@ def build_attack_selection(
         )
     out = Path(report_root)
     out.mkdir(parents=True, exist_ok=True)
-    table = attack_table(records, resamples=resamples, seed=seed)
+    table = attack_table(records, bootstrap)
     write_csv(out / "attack_selection.csv", table)
     path = out / "attack_selection.md"
     path.write_text(markdown(table), encoding="utf-8")

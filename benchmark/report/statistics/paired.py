@@ -15,7 +15,8 @@ import pandas as pd
 
 from benchmark.report.cohorts.settings import differing, flat
 from benchmark.report.statistics.bootstrap import (
-    RESAMPLES,
+    DEFAULT_BOOTSTRAP,
+    Bootstrap,
     Estimate,
     difference_in_differences,
     mean,
@@ -68,8 +69,7 @@ class Pairs:
     value: pd.DataFrame
     reference: pd.DataFrame
     n_unpaired: int
-    resamples: int = RESAMPLES
-    seed: int = 0
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 
     @property
     def source_N(self) -> np.ndarray:
@@ -90,10 +90,9 @@ class Pairs:
         value_N, reference_N = metric(self.value, name)[population_N], metric(self.reference, name)[population_N]
         source_N = self.source_N[population_N]
         there_N = ~np.isnan(value_N - reference_N)
-        options: dict[str, Any] = {"resamples": self.resamples, "seed": self.seed}
-        ratio = ratio_of_means(value_N, reference_N, source_N, **options) if name in _WITH_RATIO else None
+        ratio = ratio_of_means(value_N, reference_N, source_N, self.bootstrap) if name in _WITH_RATIO else None
         return Comparison(
-            difference=paired_difference(value_N, reference_N, source_N, **options),
+            difference=paired_difference(value_N, reference_N, source_N, self.bootstrap),
             ratio=ratio,
             reference=float(reference_N[there_N].mean()) if there_N.any() else np.nan,
             value=float(value_N[there_N].mean()) if there_N.any() else np.nan,
@@ -104,9 +103,7 @@ class Pairs:
         interpreters' own (first − second)."""
         value_N, reference_N = metric(self.value, name), metric(self.reference, name)
         difference_N = value_N - reference_N
-        estimate = difference_in_differences(
-            difference_N, first_N, second_N, self.source_N, resamples=self.resamples, seed=self.seed
-        )
+        estimate = difference_in_differences(difference_N, first_N, second_N, self.source_N, self.bootstrap)
         there_N = ~np.isnan(difference_N)
         first_N, second_N = first_N & there_N, second_N & there_N
         if not (first_N.any() and second_N.any()):
@@ -115,7 +112,7 @@ class Pairs:
         return Comparison(estimate, None, *gap)
 
 
-def pair(value: Record, reference: Record, *, resamples: int, seed: int) -> Pairs:
+def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
     """Match two cells by sample id. Samples that disagree on source, label or goal are not the same task and are left
     out, as are those that only one cell holds."""
     left, right = (record.samples.set_index("sample_id").sort_index() for record in (value, reference))
@@ -127,16 +124,16 @@ def pair(value: Record, reference: Record, *, resamples: int, seed: int) -> Pair
             alike &= left.loc[common, name].to_numpy() == right.loc[common, name].to_numpy()
     kept = common[alike]
     mine, theirs = (side.loc[kept].reset_index() for side in (left, right))
-    return Pairs(mine, theirs, total - len(kept), resamples=resamples, seed=seed)
+    return Pairs(mine, theirs, total - len(kept), bootstrap)
 
 
 def mean_with_interval(
-    record: Record, name: str, population_N: np.ndarray | None = None, *, resamples: int, seed: int
+    record: Record, name: str, bootstrap: Bootstrap, population_N: np.ndarray | None = None
 ) -> Estimate:
     """Mean of one cell's metric with its interval."""
     samples = record.samples
     rows = slice(None) if population_N is None else population_N
-    return mean(metric(samples, name)[rows], samples["source_id"].to_numpy()[rows], resamples=resamples, seed=seed)
+    return mean(metric(samples, name)[rows], samples["source_id"].to_numpy()[rows], bootstrap)
 
 
 def _section(record: Record, name: str) -> dict[str, Any]:

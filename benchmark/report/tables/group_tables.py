@@ -14,7 +14,7 @@ import numpy as np
 from benchmark.report.claims.rows import Row
 from benchmark.report.claims.sentences import percent
 from benchmark.report.cohorts.grouping import Group, level_of, steps_factor_of
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import column, mean_with_interval, pair
 from benchmark.report.tables.formats import EMPTY, Cell, Table, number
 
@@ -31,8 +31,7 @@ class Tabulator:
     """Makes the tables of one group."""
 
     group: Group
-    resamples: int = RESAMPLES
-    seed: int = 0
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 
     def all(self, rows: list[Row]) -> list[Table]:
         """The tables that have at least one row."""
@@ -41,7 +40,7 @@ class Tabulator:
         return [table for table in [claim_table(rows), *tables, verdict_table(rows)] if table.rows]
 
     def _mean(self, record: Record, name: str, population: np.ndarray | None = None) -> Estimate:
-        return mean_with_interval(record, name, population, resamples=self.resamples, seed=self.seed)
+        return mean_with_interval(record, name, self.bootstrap, population)
 
     def _distances(self, record: Record) -> list[Cell]:
         success = column(record.samples, "success") == 1
@@ -99,7 +98,7 @@ class Tabulator:
             reference = self.group.find(str(record.cell["interpreter"]), "pgd")
             if reference is None or record.cell["probe"] == "pgd" or steps_factor_of(record) > 1:
                 continue
-            pairs = pair(record, reference, resamples=self.resamples, seed=self.seed)
+            pairs = pair(record, reference, self.bootstrap)
             if not len(pairs.reference):
                 continue
             success, distance = (pairs.compare(metric, pairs.everyone()) for metric in ("success", "map_l1"))

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import RESAMPLES, mean
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, mean
 from benchmark.report.tables.formats import Cell, Table
 from benchmark.storage.records import Record
 
@@ -31,7 +31,7 @@ def rates(by_source: dict[str, pd.DataFrame], members: tuple[str, ...]) -> dict[
     return {source: float(frame[list(members)].all(axis=1).mean()) for source, frame in by_source.items()}
 
 
-def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
+def defence_table(name: str, cells: Cells, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """For each size the set of readers whose worst attack fools it least; the smallest that holds is marked.
 
     A set holds where the upper end of the interval of its worst rate is at most TOLERANCE. A reader that has not read
@@ -51,7 +51,7 @@ def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: 
         attack = max(by, key=lambda source: (by[source], source))
         frame = by_source[attack]
         together = frame[list(best)].all(axis=1).to_numpy(float)
-        estimate = mean(together, np.asarray(frame.index), resamples=resamples, seed=seed)
+        estimate = mean(together, np.asarray(frame.index), bootstrap)
         holds = estimate.high <= TOLERANCE
         verdict = "smallest that holds" if holds and not held else "holds" if holds else "is fooled"
         held |= holds

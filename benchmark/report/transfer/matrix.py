@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.report.figures.style import WIDTH, name_of, save, styled
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate, mean
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, mean
 from benchmark.report.tables.formats import Cell, Table, markdown, write_table
 from benchmark.report.transfer.ensemble_defence import defence_table
 from benchmark.storage.records import Record
@@ -67,13 +67,13 @@ def superseded(records: list[Record], cells: dict[Place, Record]) -> list[str]:
 
 
 def matrices(
-    cells: dict[Place, Record], metrics: list[str], *, resamples: int = RESAMPLES, seed: int = 0
+    cells: dict[Place, Record], metrics: list[str], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> dict[str, Matrix]:
     """metric -> (source, reader) -> estimate."""
 
     def estimate(record: Record, metric: str) -> Estimate:
         sources = record.samples["source_id"].to_numpy()
-        return mean(record.samples[metric].to_numpy(float), sources, resamples=resamples, seed=seed)
+        return mean(record.samples[metric].to_numpy(float), sources, bootstrap)
 
     return {metric: {place: estimate(record, metric) for place, record in cells.items()} for metric in metrics}
 
@@ -121,9 +121,8 @@ def _grouped(records: list[Record], key: Callable[[Record], tuple[Any, ...]]) ->
     return sorted(groups.items())
 
 
-def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> list[str]:
+def write_transfer(out: Path, records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> list[str]:
     """Writes tables and heat maps of the cells that read another's images; returns the page's lines."""
-    options: dict[str, Any] = {"resamples": resamples, "seed": seed}
     between = [record for record in records if _between_classifiers(record)]
     within = [record for record in records if not _between_classifiers(record)]
     page: list[str] = []
@@ -131,10 +130,10 @@ def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPL
         caption = "Rows: the interpreter that was attacked. Columns: the interpreter that looks at the same images."
         cells = by_place(group)
         page += _section(
-            out, f"transfer-{slug}", f"Transfer between interpreters: {slug}", cells, False, caption, options
+            out, f"transfer-{slug}", f"Transfer between interpreters: {slug}", cells, False, caption, bootstrap
         )
         page += superseded(group, cells)
-        defence = defence_table(f"transfer-{slug}-defence", cells, **options)
+        defence = defence_table(f"transfer-{slug}-defence", cells, bootstrap)
         if defence.rows:
             write_table(out / "tables", defence)
             page += ["### The ensemble as a defence", "", markdown(defence)]
@@ -145,7 +144,7 @@ def write_transfer(out: Path, records: list[Record], *, resamples: int = RESAMPL
         )
         title = f"Transfer between classifiers: {slug}"
         cells = by_place(group)
-        page += _section(out, f"transfer-{slug}", title, cells, True, caption, options)
+        page += _section(out, f"transfer-{slug}", title, cells, True, caption, bootstrap)
         page += superseded(group, cells)
     return page
 
@@ -157,9 +156,9 @@ def _section(
     cells: dict[Place, Record],
     between: bool,
     caption: str,
-    options: dict[str, Any],
+    bootstrap: Bootstrap,
 ) -> list[str]:
-    found = matrices(cells, [*METRICS] if between else [name for name in METRICS if name != "success"], **options)
+    found = matrices(cells, [*METRICS] if between else [name for name in METRICS if name != "success"], bootstrap)
     with styled():
         save(heat_map(found), out / "figures", slug)
     page = [f"## {title}", "", f"![{title}](figures/{slug}.png)", ""]
