@@ -35,8 +35,8 @@ def test_largest_difference_among_harmless_settings():
     }
     assert [weight for weight, c in by_weight.items() if c.chosen] == [5.0]
     for weight, (shift, _) in GRID.items():
-        assert by_weight[weight].attack["low"] <= shift <= by_weight[weight].attack["high"]
-        assert by_weight[weight].success["difference"] == 0
+        assert by_weight[weight].attack.low <= shift <= by_weight[weight].attack.high
+        assert by_weight[weight].success.difference == 0
 
 
 def test_nothing_is_chosen_where_nothing_is_harmless():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.report.claims.rows import Row, Subject, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, Subject, claim_row, finite, notes, pair_notes
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.paired import Pairs, mean_with_interval, pair, probe_differences
 
@@ -24,9 +24,9 @@ NOT_MEASURED = "convergence not measured"
 SUCCESS_DIFFERS = "success differs"
 
 
-def attack_rows(subject: Subject) -> list[Row]:
+def attack_rows(subject: Subject) -> list[ClaimRow]:
     """ADV2 at the stated and at ten times the steps, then PGD as a reference, then the convergence of either cell."""
-    rows: list[Row] = []
+    rows: list[ClaimRow] = []
     convergence, verdict_note = _convergence(subject)
     for factor in (1, MANY_STEPS):
         cells = subject.cells("adv2", steps_factor=factor)
@@ -39,7 +39,7 @@ def attack_rows(subject: Subject) -> list[Row]:
     return rows + convergence
 
 
-def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> Row:
+def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> ClaimRow:
     margins = (-decision_rules.SUCCESS_MARGIN, decision_rules.SUCCESS_MARGIN)
     comparison = pairs.compare("success", pairs.everyone())
     verdict = decision_rules.inside(comparison.difference, margins)
@@ -60,10 +60,10 @@ def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: 
 
 def _one_attack(
     subject: Subject, cells: tuple[Record, Record], probe: str, factor: int, role: str, note: str
-) -> list[Row]:
+) -> list[ClaimRow]:
     pairs = subject.pair(cells)
     success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
-    differs = SUCCESS_DIFFERS if success["verdict"] not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
+    differs = SUCCESS_DIFFERS if success.verdict not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
     settings = [f"{name} {mine} against {theirs}" for name, (mine, theirs) in probe_differences(*cells).items()]
     caveat = notes(note, differs, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
     both = "secondary" if role == "primary" else role
@@ -92,7 +92,7 @@ def _one_attack(
     return [*rows, success]
 
 
-def _convergence(subject: Subject) -> tuple[list[Row], str]:
+def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
     """For each of the two interpreters, ten times the steps against the stated steps on the same samples; and the words
     that belong beside the claim."""
     rows, moved, missing = [], [], []
@@ -109,7 +109,7 @@ def _convergence(subject: Subject) -> tuple[list[Row], str]:
     return rows, notes(said, f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "")
 
 
-def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[Row, float]:
+def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[ClaimRow, float]:
     pairs = pair(many, few, subject.bootstrap)
     comparison = pairs.compare("map_l1", pairs.everyone())
     margins = (1 - decision_rules.CONVERGENCE_MARGIN, 1 + decision_rules.CONVERGENCE_MARGIN)
@@ -131,7 +131,7 @@ def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tu
     return row, ratio.value - 1
 
 
-def premise_rows(subject: Subject) -> list[Row]:
+def premise_rows(subject: Subject) -> list[ClaimRow]:
     """On RTS itself: ADV2's map L1 is at most half of PGD's. Concerns the reference alone, whatever the objective."""
     cells = [subject.group.find(subject.reference, probe) for probe in ("adv2", "pgd")]
     if cells[0] is None or cells[1] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.report.claims.attack import attack_rows, premise_rows
 from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.noise import noise_rows
-from benchmark.report.claims.rows import Row, Subject, claim_row
+from benchmark.report.claims.rows import ClaimRow, Subject, claim_row
 from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
 from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
@@ -23,32 +23,32 @@ from benchmark.report.statistics.paired import Comparison
 class Verdicts:
     """Rows for every comparison made, and one headline for each claim and objective."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ClaimRow] = field(default_factory=list)
     headlines: list[Headline] = field(default_factory=list)
 
 
-def _overall_rows(subject: Subject, rows: list[Row], found: list[Headline]) -> list[Row]:
+def _overall_rows(subject: Subject, rows: list[ClaimRow], found: list[Headline]) -> list[ClaimRow]:
     """The claim as a whole, where its rows do not already say it; an unmeasured claim gets no row."""
-    said = {row["claim"] for row in rows if row["role"] == "overall"}
+    said = {row.claim for row in rows if row.role == "overall"}
     nothing = Comparison(Estimate(np.nan, np.nan, np.nan, 0, 0), None, np.nan, np.nan)
     whole = []
     for line in found:
         if line.claim in said or line.verdict == UNMEASURED:
             continue
-        primary = min((r for r in rows if r["claim"] == line.claim and r["role"] == "primary"), key=lambda r: r["n"])
+        primary = min((r for r in rows if r.claim == line.claim and r.role == "primary"), key=lambda r: r.n)
         row = claim_row(
             subject,
             line.claim,
             role="overall",
             probe="all" if line.claim == "noise" else "adv2",
             metric="all",
-            population=primary["population"],
+            population=primary.population,
             comparison=nothing,
             verdict=line.verdict,
             question="every primary row holds",
             note=line.sentence,
         )
-        whole.append({**row, "n": primary["n"], "n_sources": primary["n_sources"]})
+        whole.append(replace(row, n=primary.n, n_sources=primary.n_sources))
     return whole
 
 
@@ -66,8 +66,8 @@ def judge(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
     return verdicts
 
 
-def write_verdicts(path: Path, rows: Sequence[Row]) -> None:
+def write_verdicts(path: Path, rows: Sequence[ClaimRow]) -> None:
     """All rows as a list of objects, strict JSON: a missing number is null, NaN is an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(list(rows), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmark.report.claims.rows import Row
+from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.cohorts.grouping import Group
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.style import save, styled
@@ -25,7 +25,7 @@ class Written:
 
 
 def write_figures(
-    folder: Path, group: Group, rows: list[Row], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+    folder: Path, group: Group, rows: list[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Written]:
     """Draws what the group's records allow; a figure without data is left out."""
     plans: list[tuple[Written, Callable[[], Figure | None]]] = [

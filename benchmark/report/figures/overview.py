@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.report.claims.rows import Row
+from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.claims.sentences import percent
 from benchmark.report.cohorts.grouping import Group
 from benchmark.report.figures.panels import family
@@ -42,37 +42,37 @@ _TITLES = {"noise": "Claim 1, noise", "attack": "Claim 2, ADV²", "harmless": "C
 _ROW = 0.2  # inches a line of the forest
 
 
-def _label(row: Row) -> str:
-    if row["claim"] == "harmless":
-        return _METRICS[row["metric"]]
-    probe = f"{_PROBES[row['probe']]}{percent(row['level'])}" + (" ×10 steps" if row["steps_factor"] > 1 else "")
-    return f"{probe}: {_METRICS[row['metric']]}{_POPULATIONS.get(row['population'], '')}"
+def _label(row: ClaimRow) -> str:
+    if row.claim == "harmless":
+        return _METRICS[row.metric]
+    probe = f"{_PROBES[row.probe]}{percent(row.level)}" + (" ×10 steps" if row.steps_factor > 1 else "")
+    return f"{probe}: {_METRICS[row.metric]}{_POPULATIONS.get(row.population, '')}"
 
 
-def _wanted(row: Row) -> bool:
+def _wanted(row: ClaimRow) -> bool:
     """Rows that fit one look: the claims' own, the sharper form, and the controls in L1."""
-    if row["metric"] not in _METRICS or row["difference"] is None or row["role"] in ("premise", "reference", "overall"):
+    if row.metric not in _METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
         return False
-    if row["claim"] == "noise":
-        return row["metric"] == "map_l1" and row["population"] != "right"
-    return row["claim"] == "harmless" or row["metric"] == "map_l1"
+    if row.claim == "noise":
+        return row.metric == "map_l1" and row.population != "right"
+    return row.claim == "harmless" or row.metric == "map_l1"
 
 
-def forest(rows: list[Row]) -> Figure | None:
+def forest(rows: list[ClaimRow]) -> Figure | None:
     """Intervals by claim, one mark an objective; None where nothing was compared."""
     shown = [row for row in rows if _wanted(row)]
-    claims = [claim for claim in _TITLES if any(row["claim"] == claim for row in shown)]
+    claims = [claim for claim in _TITLES if any(row.claim == claim for row in shown)]
     if not claims:
         return None
-    names = list(dict.fromkeys(row["interpreter"] for row in shown))
-    labels = {c: list(dict.fromkeys(_label(row) for row in shown if row["claim"] == c)) for c in claims}
+    names = list(dict.fromkeys(row.interpreter for row in shown))
+    labels = {c: list(dict.fromkeys(_label(row) for row in shown if row.claim == c)) for c in claims}
     counts = [len(labels[claim]) for claim in claims]
     height = 0.35 + sum(counts) * _ROW + len(claims) * 0.5
     figure, panels = plt.subplots(
         len(claims), 1, figsize=(WIDTH, height), squeeze=False, gridspec_kw={"height_ratios": [n + 0.4 for n in counts]}
     )
     for axes, claim in zip(panels[:, 0], claims, strict=True):
-        _forest_panel(axes, [row for row in shown if row["claim"] == claim], labels[claim], names)
+        _forest_panel(axes, [row for row in shown if row.claim == claim], labels[claim], names)
         axes.set_title(_TITLES[claim], loc="left", weight="bold")
     in_map_distance = [axes for axes, claim in zip(panels[:, 0], claims, strict=True) if claim != "harmless"]
     limits = np.array([axes.get_xlim() for axes in in_map_distance]).reshape(-1, 2)
@@ -88,21 +88,22 @@ def forest(rows: list[Row]) -> Figure | None:
     return figure
 
 
-def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[str]) -> None:
+def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: list[str]) -> None:
     spacing = 0.6 / max(len(names), 1)
     for row in rows:
-        line, place = labels.index(_label(row)), names.index(row["interpreter"])
+        assert row.difference is not None  # _wanted leaves the others out
+        line, place = labels.index(_label(row)), names.index(row.interpreter)
         y = line + (place - (len(names) - 1) / 2) * spacing
-        colour = colour_of(row["interpreter"], place)
-        face = "white" if row["verdict"] == decision_rules.TOO_FEW else colour
-        if row["low"] is not None and row["high"] is not None:
-            axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
-        axes.plot([row["difference"]], [y], marker_of(row["interpreter"]), ms=4, mfc=face, mec=colour, mew=0.9)
+        colour = colour_of(row.interpreter, place)
+        face = "white" if row.verdict == decision_rules.TOO_FEW else colour
+        if row.low is not None and row.high is not None:
+            axes.plot([row.low, row.high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
+        axes.plot([row.difference], [y], marker_of(row.interpreter), ms=4, mfc=face, mec=colour, mew=0.9)
     reach = max(abs(end) for end in axes.get_xlim())
-    if rows[0]["claim"] == "harmless":
+    if rows[0].claim == "harmless":
         reach = max(reach, 0.075)
         for line, label in enumerate(labels):
-            low, high = next(decision_rules.MARGINS[row["metric"]] for row in rows if _label(row) == label)
+            low, high = next(decision_rules.MARGINS[row.metric] for row in rows if _label(row) == label)
             ends = max(low, -10 * reach), min(high, 10 * reach)
             axes.fill_betweenx([line - 0.45, line + 0.45], *ends, color="#e4e4e4", lw=0, zorder=0)
         axes.set_xlim(-reach, reach)

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmark.report.claims.attack import attack_rows
 from benchmark.report.claims.harmless import harmless_rows
-from benchmark.report.claims.rows import Row, Subject
+from benchmark.report.claims.rows import ClaimRow, Subject, select_rows
 from benchmark.report.claims.sentences import UNMEASURED
 from benchmark.report.cohorts.grouping import (
     REFERENCE,
@@ -41,9 +41,9 @@ class Candidate:
     group: Group
     interpreter: str
     settings: dict[str, Any]
-    attack: Row | None
-    success: Row | None
-    drift: Row | None
+    attack: ClaimRow | None
+    success: ClaimRow | None
+    drift: ClaimRow | None
     harmless: str
     chosen: bool = False
 
@@ -72,8 +72,8 @@ def _judged(group: Group, interpreter: str, settings: dict[str, Any], bootstrap:
     subject = Subject(group, interpreter, bootstrap)
     rows = attack_rows(subject) + harmless_rows(subject)
 
-    def first(**wanted: object) -> Row | None:
-        return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+    def first(**wanted: object) -> ClaimRow | None:
+        return next(iter(select_rows(rows, **wanted)), None)
 
     overall = first(claim="harmless", role="overall")
     return Candidate(
@@ -83,7 +83,7 @@ def _judged(group: Group, interpreter: str, settings: dict[str, Any], bootstrap:
         attack=first(claim="attack", role="primary", metric="map_l1"),
         success=first(claim="attack", probe="adv2", metric="success", steps_factor=1),
         drift=first(claim="harmless", metric="reference_l1"),
-        harmless=overall["verdict"] if overall else UNMEASURED,
+        harmless=overall.verdict if overall else UNMEASURED,
     )
 
 
@@ -119,22 +119,22 @@ def candidates(
 def _mark(here: list[Candidate]) -> None:
     for interpreter in {candidate.interpreter for candidate in here}:
         fit = [
-            (candidate.attack["difference"], place)
+            (candidate.attack.difference, place)
             for place, candidate in enumerate(here)
             if candidate.interpreter == interpreter
             and candidate.harmless == decision_rules.HOLDS
             and candidate.attack is not None
-            and candidate.attack["difference"] is not None
+            and candidate.attack.difference is not None
         ]
         if fit:
             here[max(fit, key=lambda pair: (pair[0], -pair[1]))[1]].chosen = True
 
 
-def _estimate(row: Row | None) -> Cell:
-    if row is None or row["difference"] is None:
+def _estimate(row: ClaimRow | None) -> Cell:
+    if row is None or row.difference is None:
         return None
-    low, high = (float("nan") if row[end] is None else row[end] for end in ("low", "high"))
-    return Estimate(row["difference"], low, high, row["n"], row["n_sources"])
+    low, high = (float("nan") if end is None else end for end in (row.low, row.high))
+    return Estimate(row.difference, low, high, row.n, row.n_sources)
 
 
 def selection_table(found: Sequence[Candidate]) -> Table:
@@ -150,8 +150,8 @@ def selection_table(found: Sequence[Candidate]) -> Table:
                 candidate.interpreter,
                 *("none" if value is None else str(value) for value in candidate.settings.values()),
                 _estimate(attack),
-                f"{attack['ratio']:.2f}" if attack and attack["ratio"] is not None else None,
-                attack["verdict"] if attack else UNMEASURED,
+                f"{attack.ratio:.2f}" if attack and attack.ratio is not None else None,
+                attack.verdict if attack else UNMEASURED,
                 _estimate(candidate.success),
                 _estimate(candidate.drift),
                 candidate.harmless,

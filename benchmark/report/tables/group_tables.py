@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.report.claims.rows import Row
+from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.claims.sentences import percent
 from benchmark.report.cohorts.grouping import Group, level_of, steps_factor_of
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
@@ -33,7 +33,7 @@ class Tabulator:
     group: Group
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 
-    def all(self, rows: list[Row]) -> list[Table]:
+    def all(self, rows: list[ClaimRow]) -> list[Table]:
         """The tables that have at least one row."""
         attacks = [self.attack_rates(), self.attack_maps(), self.attack_goals(), self.attack_gaps()]
         tables = [*attacks, self.noise_rates(), self.noise_maps(), self.benign()]
@@ -179,27 +179,25 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _interval(row: Row, prefix: str, low: str, high: str) -> str:
-    if row[prefix] is None:
-        return EMPTY
-    return f"{number(row[prefix])} [{number(row[low])}, {number(row[high])}]"
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    return EMPTY if value is None else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
-def _compared(row: Row) -> list[Cell]:
+def _compared(row: ClaimRow) -> list[Cell]:
     """The columns that every table of verdicts starts with."""
-    steps = f", x{row['steps_factor']}" if row["steps_factor"] > 1 else ""
+    steps = f", x{row.steps_factor}" if row.steps_factor > 1 else ""
     return [
-        row["claim"],
-        row["objective"],
-        f"{row['probe']}{percent(row['level'])}{steps}",
-        row["metric"],
-        row["population"],
+        row.claim,
+        row.objective,
+        f"{row.probe}{percent(row.level)}{steps}",
+        row.metric,
+        row.population,
     ]
 
 
-def _outcome(row: Row) -> list[Cell]:
-    difference = _interval(row, "difference", "low", "high")
-    return [difference, _interval(row, "ratio", "ratio_low", "ratio_high"), f"{row['n']} / {row['n_sources']}"]
+def _outcome(row: ClaimRow) -> list[Cell]:
+    difference = _interval(row.difference, row.low, row.high)
+    return [difference, _interval(row.ratio, row.ratio_low, row.ratio_high), f"{row.n} / {row.n_sources}"]
 
 
 _COMPARED = ["claim", "objective", "probe", "metric", "population"]
@@ -207,25 +205,25 @@ _OUTCOME = ["difference", "ratio", "n"]
 _CAPTION = "interpreter minus equal-budget RTS, paired; 95 % bootstrap intervals over sources, n as samples / sources."
 
 
-def claim_table(rows: list[Row]) -> Table:
+def claim_table(rows: list[ClaimRow]) -> Table:
     """The rows that decide: each claim's own, its sharper form and the stronger attack."""
     chosen = [
         row
         for row in rows
-        if row["role"] == "primary"
-        or row["population"] == "wrong - right"
-        or (row["role"] == "convergence" and (row["metric"], row["population"]) == ("map_l1", "all"))
+        if row.role == "primary"
+        or row.population == "wrong - right"
+        or (row.role == "convergence" and (row.metric, row.population) == ("map_l1", "all"))
     ]
-    cells: list[list[Cell]] = [[*_compared(row), *_outcome(row), row["verdict"]] for row in chosen]
+    cells: list[list[Cell]] = [[*_compared(row), *_outcome(row), row.verdict] for row in chosen]
     return Table("claims", f"Observation 8: {_CAPTION}", [*_COMPARED, *_OUTCOME, "verdict"], cells)
 
 
-def verdict_table(rows: list[Row]) -> Table:
+def verdict_table(rows: list[ClaimRow]) -> Table:
     """Every comparison made. Whether a control's answer speaks for or against the claim is in its note."""
     cells: list[list[Cell]] = []
     for row in rows:
-        note = "" if row["role"] == "overall" and row["claim"] != "harmless" else row["note"]
-        means = [row["reference"], row["value"]]
-        cells.append([*_compared(row), row["role"], *means, *_outcome(row), row["question"], row["verdict"], note])
+        note = "" if row.role == "overall" and row.claim != "harmless" else row.note
+        means = [row.reference, row.value]
+        cells.append([*_compared(row), row.role, *means, *_outcome(row), row.question, row.verdict, note])
     columns = [*_COMPARED, "role", "RTS", "value", *_OUTCOME, "question", "verdict", "note"]
     return Table("verdicts", f"All comparisons: {_CAPTION}", columns, cells)
