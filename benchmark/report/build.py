@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.report.claims.verdicts import judge, write_verdicts
-from benchmark.report.cohorts.grouping import IDENTITY, Group, group_records
+from benchmark.report.cohorts.cohort import IDENTITY, Cohort
+from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.page import Section, how_to_read, page
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
@@ -33,7 +34,7 @@ def build_report(
     ``filters`` are fields of cell.json with the value wanted; None stands for any value.
 
     Written: report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of their own
-    for each group where cells of several groups (data sets, seeds, budgets, versions, settings) were found.
+    for each cohort where cells of several cohorts (data sets, seeds, budgets, versions, settings) were found.
 
     Raises:
         ValueError: no finished record passes; says what was looked for, where, and which records there are.
@@ -43,11 +44,11 @@ def build_report(
     records, left_out = chosen_records(root, wanted)
     failed = [record for record in records if record.cell.get("status") != "done"]
     transferred = [record for record in records if source_of(record) and record not in failed]
-    groups = group_records([record for record in records if not source_of(record)])
-    if not groups and not transferred:
+    cohorts = cohorts_of([record for record in records if not source_of(record)])
+    if not cohorts and not transferred:
         raise ValueError(_nothing_found(root, wanted))
     out.mkdir(parents=True, exist_ok=True)
-    sections = [_write_group(out, group, group.slug if len(groups) > 1 else "", bootstrap) for group in groups]
+    sections = [_write_cohort(out, cohort, cohort.slug if len(cohorts) > 1 else "", bootstrap) for cohort in cohorts]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
     done = [record for record in records if record.cell.get("status") == "done"]
     tidy(done, bootstrap).to_parquet(out / "results.parquet", index=False)
@@ -73,13 +74,13 @@ def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], l
     return records, notes
 
 
-def _write_group(out: Path, group: Group, folder: str, bootstrap: Bootstrap) -> Section:
-    verdicts = judge(group, bootstrap)
-    tables = Tabulator(group, bootstrap).all(verdicts.rows)
+def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) -> Section:
+    verdicts = judge(cohort, bootstrap)
+    tables = Tabulator(cohort, bootstrap).all(verdicts.rows)
     for table in tables:
         write_table(out / folder / "tables", table)
-    figures = write_figures(out / folder / "figures", group, verdicts.rows, bootstrap)
-    return Section(group, folder, verdicts, tables, figures)
+    figures = write_figures(out / folder / "figures", cohort, verdicts.rows, bootstrap)
+    return Section(cohort, folder, verdicts, tables, figures)
 
 
 def _nothing_found(root: Path, filters: dict[str, Any]) -> str:

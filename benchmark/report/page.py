@@ -1,4 +1,4 @@
-"""The page that a person reads: verdicts, figures, tables and provenance of every group, as Markdown."""
+"""The page that a person reads: verdicts, figures, tables and provenance of every cohort, as Markdown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.report.claims.rows import CLAIMS
 from benchmark.report.claims.sentences import percent
 from benchmark.report.claims.verdicts import Verdicts
-from benchmark.report.cohorts.grouping import Group, steps_factor_of
+from benchmark.report.cohorts.cohort import Cohort, steps_factor_of
 from benchmark.report.figures.all_figures import Written
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.tables.formats import Cell, Table, escape_markdown, markdown
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """What was made of one group; ``folder`` is where, relative to the page ("" for beside it)."""
+    """What was made of one cohort; ``folder`` is where, relative to the page ("" for beside it)."""
 
-    group: Group
+    cohort: Cohort
     folder: str
     verdicts: Verdicts
     tables: list[Table]
@@ -49,7 +49,7 @@ def how_to_read(bootstrap: Bootstrap) -> str:
 
 def _section(section: Section) -> list[str]:
     inside = f"{section.folder}/" if section.folder else ""
-    parts = [f"## {escape_markdown(section.group.title)}", ""]
+    parts = [f"## {escape_markdown(section.cohort.title)}", ""]
     if section.verdicts.headlines:
         parts += ["### Observation 8", "", _at_a_glance(section.verdicts)]
         parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
@@ -65,7 +65,7 @@ def _section(section: Section) -> list[str]:
     for table in section.tables:
         if table.name == "verdicts":
             parts += _folded(f"All {len(table.rows)} comparisons behind the verdicts", markdown(table))
-    return [*parts, *_provenance(section.group)]
+    return [*parts, *_provenance(section.cohort)]
 
 
 def _at_a_glance(verdicts: Verdicts) -> str:
@@ -96,15 +96,15 @@ def _values(records: Sequence[Record], *path: str) -> str:
     return ", ".join(found)
 
 
-def _provenance(group: Group) -> list[str]:
-    records, key = group.records, group.key
+def _provenance(cohort: Cohort) -> list[str]:
+    records, key = cohort.records, cohort.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
-    versions = ", ".join(f"{name} {version}" for name, version in key["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
     about: list[list[Cell]] = [
-        ["data set, split, data seed", f"{key['data']}, {key['split']}, {key['data_seed']}"],
-        ["classifier", f"{key['classifier']}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
-        ["seed", str(key["seed"])],
-        ["budget", str(key["budget"])],
+        ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
+        ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
+        ["seed", str(key.seed)],
+        ["budget", str(key.budget)],
         ["cells", f"{len(records)}, {seconds:.0f} s in all"],
         ["device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"],
         ["versions", versions or "unknown"],

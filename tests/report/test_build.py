@@ -90,7 +90,7 @@ def test_a_second_build_writes_the_same_bytes(built, tmp_path):
         assert path.read_bytes() == (built[0] / "report" / path.relative_to(tmp_path)).read_bytes(), path.name
 
 
-def test_two_groups_get_a_folder_each(tmp_path):
+def test_two_cohorts_get_a_folder_each(tmp_path):
     for data in ("digits", "cifar10"):
         store(tmp_path / "results", sweep(SMALL, ("rts", "rtsa"), PROBES[:1], data=data))
     page = build_report(tmp_path / "results", tmp_path / "report", bootstrap=Bootstrap(50))

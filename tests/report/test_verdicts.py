@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.claims.verdicts import judge, write_verdicts
-from benchmark.report.cohorts.grouping import group_records
+from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import PROBES, World, record, sweep
 
@@ -18,8 +18,8 @@ BIG = World(n=2000)
 
 
 def verdicts(records):
-    (group,) = group_records(records)
-    return judge(group, Bootstrap(300))
+    (cohort,) = cohorts_of(records)
+    return judge(cohort, Bootstrap(300))
 
 
 def pick(found, **wanted):

@@ -97,7 +97,7 @@ def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
     that belong beside the claim."""
     rows, moved, missing = [], [], []
     for interpreter in (subject.reference, subject.interpreter):
-        cells = [subject.group.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
+        cells = [subject.cohort.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
         if cells[0] is None or cells[1] is None:
             missing.append(interpreter)
             continue
@@ -133,7 +133,7 @@ def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tu
 
 def premise_rows(subject: Subject) -> list[ClaimRow]:
     """On RTS itself: ADV2's map L1 is at most half of PGD's. Concerns the reference alone, whatever the objective."""
-    cells = [subject.group.find(subject.reference, probe) for probe in ("adv2", "pgd")]
+    cells = [subject.cohort.find(subject.reference, probe) for probe in ("adv2", "pgd")]
     if cells[0] is None or cells[1] is None:
         return []
     pairs = pair(cells[0], cells[1], subject.bootstrap)

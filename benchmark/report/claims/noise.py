@@ -17,7 +17,7 @@ EXPECTED = (("normal", 0.03), ("normal", 0.3), ("uniform", 0.03), ("uniform", 0.
 def noise_rows(subject: Subject) -> list[ClaimRow]:
     """Rows for every noise kind and level that both interpreters have, and the random-sign control."""
     rows: list[ClaimRow] = []
-    for probe, level in subject.group.noises:
+    for probe, level in subject.cohort.noises:
         cells = subject.cells(probe, level)
         if cells is not None:
             rows += _one_noise(subject, subject.pair(cells), probe, level)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.cohorts.grouping import REFERENCE, Group, objective_of
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, objective_of
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.paired import (
@@ -94,9 +94,9 @@ def select_rows(rows: Iterable[ClaimRow], **wanted: object) -> list[ClaimRow]:
 
 @dataclass(frozen=True)
 class Subject:
-    """An interpreter whose claims are judged against the equal-budget reference of the same group."""
+    """An interpreter whose claims are judged against the equal-budget reference of the same cohort."""
 
-    group: Group
+    cohort: Cohort
     interpreter: str
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
     reference: str = REFERENCE
@@ -109,7 +109,7 @@ class Subject:
     def caveat(self) -> str:
         """What puts every comparison with the reference in doubt: unequal training budgets."""
         sides = [
-            next((r for r in self.group.records if r.cell["interpreter"] == name), None)
+            next((r for r in self.cohort.records if r.cell["interpreter"] == name), None)
             for name in (self.interpreter, self.reference)
         ]
         if sides[0] is None or sides[1] is None:
@@ -119,8 +119,8 @@ class Subject:
 
     def cells(self, probe: str, level: float | None = None, steps_factor: int = 1) -> tuple[Record, Record] | None:
         """(interpreter's cell, reference's cell), or None where one is missing or the probes were not the same."""
-        value = self.group.find(self.interpreter, probe, level, steps_factor)
-        reference = self.group.find(self.reference, probe, level, steps_factor)
+        value = self.cohort.find(self.interpreter, probe, level, steps_factor)
+        reference = self.cohort.find(self.reference, probe, level, steps_factor)
         if value is None or reference is None or not same_task(probe_differences(value, reference)):
             return None
         return value, reference
@@ -173,7 +173,7 @@ def claim_row(
 
     ``interpreter`` stands in for the subject's own name and objective where the row concerns the reference alone.
     """
-    difference, ratio, key = comparison.difference, comparison.ratio, subject.group.key
+    difference, ratio, key = comparison.difference, comparison.ratio, subject.cohort.key
     return ClaimRow(
         claim=claim,
         objective=subject.objective if interpreter is None else interpreter,
@@ -197,11 +197,11 @@ def claim_row(
         n_sources=difference.n_sources,
         verdict=verdict,
         note=notes(note, subject.caveat),
-        data=key["data"],
-        classifier=key["classifier"],
-        seed=key["seed"],
-        data_seed=key["data_seed"],
-        budget=key["budget"],
-        split=key["split"],
-        settings=dict(subject.group.settings),
+        data=key.data,
+        classifier=key.classifier,
+        seed=key.seed,
+        data_seed=key.data_seed,
+        budget=key.budget,
+        split=key.split,
+        settings=dict(subject.cohort.settings),
     )

@@ -97,7 +97,7 @@ def _noise(rows: list[ClaimRow], subject: Subject) -> _Judged:
 def _attack(rows: list[ClaimRow], subject: Subject) -> _Judged:
     primary = select_rows(rows, claim="attack", role="primary", metric="map_l1")
     if not primary:
-        unlike = subject.group.find(subject.interpreter, "adv2") and subject.group.find(subject.reference, "adv2")
+        unlike = subject.cohort.find(subject.interpreter, "adv2") and subject.cohort.find(subject.reference, "adv2")
         return _Judged(UNMEASURED, False, "The two attacks were not the same." if unlike else "")
     row = primary[0]
     success = select_rows(rows, claim="attack", probe="adv2", metric="success", steps_factor=1)[0]

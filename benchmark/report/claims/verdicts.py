@@ -1,4 +1,4 @@
-"""The verdict on Observation 8: its three claims with their controls, for every objective found in a group of cells."""
+"""The verdict on Observation 8: its three claims with their controls, for every objective found in a cohort."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.noise import noise_rows
 from benchmark.report.claims.rows import ClaimRow, Subject, claim_row
 from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
-from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import Comparison
 
@@ -52,17 +52,17 @@ def _overall_rows(subject: Subject, rows: list[ClaimRow], found: list[Headline])
     return whole
 
 
-def judge(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
-    """Every objective of one group against the group's equal-budget RTS; empty where the group has no RTSA at all."""
+def judge(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
+    """Every objective of one cohort against its equal-budget RTS; empty where the cohort has no RTSA at all."""
     verdicts = Verdicts()
-    subjects = [Subject(group, name, bootstrap) for name in group.interpreters if is_rtsa(name)]
+    subjects = [Subject(cohort, name, bootstrap) for name in cohort.interpreters if is_rtsa(name)]
     for subject in subjects:
         rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
         found = headlines(subject, rows)
         verdicts.rows += rows + _overall_rows(subject, rows, found)
         verdicts.headlines += found
-    if REFERENCE in group.interpreters:
-        verdicts.rows += premise_rows(Subject(group, REFERENCE, bootstrap))
+    if REFERENCE in cohort.interpreters:
+        verdicts.rows += premise_rows(Subject(cohort, REFERENCE, bootstrap))
     return verdicts
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panel_grid import Page
 from benchmark.report.figures.panels import Shown, family, kept, successes
 from benchmark.report.figures.style import name_of, show_image, show_map
@@ -26,21 +26,21 @@ ATTACKS = {"pgd": "PGD", "adv2": "ADV²"}
 Cells = dict[str, list[dict[int, Shown]]]
 
 
-def _cells(group: Group, names: list[str]) -> Cells:
+def _cells(cohort: Cohort, names: list[str]) -> Cells:
     """{attack: one {sample: what is shown} an interpreter} for attacks that every interpreter has."""
     found: Cells = {}
     for attack in ATTACKS:
-        records = [group.find(name, attack) for name in names]
+        records = [cohort.find(name, attack) for name in names]
         cells = [kept(record) for record in records if record is not None]
         if cells and len(cells) == len(names) and all(cells):
             found[attack] = cells
     return found
 
 
-def draw(group: Group, count: int = SAMPLES) -> Figure | None:
+def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no ADV2 cell kept a success on every interpreter."""
-    names = [name for name in family(group) if group.find(name, "adv2") is not None]
-    cells = _cells(group, names)
+    names = [name for name in family(cohort) if cohort.find(name, "adv2") is not None]
+    cells = _cells(cohort, names)
     chosen = successes(cells.get("adv2", []), count)
     chosen = [i for i in chosen if all(i in cell for attack in cells.values() for cell in attack)]
     if not chosen:

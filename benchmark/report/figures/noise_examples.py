@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from benchmark.report.claims.sentences import percent
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panel_grid import Page
 from benchmark.report.figures.panels import Shown, family, kept, successes
 from benchmark.report.figures.style import name_of, show_image, show_map
@@ -37,10 +37,10 @@ class _Line:
         return next(shown for shown in self.shown if shown is not None)
 
 
-def _lines(group: Group, names: list[str], count: int) -> list[_Line]:
+def _lines(cohort: Cohort, names: list[str], count: int) -> list[_Line]:
     lines = []
-    for probe, level in group.noises:
-        records = [group.find(name, probe, level) for name in names]
+    for probe, level in cohort.noises:
+        records = [cohort.find(name, probe, level) for name in names]
         cells = [kept(record) if record is not None else {} for record in records]
         there = [cell for cell in cells if cell]
         for sample in successes(there, count):
@@ -48,10 +48,10 @@ def _lines(group: Group, names: list[str], count: int) -> list[_Line]:
     return lines
 
 
-def draw(group: Group, count: int = SAMPLES) -> Figure | None:
+def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no cell kept a misclassified sample."""
-    names = family(group)
-    lines = _lines(group, names, count)
+    names = family(cohort)
+    lines = _lines(cohort, names, count)
     if not lines:
         return None
     blocks = [(name, list(rows)) for name, rows in itertools.groupby(lines, key=lambda line: line.block)]
@@ -66,7 +66,7 @@ def draw(group: Group, count: int = SAMPLES) -> Figure | None:
             page.next_row()
         page.next_block()
     page.scale()
-    absent = [name for probe, level in group.noises if (name := f"{probe}{percent(level)}") not in dict(blocks)]
+    absent = [name for probe, level in cohort.noises if (name := f"{probe}{percent(level)}") not in dict(blocks)]
     if absent:
         page.remark(f"no kept sample is misclassified under {', '.join(absent)}")
     return page.figure

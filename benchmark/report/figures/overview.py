@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.claims.sentences import percent
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panels import family
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
 from benchmark.report.statistics import decision_rules
@@ -114,11 +114,11 @@ def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: li
     axes.spines["left"].set_visible(False)
 
 
-def bars(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
+def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
-    names = family(group)
-    probes = [*group.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
-    probes = [p for p in probes if any(group.find(name, *p) is not None for name in names)]
+    names = family(cohort)
+    probes = [*cohort.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
+    probes = [p for p in probes if any(cohort.find(name, *p) is not None for name in names)]
     if not probes:
         return None
     figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
@@ -126,7 +126,7 @@ def bars(group: Group, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | Non
     for place, name in enumerate(names):
         found: list[tuple[float, Estimate]] = []
         for x, (probe, level) in enumerate(probes):
-            record = group.find(name, probe, level)
+            record = cohort.find(name, probe, level)
             if record is None:
                 continue
             population = column(record.samples, "success") == 1 if level is not None else None

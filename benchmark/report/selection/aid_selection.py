@@ -16,14 +16,8 @@ from benchmark.report.claims.attack import attack_rows
 from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.rows import ClaimRow, Subject, select_rows
 from benchmark.report.claims.sentences import UNMEASURED
-from benchmark.report.cohorts.grouping import (
-    REFERENCE,
-    Group,
-    identical_setups,
-    is_rtsa,
-    level_of,
-    steps_factor_of,
-)
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa, level_of, steps_factor_of
+from benchmark.report.cohorts.grouping import identical_setups
 from benchmark.report.cohorts.settings import differing, flat, settings_of
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
@@ -38,7 +32,7 @@ RULE = "the largest paired ADV2 difference among settings whose claim 3 holds, o
 class Candidate:
     """One setting of one interpreter: its rows of claims 2 and 3."""
 
-    group: Group
+    cohort: Cohort
     interpreter: str
     settings: dict[str, Any]
     attack: ClaimRow | None
@@ -68,8 +62,8 @@ def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
             )
 
 
-def _judged(group: Group, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
-    subject = Subject(group, interpreter, bootstrap)
+def _judged(cohort: Cohort, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
+    subject = Subject(cohort, interpreter, bootstrap)
     rows = attack_rows(subject) + harmless_rows(subject)
 
     def first(**wanted: object) -> ClaimRow | None:
@@ -77,7 +71,7 @@ def _judged(group: Group, interpreter: str, settings: dict[str, Any], bootstrap:
 
     overall = first(claim="harmless", role="overall")
     return Candidate(
-        group,
+        cohort,
         interpreter,
         settings,
         attack=first(claim="attack", role="primary", metric="map_l1"),
@@ -97,10 +91,10 @@ def candidates(
     """
     calibration = [r for r in records if r.cell.get("split") == "calibration" and r.cell.get("status") == "done"]
     found: list[Candidate] = []
-    for group in identical_setups(calibration):
-        reference = [record for record in group.records if record.cell["interpreter"] == REFERENCE]
+    for cohort in identical_setups(calibration):
+        reference = [record for record in cohort.records if record.cell["interpreter"] == REFERENCE]
         settings: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        for record in group.records:
+        for record in cohort.records:
             if is_rtsa(record.cell["interpreter"]):
                 settings[record.cell["interpreter"], str(_setting(record, keys))].append(record)
         here = []
@@ -109,7 +103,7 @@ def candidates(
             agreeing = [record for record in reference if _setting(record, keys) == setting]
             together = [*alike, *(agreeing or reference)]
             _one_of_each(together, keys)
-            part = Group(group.key, {}, together)
+            part = Cohort(cohort.key, {}, together)
             here.append(_judged(part, interpreter, setting, bootstrap))
         _mark(here)
         found += here
@@ -139,14 +133,14 @@ def _estimate(row: ClaimRow | None) -> Cell:
 
 def selection_table(found: Sequence[Candidate]) -> Table:
     """One row a setting."""
-    several = len({candidate.group.title for candidate in found}) > 1
+    several = len({candidate.cohort.title for candidate in found}) > 1
     keys = list(found[0].settings) if found else []
     rows: list[list[Cell]] = []
     for candidate in found:
         attack = candidate.attack
         rows.append(
             [
-                *([candidate.group.title] if several else []),
+                *([candidate.cohort.title] if several else []),
                 candidate.interpreter,
                 *("none" if value is None else str(value) for value in candidate.settings.values()),
                 _estimate(attack),

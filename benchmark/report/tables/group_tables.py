@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.claims.sentences import percent
-from benchmark.report.cohorts.grouping import Group, level_of, steps_factor_of
+from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import column, mean_with_interval, pair
 from benchmark.report.tables.formats import EMPTY, Cell, Table, number
@@ -28,9 +28,9 @@ _NOTE = "Each figure: mean, 95 % bootstrap interval over sources, samples / sour
 
 @dataclass(frozen=True)
 class Tabulator:
-    """Makes the tables of one group."""
+    """Makes the tables of one cohort."""
 
-    group: Group
+    cohort: Cohort
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 
     def all(self, rows: list[ClaimRow]) -> list[Table]:
@@ -47,10 +47,10 @@ class Tabulator:
         return [self._mean(record, name, rows) for name in _DISTANCES for rows in (None, success)]
 
     def _attacks(self) -> list[tuple[list[Cell], Record]]:
-        records = [r for r in self.group.records if r.cell["probe"] not in ("clean", "sign") and level_of(r) is None]
+        records = [r for r in self.cohort.records if r.cell["probe"] not in ("clean", "sign") and level_of(r) is None]
         names = {str(record.cell["probe"]) for record in records}
         probes = [*LEADING, *sorted(names - set(LEADING))]
-        order = self.group.interpreters
+        order = self.cohort.interpreters
         records.sort(
             key=lambda r: (steps_factor_of(r), probes.index(r.cell["probe"]), order.index(r.cell["interpreter"]))
         )
@@ -95,7 +95,7 @@ class Tabulator:
         """What hiding costs and what it gains: every attack against PGD on the same images."""
         rows: list[list[Cell]] = []
         for name, record in self._attacks():
-            reference = self.group.find(str(record.cell["interpreter"]), "pgd")
+            reference = self.cohort.find(str(record.cell["interpreter"]), "pgd")
             if reference is None or record.cell["probe"] == "pgd" or steps_factor_of(record) > 1:
                 continue
             pairs = pair(record, reference, self.bootstrap)
@@ -114,11 +114,11 @@ class Tabulator:
 
     def _noises(self) -> list[tuple[list[Cell], Record]]:
         found = [
-            ([f"{probe}{percent(level)}", name], self.group.find(name, probe, level))
-            for probe, level in self.group.noises
-            for name in self.group.interpreters
+            ([f"{probe}{percent(level)}", name], self.cohort.find(name, probe, level))
+            for probe, level in self.cohort.noises
+            for name in self.cohort.interpreters
         ]
-        sign = [(["random sign", name], self.group.find(name, "sign")) for name in self.group.interpreters]
+        sign = [(["random sign", name], self.cohort.find(name, "sign")) for name in self.cohort.interpreters]
         return [(list(name), record) for name, record in [*found, *sign] if record is not None]
 
     def noise_rates(self) -> Table:
@@ -132,11 +132,9 @@ class Tabulator:
             rows.append([name, scale, rate, self._mean(record, "success")])
         caption = (
             "Noise: scale σ, misclassification rate among samples right without noise, on the calibration split where "
-            f"σ was chosen and on the {self.group.key['split']} split. {_NOTE}"
+            f"σ was chosen and on the {self.cohort.key.split} split. {_NOTE}"
         )
-        return Table(
-            "noise_rates", caption, ["noise", "σ", "calibration rate", f"{self.group.key['split']} rate"], rows
-        )
+        return Table("noise_rates", caption, ["noise", "σ", "calibration rate", f"{self.cohort.key.split} rate"], rows)
 
     def noise_maps(self) -> Table:
         """Map distances on misclassified samples, and on those still right as a control."""
@@ -160,7 +158,7 @@ class Tabulator:
             "map_mean_benign": "mean map",
             "reference_l1": "L1 to RTS0",
         }
-        records = [(name, self.group.find(name, "clean")) for name in self.group.interpreters]
+        records = [(name, self.cohort.find(name, "clean")) for name in self.cohort.interpreters]
         rows: list[list[Cell]] = [
             [name, *(self._mean(record, metric) for metric in metrics)]
             for name, record in records
