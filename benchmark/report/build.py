@@ -13,10 +13,11 @@ from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.page import Section, how_to_read, page
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
+from benchmark.report.tables.all_tables import cohort_tables
 from benchmark.report.tables.formats import write_table
-from benchmark.report.tables.group_tables import Tabulator
 from benchmark.report.tables.tidy import tidy
-from benchmark.report.transfer.matrix import source_of, write_transfer
+from benchmark.report.transfer.transfer_cells import source_of
+from benchmark.report.transfer.transfer_section import write_transfer
 from benchmark.storage.records import Record, read_records
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
@@ -76,7 +77,7 @@ def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], l
 
 def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) -> Section:
     verdicts = judge(cohort, bootstrap)
-    tables = Tabulator(cohort, bootstrap).all(verdicts.rows)
+    tables = cohort_tables(cohort, verdicts.rows, bootstrap)
     for table in tables:
         write_table(out / folder / "tables", table)
     figures = write_figures(out / folder / "figures", cohort, verdicts.rows, bootstrap)

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.claims.rows import CLAIMS
-from benchmark.report.claims.sentences import percent
 from benchmark.report.claims.verdicts import Verdicts
-from benchmark.report.cohorts.cohort import Cohort, steps_factor_of
+from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
 from benchmark.report.figures.all_figures import Written
+from benchmark.report.labels import CLAIMS, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
-from benchmark.report.tables.formats import Cell, Table, escape_markdown, markdown
+from benchmark.report.tables.formats import Entry, Table, escape_markdown, markdown
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -71,9 +70,9 @@ def _section(section: Section) -> list[str]:
 def _at_a_glance(verdicts: Verdicts) -> str:
     objectives = list(dict.fromkeys((line.interpreter, line.objective) for line in verdicts.headlines))
     found = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
-    rows: list[list[Cell]] = [
-        [f"{number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
-        for claim, number in CLAIMS.items()
+    rows: list[list[Entry]] = [
+        [f"{name.number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
+        for claim, name in CLAIMS.items()
     ]
     columns = ["claim", *(f"objective: {objective} ({interpreter})" for interpreter, objective in objectives)]
     return markdown(Table("claims", "Observation 8 by claim and training objective.", columns, rows))
@@ -100,7 +99,7 @@ def _provenance(cohort: Cohort) -> list[str]:
     records, key = cohort.records, cohort.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
-    about: list[list[Cell]] = [
+    about: list[list[Entry]] = [
         ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
         ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
         ["seed", str(key.seed)],
@@ -110,11 +109,10 @@ def _provenance(cohort: Cohort) -> list[str]:
         ["versions", versions or "unknown"],
         ["commit", _values(records, "commit")],
     ]
-    cells: list[list[Cell]] = []
+    cells: list[list[Entry]] = []
     for record in records:
         cell, counts = record.cell, record.cell.get("counts") or {}
-        probe = f"{cell['probe']}{percent(cell.get('level'))}"
-        probe += f", steps x{steps_factor_of(record)}" if steps_factor_of(record) > 1 else ""
+        probe = probe_setting(cell["probe"], level_of(record), steps_factor_of(record))
         spread = (cell.get("facts") or {}).get("benign_spread")
         size = f"{cell.get('n_samples')} / {cell.get('n_sources')}"
         time = round(sum((cell.get("seconds") or {}).values()), 1)
@@ -129,7 +127,7 @@ def _provenance(cohort: Cohort) -> list[str]:
 def _failures(failed: Sequence[Record]) -> list[str]:
     if not failed:
         return []
-    rows: list[list[Cell]] = []
+    rows: list[list[Entry]] = []
     for record in failed:
         reason = record.cell.get("reason") or {}
         rows.append([str(record.cell.get("name")), *(str(reason.get(k, "") or "") for k in ("stage", "error", "hint"))])

@@ -11,8 +11,8 @@ import pytest
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.statistics.bootstrap import Bootstrap, Estimate
+from benchmark.report.tables.all_tables import cohort_tables
 from benchmark.report.tables.formats import Table, escape_latex, latex, markdown, write_table
-from benchmark.report.tables.group_tables import Tabulator
 from tests.report.planted import World, record, sweep
 
 
@@ -20,7 +20,7 @@ from tests.report.planted import World, record, sweep
 def tables():
     (cohort,) = cohorts_of(sweep(World(n=600)))
     rows = judge(cohort, Bootstrap(100)).rows
-    return {table.name: table for table in Tabulator(cohort, Bootstrap(100)).all(rows)}
+    return {table.name: table for table in cohort_tables(cohort, rows, Bootstrap(100))}
 
 
 def cell(table: Table, column: str, *start: str):

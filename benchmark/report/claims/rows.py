@@ -23,7 +23,6 @@ from benchmark.report.statistics.paired import (
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
-CLAIMS = {"noise": 1, "attack": 2, "harmless": 3}
 UNEQUAL = "unequal training budgets"
 LARGER = "difference above 0"
 

@@ -11,21 +11,11 @@ from dataclasses import dataclass
 
 from benchmark.report.claims.attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
 from benchmark.report.claims.noise import EXPECTED
-from benchmark.report.claims.rows import CLAIMS, ClaimRow, Subject, notes, select_rows
+from benchmark.report.claims.rows import ClaimRow, Subject, notes, select_rows
+from benchmark.report.labels import CLAIMS, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 
 UNMEASURED = "not measured"
-_NAMES = {
-    "noise": "maps move further on inputs that noise makes the classifier get wrong",
-    "attack": "ADV2 cannot keep the map close to the benign one",
-    "harmless": "benign maps stay as they are",
-}
-_QUALITIES = {
-    "reference_l1": "map L1 to RTS0",
-    "object_iou": "object IoU",
-    "deletion": "deletion AUC",
-    "insertion": "insertion AUC",
-}
 
 
 @dataclass(frozen=True)
@@ -58,10 +48,6 @@ def tally(rows: list[ClaimRow]) -> str:
     return ", ".join([f"{first} of {len(rows)}", *others])
 
 
-def percent(level: float | None) -> str:
-    return "" if level is None else f" {100 * level:g} %"
-
-
 @dataclass(frozen=True)
 class _Judged:
     """``complete``: all that the claim speaks of was measured, and holds under the stronger attack too."""
@@ -77,13 +63,13 @@ def _noise(rows: list[ClaimRow], subject: Subject) -> _Judged:
     if not primary:
         return _Judged(UNMEASURED, False, "")
     measured = {(row.probe, row.level) for row in primary}
-    absent = [f"{probe}{percent(level)}" for probe, level in EXPECTED if (probe, level) not in measured]
-    each = "; ".join(f"{row.probe}{percent(row.level)}: {amount(row)}, {row.verdict}" for row in primary)
+    absent = [probe_name(probe, level) for probe, level in EXPECTED if (probe, level) not in measured]
+    each = "; ".join(f"{probe_name(row.probe, row.level)}: {amount(row)}, {row.verdict}" for row in primary)
     sharper = select_rows(rows, claim="noise", population="wrong - right")
     parts = [f"in map L1 it {tally(primary)} ({each})"]
     parts.append(f"the sharper form (difference in differences, wrong - right) {tally(sharper)}")
-    for metric, name in (("iou_distance", "IoU"), ("spearman_distance", "Spearman")):
-        parts.append(f"in {name} it {tally(select_rows(rows, claim='noise', metric=metric))}")
+    for metric, column in (("iou_distance", "map_iou"), ("spearman_distance", "map_spearman")):
+        parts.append(f"in {short_metric_name(column)} it {tally(select_rows(rows, claim='noise', metric=metric))}")
     parts.append(f"beyond a mere change of class it {tally(select_rows(rows, claim='noise', metric='class_excess'))}")
     sign = select_rows(rows, claim="noise", probe="sign")
     control = f"{amount(sign[0])} under random-sign noise of the attack's size" if sign else UNMEASURED
@@ -118,7 +104,7 @@ def _harmless(rows: list[ClaimRow], subject: Subject) -> _Judged:
     if not overall:
         return _Judged(UNMEASURED, False, "")
     parts = [
-        f"{_QUALITIES[row.metric]} {amount(row)} ({row.question}): {row.verdict}"
+        f"{metric_name(row.metric)} {amount(row)} ({row.question}): {row.verdict}"
         for row in select_rows(rows, claim="harmless", role="primary")
     ]
     note = f". {_capital(overall[0].note)}" if overall[0].note else ""
@@ -139,7 +125,7 @@ def _opening(claim: str, subject: Subject, judged: _Judged) -> str:
         if subject.objective == "paper"
         else f"objective '{subject.objective}' (not the paper's)"
     )
-    start = f"Claim {CLAIMS[claim]} ({_NAMES[claim]}), {whose}: {judged.verdict}"
+    start = f"Claim {CLAIMS[claim].number} ({CLAIMS[claim].statement}), {whose}: {judged.verdict}"
     caveat = notes(judged.caveat, subject.caveat)
     end = f" ({caveat})." if caveat else "."
     if subject.objective != "paper" or judged.verdict not in (decision_rules.HOLDS, decision_rules.DOES_NOT_HOLD):

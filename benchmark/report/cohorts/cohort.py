@@ -35,6 +35,12 @@ def steps_factor_of(record: Record) -> int:
     return int(record.cell.get("steps_factor") or 1)
 
 
+def fact_of(record: Record, name: str) -> float | None:
+    """A number that the cell's record states of the whole cell; None where it states none."""
+    value = (record.cell.get("facts") or {}).get(name)
+    return float(value) if isinstance(value, int | float) else None
+
+
 @dataclass(frozen=True)
 class CohortKey:
     """What the cells of a cohort have in common, as their cell.json says it."""

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.report.claims.rows import ClaimRow
-from benchmark.report.claims.sentences import percent
 from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panels import family
-from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
+from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
+from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import column, mean_with_interval
@@ -26,32 +26,24 @@ BARS_CAPTION = (
     "Mean L1 distance between the map of the input and of the probed input, with 95 % bootstrap intervals over "
     "sources. Noise: misclassified samples. Sign and attacks: all samples probed."
 )
-_PROBES = {"normal": "normal", "uniform": "uniform", "sign": "random sign", "pgd": "PGD", "adv2": "ADV²"}
-_METRICS = {
-    "map_l1": "L1",
-    "iou_distance": "1 − IoU",
-    "spearman_distance": "1 − Spearman",
-    "class_excess": "L1 beyond class change",
-    "reference_l1": "map L1 to RTS0",
-    "object_iou": "object IoU",
-    "deletion": "deletion AUC",
-    "insertion": "insertion AUC",
-}
-_POPULATIONS = {"wrong - right": ", wrong − right", "both succeed": ", both succeed", "right": ", still right"}
-_TITLES = {"noise": "Claim 1, noise", "attack": "Claim 2, ADV²", "harmless": "Claim 3, harmless"}
+_FOREST_METRICS = (
+    *("map_l1", "iou_distance", "spearman_distance", "class_excess"),
+    *("reference_l1", "object_iou", "deletion", "insertion"),
+)
 _ROW = 0.2  # inches a line of the forest
 
 
 def _label(row: ClaimRow) -> str:
     if row.claim == "harmless":
-        return _METRICS[row.metric]
-    probe = f"{_PROBES[row.probe]}{percent(row.level)}" + (" ×10 steps" if row.steps_factor > 1 else "")
-    return f"{probe}: {_METRICS[row.metric]}{_POPULATIONS.get(row.population, '')}"
+        return metric_name(row.metric)
+    steps = " ×10 steps" if row.steps_factor > 1 else ""
+    population = f", {POPULATIONS[row.population]}" if row.population in POPULATIONS else ""
+    return f"{probe_name(row.probe, row.level)}{steps}: {short_metric_name(row.metric)}{population}"
 
 
 def _wanted(row: ClaimRow) -> bool:
-    """Rows that fit one look: the claims' own, the sharper form, and the controls in L1."""
-    if row.metric not in _METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
+    """Rows that one figure has room for: the claims' own, the sharper form, and the controls in L1."""
+    if row.metric not in _FOREST_METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
         return False
     if row.claim == "noise":
         return row.metric == "map_l1" and row.population != "right"
@@ -61,7 +53,7 @@ def _wanted(row: ClaimRow) -> bool:
 def forest(rows: list[ClaimRow]) -> Figure | None:
     """Intervals by claim, one mark an objective; None where nothing was compared."""
     shown = [row for row in rows if _wanted(row)]
-    claims = [claim for claim in _TITLES if any(row.claim == claim for row in shown)]
+    claims = [claim for claim in CLAIMS if any(row.claim == claim for row in shown)]
     if not claims:
         return None
     names = list(dict.fromkeys(row.interpreter for row in shown))
@@ -73,7 +65,7 @@ def forest(rows: list[ClaimRow]) -> Figure | None:
     )
     for axes, claim in zip(panels[:, 0], claims, strict=True):
         _forest_panel(axes, [row for row in shown if row.claim == claim], labels[claim], names)
-        axes.set_title(_TITLES[claim], loc="left", weight="bold")
+        axes.set_title(f"Claim {CLAIMS[claim].number}, {CLAIMS[claim].title}", loc="left", weight="bold")
     in_map_distance = [axes for axes, claim in zip(panels[:, 0], claims, strict=True) if claim != "harmless"]
     limits = np.array([axes.get_xlim() for axes in in_map_distance]).reshape(-1, 2)
     for axes in in_map_distance:  # claims 1 and 2 are in the same unit: one scale
@@ -81,7 +73,7 @@ def forest(rows: list[ClaimRow]) -> Figure | None:
     panels[-1, 0].set_xlabel("difference to RTS (equal budget), paired")
     figure.subplots_adjust(left=0.29, right=0.985, bottom=0.4 / height, top=1 - 0.5 / height, hspace=0.42)
     marks = [
-        Line2D([], [], color=colour_of(name, i), marker=marker_of(name), ms=4, lw=1.2, label=name_of(name))
+        Line2D([], [], color=colour_of(name, i), marker=marker_of(name), ms=4, lw=1.2, label=interpreter_name(name))
         for i, name in enumerate(names)
     ]
     figure.legend(handles=marks, loc="upper right", ncols=len(names), frameon=False, bbox_to_anchor=(0.985, 1.0))
@@ -135,9 +127,11 @@ def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | N
                 found.append((x + (place - (len(names) - 1) / 2) * width, estimate))
         heights = [e.value for _, e in found]
         errors = np.maximum(0.0, [[e.value - e.low for _, e in found], [e.high - e.value for _, e in found]])
-        axes.bar([x for x, _ in found], heights, width * 0.9, color=colour_of(name, place), label=name_of(name))
+        axes.bar(
+            [x for x, _ in found], heights, width * 0.9, color=colour_of(name, place), label=interpreter_name(name)
+        )
         axes.errorbar([x for x, _ in found], heights, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.8)
-    axes.set_xticks(range(len(probes)), [f"{_PROBES.get(p, p)}{percent(level)}" for p, level in probes])
+    axes.set_xticks(range(len(probes)), [probe_name(probe, level) for probe, level in probes])
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("map L1, input to probed input")
     axes.margins(x=0.02)

@@ -19,9 +19,10 @@ from benchmark.report.claims.sentences import UNMEASURED
 from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa, level_of, steps_factor_of
 from benchmark.report.cohorts.grouping import identical_setups
 from benchmark.report.cohorts.settings import differing, flat, settings_of
+from benchmark.report.labels import CLAIMS, metric_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
-from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
+from benchmark.report.tables.formats import Entry, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
 KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_anchor")
@@ -124,7 +125,7 @@ def _mark(here: list[Candidate]) -> None:
             here[max(fit, key=lambda pair: (pair[0], -pair[1]))[1]].chosen = True
 
 
-def _estimate(row: ClaimRow | None) -> Cell:
+def _estimate(row: ClaimRow | None) -> Entry:
     if row is None or row.difference is None:
         return None
     low, high = (float("nan") if end is None else end for end in (row.low, row.high))
@@ -135,7 +136,7 @@ def selection_table(found: Sequence[Candidate]) -> Table:
     """One row a setting."""
     several = len({candidate.cohort.title for candidate in found}) > 1
     keys = list(found[0].settings) if found else []
-    rows: list[list[Cell]] = []
+    rows: list[list[Entry]] = []
     for candidate in found:
         attack = candidate.attack
         rows.append(
@@ -154,12 +155,12 @@ def selection_table(found: Sequence[Candidate]) -> Table:
         )
     names = [key.split(".")[-1] for key in keys]
     figures = [
-        "ADV2 map L1, difference",
+        f"ADV2 {metric_name('map_l1')}, difference",
         "ratio",
-        "claim 2",
-        "success, difference",
-        "L1 to RTS0, difference",
-        "claim 3",
+        f"claim {CLAIMS['attack'].number}",
+        f"{metric_name('success')}, difference",
+        f"{short_metric_name('reference_l1')}, difference",
+        f"claim {CLAIMS['harmless'].number}",
     ]
     none = sorted({c.interpreter for c in found} - {c.interpreter for c in found if c.chosen})
     caption = f"Chosen: {RULE}. Differences are paired, to the equal-budget RTS; 95 % bootstrap intervals over sources."
