@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.report.claims.rows import ClaimRow, Subject, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.subject import Subject
+from benchmark.report.cohorts.comparability import probe_differences
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.paired import Pairs, mean_with_interval, pair, probe_differences
+from benchmark.report.statistics.paired import Pairs, pair
+from benchmark.report.statistics.sample_metrics import mean_with_interval
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -41,7 +44,7 @@ def attack_rows(subject: Subject) -> list[ClaimRow]:
 
 def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> ClaimRow:
     margins = (-decision_rules.SUCCESS_MARGIN, decision_rules.SUCCESS_MARGIN)
-    comparison = pairs.compare("success", pairs.everyone())
+    comparison = pairs.compare("success", pairs.all_samples())
     verdict = decision_rules.inside(comparison.difference, margins)
     return claim_row(
         subject,
@@ -73,7 +76,7 @@ def _one_attack(
         ("map_l1", "both succeed", both),
         *((metric, "all", both) for metric in SECONDARY),
     ):
-        chosen_N = pairs.everyone() if population == "all" else pairs.both("success")
+        chosen_N = pairs.all_samples() if population == "all" else pairs.both("success")
         comparison = pairs.compare(metric, chosen_N)
         rows.append(
             claim_row(
@@ -111,7 +114,7 @@ def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
 
 def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[ClaimRow, float]:
     pairs = pair(many, few, subject.bootstrap)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     margins = (1 - decision_rules.CONVERGENCE_MARGIN, 1 + decision_rules.CONVERGENCE_MARGIN)
     ratio = comparison.ratio
     assert ratio is not None  # map_l1 always has one
@@ -137,7 +140,7 @@ def premise_rows(subject: Subject) -> list[ClaimRow]:
     if cells[0] is None or cells[1] is None:
         return []
     pairs = pair(cells[0], cells[1], subject.bootstrap)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     assert comparison.ratio is not None
     success = mean_with_interval(cells[0], "success", subject.bootstrap)
     return [

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.report.claims.rows import ClaimRow, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, notes, pair_notes
+from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import Estimate
 from benchmark.report.statistics.paired import Comparison
@@ -24,7 +25,7 @@ def harmless_rows(subject: Subject) -> list[ClaimRow]:
     pairs = subject.pair(cells)
     rows, without_masks = [], ""
     for metric, margins in decision_rules.MARGINS.items():
-        comparison = pairs.compare(metric, pairs.everyone())
+        comparison = pairs.compare(metric, pairs.all_samples())
         if metric == OPTIONAL and comparison.difference.n == 0:
             without_masks = "no object masks"
             continue

@@ -6,7 +6,8 @@ stand the difference in differences (wrong − right), the map of the new class 
 
 from __future__ import annotations
 
-from benchmark.report.claims.rows import ClaimRow, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, notes, pair_notes
+from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.paired import Comparison, Pairs
 
@@ -64,7 +65,7 @@ def _random_sign(subject: Subject) -> list[ClaimRow]:
     if cells is None:
         return []
     pairs = subject.pair(cells)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     return [
         claim_row(
             subject,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from benchmark.report.claims.attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
 from benchmark.report.claims.noise import EXPECTED
-from benchmark.report.claims.rows import ClaimRow, Subject, notes, select_rows
+from benchmark.report.claims.rows import ClaimRow, notes, select_rows
+from benchmark.report.claims.subject import Subject
 from benchmark.report.labels import CLAIMS, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 

@@ -12,8 +12,9 @@ import numpy as np
 from benchmark.report.claims.attack import attack_rows, premise_rows
 from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.noise import noise_rows
-from benchmark.report.claims.rows import ClaimRow, Subject, claim_row
+from benchmark.report.claims.rows import ClaimRow, claim_row
 from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
+from benchmark.report.claims.subject import Subject
 from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import Comparison

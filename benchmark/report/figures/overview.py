@@ -15,7 +15,7 @@ from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
 from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
-from benchmark.report.statistics.paired import column, mean_with_interval
+from benchmark.report.statistics.sample_metrics import column, mean_with_interval
 
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "

@@ -14,8 +14,9 @@ from typing import Any
 
 from benchmark.report.claims.attack import attack_rows
 from benchmark.report.claims.harmless import harmless_rows
-from benchmark.report.claims.rows import ClaimRow, Subject, select_rows
+from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.sentences import UNMEASURED
+from benchmark.report.claims.subject import Subject
 from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa, level_of, steps_factor_of
 from benchmark.report.cohorts.grouping import identical_setups
 from benchmark.report.cohorts.settings import differing, flat, settings_of

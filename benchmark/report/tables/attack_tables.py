@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from benchmark.report.cohorts.cohort import Cohort, fact_of, level_of, steps_factor_of
 from benchmark.report.labels import metric_name, probe_setting, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.paired import column, mean_with_interval, pair
+from benchmark.report.statistics.paired import pair
+from benchmark.report.statistics.sample_metrics import column, mean_with_interval
 from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def attack_gaps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Tab
         pairs = pair(record, reference, bootstrap)
         if not len(pairs.reference):
             continue
-        success, distance = (pairs.compare(metric, pairs.everyone()) for metric in ("success", "map_l1"))
+        success, distance = (pairs.compare(metric, pairs.all_samples()) for metric in ("success", "map_l1"))
         error = fact_of(record, "surrogate_map_l1")
         rows.append([*names, success.difference, distance.difference, distance.ratio, error])
     caption = (

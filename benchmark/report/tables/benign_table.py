@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.labels import short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.paired import mean_with_interval
+from benchmark.report.statistics.sample_metrics import mean_with_interval
 from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
 
 _METRICS = ("object_iou", "deletion", "insertion", "map_mean_benign", "reference_l1")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from benchmark.report.cohorts.cohort import Cohort, fact_of
 from benchmark.report.labels import probe_name, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.paired import column, mean_with_interval
+from benchmark.report.statistics.sample_metrics import column, mean_with_interval
 from benchmark.report.tables.attack_tables import DISTANCES
 from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
 

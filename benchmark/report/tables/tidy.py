@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.paired import mean_with_interval
+from benchmark.report.statistics.sample_metrics import mean_with_interval
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
