@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
 from benchmark.report.build import build_report
+from benchmark.report.statistics.bootstrap import Bootstrap
 
 log = logging.getLogger("underfire")
 
@@ -21,8 +22,7 @@ def main(config: DictConfig) -> None:
             resolved["paths"]["results"],
             resolved["paths"]["report"],
             resolved["filter"],
-            resamples=resolved["resamples"],
-            seed=resolved["bootstrap_seed"],
+            Bootstrap(resolved["resamples"], resolved["bootstrap_seed"]),
         )
         log.info("report  %s", path)
         return "done"

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.report.claims.verdicts import judge, write_verdicts
-from benchmark.report.cohorts.grouping import IDENTITY, Group, group_records
+from benchmark.report.cohorts.cohort import IDENTITY, Cohort
+from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.page import Section, how_to_read, page
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
+from benchmark.report.tables.all_tables import cohort_tables
 from benchmark.report.tables.formats import write_table
-from benchmark.report.tables.group_tables import Tabulator
 from benchmark.report.tables.tidy import tidy
-from benchmark.report.transfer.matrix import source_of, write_transfer
+from benchmark.report.transfer.transfer_cells import source_of
+from benchmark.report.transfer.transfer_section import write_transfer
 from benchmark.storage.records import Record, read_records
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
@@ -26,16 +28,14 @@ def build_report(
     results_root: Path | str,
     report_root: Path | str,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Reads the records under ``results_root`` that pass ``filters`` and writes the report; returns its ``report.md``.
 
     ``filters`` are fields of cell.json with the value wanted; None stands for any value.
 
     Written: report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of their own
-    for each group where cells of several groups (data sets, seeds, budgets, versions, settings) were found.
+    for each cohort where cells of several cohorts (data sets, seeds, budgets, versions, settings) were found.
 
     Raises:
         ValueError: no finished record passes; says what was looked for, where, and which records there are.
@@ -45,20 +45,17 @@ def build_report(
     records, left_out = chosen_records(root, wanted)
     failed = [record for record in records if record.cell.get("status") != "done"]
     transferred = [record for record in records if source_of(record) and record not in failed]
-    groups = group_records([record for record in records if not source_of(record)])
-    if not groups and not transferred:
+    cohorts = cohorts_of([record for record in records if not source_of(record)])
+    if not cohorts and not transferred:
         raise ValueError(_nothing_found(root, wanted))
     out.mkdir(parents=True, exist_ok=True)
-    sections = [
-        _write_group(out, group, group.slug if len(groups) > 1 else "", resamples=resamples, seed=seed)
-        for group in groups
-    ]
+    sections = [_write_cohort(out, cohort, cohort.slug if len(cohorts) > 1 else "", bootstrap) for cohort in cohorts]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
     done = [record for record in records if record.cell.get("status") == "done"]
-    tidy(done, resamples=resamples, seed=seed).to_parquet(out / "results.parquet", index=False)
+    tidy(done, bootstrap).to_parquet(out / "results.parquet", index=False)
     path = out / "report.md"
-    text = page(sections, failed, [how_to_read(seed, resamples), *left_out])
-    moved = write_transfer(out, transferred, resamples=resamples, seed=seed)
+    text = page(sections, failed, [how_to_read(bootstrap), *left_out])
+    moved = write_transfer(out, transferred, bootstrap)
     path.write_text("\n".join([text.rstrip("\n"), "", *moved]) if moved else text, encoding="utf-8")
     return path
 
@@ -78,13 +75,13 @@ def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], l
     return records, notes
 
 
-def _write_group(out: Path, group: Group, folder: str, *, resamples: int, seed: int) -> Section:
-    verdicts = judge(group, resamples=resamples, seed=seed)
-    tables = Tabulator(group, resamples=resamples, seed=seed).all(verdicts.rows)
+def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) -> Section:
+    verdicts = judge(cohort, bootstrap)
+    tables = cohort_tables(cohort, verdicts.rows, bootstrap)
     for table in tables:
         write_table(out / folder / "tables", table)
-    figures = write_figures(out / folder / "figures", group, verdicts.rows, resamples=resamples, seed=seed)
-    return Section(group, folder, verdicts, tables, figures)
+    figures = write_figures(out / folder / "figures", cohort, verdicts.rows, bootstrap)
+    return Section(cohort, folder, verdicts, tables, figures)
 
 
 def _nothing_found(root: Path, filters: dict[str, Any]) -> str:

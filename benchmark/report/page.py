@@ -1,4 +1,4 @@
-"""The page that a person reads: verdicts, figures, tables and provenance of every group, as Markdown."""
+"""The page that a person reads: verdicts, figures, tables and provenance of every cohort, as Markdown."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.claims.rows import CLAIMS
-from benchmark.report.claims.sentences import percent
 from benchmark.report.claims.verdicts import Verdicts
-from benchmark.report.cohorts.grouping import Group, steps_factor_of
+from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
 from benchmark.report.figures.all_figures import Written
-from benchmark.report.statistics.bootstrap import RESAMPLES
-from benchmark.report.tables.formats import Cell, Table, escape_markdown, markdown
+from benchmark.report.labels import CLAIMS, probe_setting
+from benchmark.report.statistics.bootstrap import Bootstrap
+from benchmark.report.tables.formats import Entry, Table, escape_markdown, markdown
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -20,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """What was made of one group; ``folder`` is where, relative to the page ("" for beside it)."""
+    """What was made of one cohort; ``folder`` is where, relative to the page ("" for beside it)."""
 
-    group: Group
+    cohort: Cohort
     folder: str
     verdicts: Verdicts
     tables: list[Table]
@@ -37,19 +36,19 @@ def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[
     return "\n".join([*parts, *_failures(failed)]).rstrip() + "\n"
 
 
-def how_to_read(seed: int, resamples: int = RESAMPLES) -> str:
+def how_to_read(bootstrap: Bootstrap) -> str:
     """What every interval on the page is."""
     return (
-        f"Intervals are 95 % percentile bootstrap intervals over sources ({resamples} resamples, seed {seed}); n is "
-        "samples / sources. Differences between interpreters are paired on the same images, goals and draws, and "
-        "taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; every metric of "
-        "every cell: `results.parquet`."
+        f"Intervals are 95 % percentile bootstrap intervals over sources ({bootstrap.resamples} resamples, seed "
+        f"{bootstrap.seed}); n is samples / sources. Differences between interpreters are paired on the same images, "
+        "goals and draws, and taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; "
+        "every metric of every cell: `results.parquet`."
     )
 
 
 def _section(section: Section) -> list[str]:
     inside = f"{section.folder}/" if section.folder else ""
-    parts = [f"## {escape_markdown(section.group.title)}", ""]
+    parts = [f"## {escape_markdown(section.cohort.title)}", ""]
     if section.verdicts.headlines:
         parts += ["### Observation 8", "", _at_a_glance(section.verdicts)]
         parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
@@ -65,15 +64,15 @@ def _section(section: Section) -> list[str]:
     for table in section.tables:
         if table.name == "verdicts":
             parts += _folded(f"All {len(table.rows)} comparisons behind the verdicts", markdown(table))
-    return [*parts, *_provenance(section.group)]
+    return [*parts, *_provenance(section.cohort)]
 
 
 def _at_a_glance(verdicts: Verdicts) -> str:
     objectives = list(dict.fromkeys((line.interpreter, line.objective) for line in verdicts.headlines))
     found = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
-    rows: list[list[Cell]] = [
-        [f"{number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
-        for claim, number in CLAIMS.items()
+    rows: list[list[Entry]] = [
+        [f"{name.number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
+        for claim, name in CLAIMS.items()
     ]
     columns = ["claim", *(f"objective: {objective} ({interpreter})" for interpreter, objective in objectives)]
     return markdown(Table("claims", "Observation 8 by claim and training objective.", columns, rows))
@@ -96,25 +95,24 @@ def _values(records: Sequence[Record], *path: str) -> str:
     return ", ".join(found)
 
 
-def _provenance(group: Group) -> list[str]:
-    records, key = group.records, group.key
+def _provenance(cohort: Cohort) -> list[str]:
+    records, key = cohort.records, cohort.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
-    versions = ", ".join(f"{name} {version}" for name, version in key["versions"].items())
-    about: list[list[Cell]] = [
-        ["data set, split, data seed", f"{key['data']}, {key['split']}, {key['data_seed']}"],
-        ["classifier", f"{key['classifier']}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
-        ["seed", str(key["seed"])],
-        ["budget", str(key["budget"])],
+    versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
+    about: list[list[Entry]] = [
+        ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
+        ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
+        ["seed", str(key.seed)],
+        ["budget", str(key.budget)],
         ["cells", f"{len(records)}, {seconds:.0f} s in all"],
         ["device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"],
         ["versions", versions or "unknown"],
         ["commit", _values(records, "commit")],
     ]
-    cells: list[list[Cell]] = []
+    cells: list[list[Entry]] = []
     for record in records:
         cell, counts = record.cell, record.cell.get("counts") or {}
-        probe = f"{cell['probe']}{percent(cell.get('level'))}"
-        probe += f", steps x{steps_factor_of(record)}" if steps_factor_of(record) > 1 else ""
+        probe = probe_setting(cell["probe"], level_of(record), steps_factor_of(record))
         spread = (cell.get("facts") or {}).get("benign_spread")
         size = f"{cell.get('n_samples')} / {cell.get('n_sources')}"
         time = round(sum((cell.get("seconds") or {}).values()), 1)
@@ -129,7 +127,7 @@ def _provenance(group: Group) -> list[str]:
 def _failures(failed: Sequence[Record]) -> list[str]:
     if not failed:
         return []
-    rows: list[list[Cell]] = []
+    rows: list[list[Entry]] = []
     for record in failed:
         reason = record.cell.get("reason") or {}
         rows.append([str(record.cell.get("name")), *(str(reason.get(k, "") or "") for k in ("stage", "error", "hint"))])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.report.statistics import bootstrap
+from benchmark.report.statistics.bootstrap import Bootstrap
 
 
 def loop_interval(statistic, rows: list[np.ndarray], source: np.ndarray, resamples: int, seed: int) -> tuple:
@@ -34,13 +35,13 @@ def close(estimate: bootstrap.Estimate, expected: tuple) -> None:
 
 def test_mean_equals_the_loop(sample):
     a, _, source, _ = sample
-    close(bootstrap.mean(a, source, resamples=300, seed=3), loop_interval(lambda x: x.mean(), [a], source, 300, 3))
+    close(bootstrap.mean(a, source, Bootstrap(300, 3)), loop_interval(lambda x: x.mean(), [a], source, 300, 3))
 
 
 def test_paired_difference_equals_the_loop(sample):
     a, b, source, _ = sample
     expected = loop_interval(lambda x, y: (x - y).mean(), [a, b], source, 300, 0)
-    estimate = bootstrap.paired_difference(a, b, source, resamples=300)
+    estimate = bootstrap.paired_difference(a, b, source, Bootstrap(300))
     close(estimate, expected)
     assert estimate.value == pytest.approx(np.mean(a) - np.mean(b))
 
@@ -49,7 +50,7 @@ def test_ratio_equals_the_loop(sample):
     a, b, source, _ = sample
     b = np.abs(b)
     close(
-        bootstrap.ratio_of_means(a, b, source, resamples=300),
+        bootstrap.ratio_of_means(a, b, source, Bootstrap(300)),
         loop_interval(lambda x, y: x.mean() / y.mean(), [a, b], source, 300, 0),
     )
 
@@ -57,7 +58,7 @@ def test_ratio_equals_the_loop(sample):
 def test_difference_in_differences_equals_the_loop(sample):
     a, b, source, wrong = sample
     expected = loop_interval(lambda d, w: d[w].mean() - d[~w].mean(), [a - b, wrong], source, 300, 0)
-    estimate = bootstrap.difference_in_differences(a - b, wrong, ~wrong, source, resamples=300)
+    estimate = bootstrap.difference_in_differences(a - b, wrong, ~wrong, source, Bootstrap(300))
     close(estimate, expected)
     assert estimate.n == wrong.sum()
     assert estimate.n_sources == len(np.unique(source[wrong]))
@@ -106,9 +107,9 @@ def test_zero_reference_has_no_ratio():
 
 
 def test_weights_are_exact_resamples():
-    weights = bootstrap.resampling_weights(17, 50, 1)
+    weights = bootstrap.resampling_weights(17, Bootstrap(50, 1))
     assert (weights.sum(axis=1) == 17).all()
-    assert not np.array_equal(weights, bootstrap.resampling_weights(17, 50, 2))
+    assert not np.array_equal(weights, bootstrap.resampling_weights(17, Bootstrap(50, 2)))
 
 
 def test_coverage_needs_sources():
@@ -118,8 +119,8 @@ def test_coverage_needs_sources():
     for _ in range(200):
         source = np.repeat(np.arange(40), 5)
         values = draw.normal(0.0, 1.0, 40)[source] + draw.normal(0.0, 0.3, 200)
-        first = bootstrap.mean(values, source, resamples=400)
-        second = bootstrap.mean(values, np.arange(200), resamples=400)
+        first = bootstrap.mean(values, source, Bootstrap(400))
+        second = bootstrap.mean(values, np.arange(200), Bootstrap(400))
         by_source += first.low <= 0 <= first.high
         by_sample += second.low <= 0 <= second.high
     assert 0.89 <= by_source / 200 <= 0.985

@@ -13,6 +13,7 @@ import pytest
 import benchmark.report
 from benchmark.report.build import build_report
 from benchmark.report.selection.aid_selection import build_selection
+from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.storage.records import write_failure, write_record
 from tests.report.planted import World, record, sweep
 
@@ -34,7 +35,7 @@ def built(tmp_path_factory):
     store(root / "results", [record(SMALL, "rts", "adv2", split="calibration")])
     broken = record(SMALL, "rtsa", "sign").cell
     write_failure(root / "results" / "broken", broken, stage="probe", error=ValueError("NaN in the map | step 3"))
-    return root, build_report(root / "results", root / "report", resamples=100)
+    return root, build_report(root / "results", root / "report", bootstrap=Bootstrap(100))
 
 
 def test_everything_is_written(built):
@@ -79,20 +80,20 @@ def test_smoke_and_calibration_are_left_out(built):
 
 
 def test_smoke_is_reported_when_asked_for(built, tmp_path):
-    page = build_report(built[0] / "results", tmp_path, {"budget": "smoke", "data": None}, resamples=50)
+    page = build_report(built[0] / "results", tmp_path, {"budget": "smoke", "data": None}, bootstrap=Bootstrap(50))
     assert "budget smoke" in page.read_text()
 
 
 def test_a_second_build_writes_the_same_bytes(built, tmp_path):
-    build_report(built[0] / "results", tmp_path, resamples=100)
+    build_report(built[0] / "results", tmp_path, bootstrap=Bootstrap(100))
     for path in sorted(p for p in tmp_path.rglob("*") if p.is_file()):
         assert path.read_bytes() == (built[0] / "report" / path.relative_to(tmp_path)).read_bytes(), path.name
 
 
-def test_two_groups_get_a_folder_each(tmp_path):
+def test_two_cohorts_get_a_folder_each(tmp_path):
     for data in ("digits", "cifar10"):
         store(tmp_path / "results", sweep(SMALL, ("rts", "rtsa"), PROBES[:1], data=data))
-    page = build_report(tmp_path / "results", tmp_path / "report", resamples=50)
+    page = build_report(tmp_path / "results", tmp_path / "report", bootstrap=Bootstrap(50))
     folders = [path.name for path in page.parent.iterdir() if path.is_dir()]
     assert len(folders) == 2
     assert page.read_text().count("\n## ") == 2
@@ -118,7 +119,9 @@ def test_selection_is_written(tmp_path):
     config = {"interpreter": {"lambda_aid": 5.0}}
     records += sweep(SMALL, ("rtsa_anchored",), PROBES[:1] + PROBES[3:], split="calibration", config=config)
     store(tmp_path / "results", records)
-    path = build_selection(tmp_path / "results", tmp_path / "report", ["interpreter.lambda_aid"], resamples=100)
+    path = build_selection(
+        tmp_path / "results", tmp_path / "report", ["interpreter.lambda_aid"], bootstrap=Bootstrap(100)
+    )
     assert "chosen" in path.read_text()
     assert (tmp_path / "report" / "selection.csv").is_file()
     with pytest.raises(ValueError, match="split=calibration"):

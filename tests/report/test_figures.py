@@ -10,17 +10,18 @@ import pytest
 from matplotlib.image import imread
 
 from benchmark.report.claims.verdicts import judge
-from benchmark.report.cohorts.grouping import group_records
+from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.figures.panels import kept, successes
 from benchmark.report.figures.style import save, styled
+from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep
 
 
 @pytest.fixture(scope="module")
-def group():
-    (found,) = group_records(sweep(World(n=300), pictures=True))
+def cohort():
+    (found,) = cohorts_of(sweep(World(n=300), pictures=True))
     return found
 
 
@@ -74,13 +75,13 @@ def test_pictures_belong_to_their_sample():
         assert mixed.row.name == sample
 
 
-def test_figure_15_says_what_happened(group):
+def test_figure_15_says_what_happened(cohort):
     with styled():
-        figure = noise_examples.draw(group)
+        figure = noise_examples.draw(cohort)
         assert_apart(figure)
     text = words(figure)
     for _, level in (("normal", 0.3), ("uniform", 0.3)):
-        cell = kept(group.find("rtsa", "normal", level))
+        cell = kept(cohort.find("rtsa", "normal", level))
         first = successes([cell], 1)[0]
         assert f"L1 {cell[first].row.map_l1:.3f}" in text
         assert f"class {cell[first].row.pred_benign:g} → {cell[first].row.pred_probe:g}" in text
@@ -93,45 +94,45 @@ def test_figure_15_names_blocks_without_a_sample():
     for one in records:
         if one.cell["level"] == 0.03:
             one.samples["success"] = False
-    (found,) = group_records(records)
+    (found,) = cohorts_of(records)
     with styled():
         figure = noise_examples.draw(found)
         assert_apart(figure)
     assert "no kept sample is misclassified under normal 3 %, uniform 3 %" in words(figure)
 
 
-def test_figure_16_shows_every_interpreter(group):
+def test_figure_16_shows_every_interpreter(cohort):
     with styled():
-        figure = attack_examples.draw(group)
+        figure = attack_examples.draw(cohort)
         assert_apart(figure)
     text = words(figure)
     assert {"RTS", "RTSA", "RTSA anchored", "benign", "PGD", "ADV²"} <= set(text)
     assert text.count("PGD") == attack_examples.SAMPLES
 
 
-def test_summaries_do_not_overlap(group):
+def test_summaries_do_not_overlap(cohort):
     with styled():
-        for figure in (overview.forest(judge(group, resamples=50).rows), overview.bars(group, resamples=50)):
+        for figure in (overview.forest(judge(cohort, Bootstrap(50)).rows), overview.bars(cohort, Bootstrap(50))):
             assert_apart(figure)
 
 
 @pytest.mark.parametrize("interpreters", [("rts",), ("rts", "rtsa")])
 def test_fewer_interpreters(interpreters):
-    (found,) = group_records(sweep(World(n=300), interpreters, pictures=True))
+    (found,) = cohorts_of(sweep(World(n=300), interpreters, pictures=True))
     with styled():
-        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, resamples=50)):
+        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, Bootstrap(50))):
             assert_apart(figure)
 
 
 def test_nothing_to_draw(tmp_path):
-    (found,) = group_records(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
-    assert write_figures(tmp_path, found, judge(found, resamples=10).rows, resamples=10) == []
+    (found,) = cohorts_of(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
+    assert write_figures(tmp_path, found, judge(found, Bootstrap(10)).rows, Bootstrap(10)) == []
 
 
-def test_files_are_deterministic(group, tmp_path):
+def test_files_are_deterministic(cohort, tmp_path):
     for name in ("one", "two"):
         with styled():
-            save(attack_examples.draw(group, 1), tmp_path / name, "figure")
+            save(attack_examples.draw(cohort, 1), tmp_path / name, "figure")
     for suffix in ("png", "pdf"):
         one, two = ((tmp_path / name / f"figure.{suffix}").read_bytes() for name in ("one", "two"))
         assert one == two

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from benchmark.report.claims.verdicts import judge
-from benchmark.report.cohorts.grouping import group_records
-from benchmark.report.statistics.bootstrap import Estimate
+from benchmark.report.cohorts.grouping import cohorts_of
+from benchmark.report.statistics.bootstrap import Bootstrap, Estimate
+from benchmark.report.tables.all_tables import cohort_tables
 from benchmark.report.tables.formats import Table, escape_latex, latex, markdown, write_table
-from benchmark.report.tables.group_tables import Tabulator
 from tests.report.planted import World, record, sweep
 
 
 @pytest.fixture(scope="module")
 def tables():
-    (group,) = group_records(sweep(World(n=600)))
-    rows = judge(group, resamples=100).rows
-    return {table.name: table for table in Tabulator(group, resamples=100).all(rows)}
+    (cohort,) = cohorts_of(sweep(World(n=600)))
+    rows = judge(cohort, Bootstrap(100)).rows
+    return {table.name: table for table in cohort_tables(cohort, rows, Bootstrap(100))}
 
 
 def cell(table: Table, column: str, *start: str):
@@ -66,8 +66,8 @@ def test_every_mean_has_interval_and_n(tables):
 
 
 def test_verdict_table_has_every_row(tables):
-    (group,) = group_records(sweep(World(n=600)))
-    assert len(tables["verdicts"].rows) == len(judge(group, resamples=10).rows)
+    (cohort,) = cohorts_of(sweep(World(n=600)))
+    assert len(tables["verdicts"].rows) == len(judge(cohort, Bootstrap(10)).rows)
 
 
 NASTY = Table(

@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from benchmark.report.claims.rows import Row, Subject, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, finite, notes, pair_notes
+from benchmark.report.claims.subject import Subject
+from benchmark.report.cohorts.comparability import probe_differences
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.paired import Pairs, mean_with_interval, pair, probe_differences
+from benchmark.report.statistics.paired import Pairs, pair
+from benchmark.report.statistics.sample_metrics import mean_with_interval
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -24,9 +27,9 @@ NOT_MEASURED = "convergence not measured"
 SUCCESS_DIFFERS = "success differs"
 
 
-def attack_rows(subject: Subject) -> list[Row]:
+def attack_rows(subject: Subject) -> list[ClaimRow]:
     """ADV2 at the stated and at ten times the steps, then PGD as a reference, then the convergence of either cell."""
-    rows: list[Row] = []
+    rows: list[ClaimRow] = []
     convergence, verdict_note = _convergence(subject)
     for factor in (1, MANY_STEPS):
         cells = subject.cells("adv2", steps_factor=factor)
@@ -39,9 +42,9 @@ def attack_rows(subject: Subject) -> list[Row]:
     return rows + convergence
 
 
-def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> Row:
+def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: str, note: str) -> ClaimRow:
     margins = (-decision_rules.SUCCESS_MARGIN, decision_rules.SUCCESS_MARGIN)
-    comparison = pairs.compare("success", pairs.everyone())
+    comparison = pairs.compare("success", pairs.all_samples())
     verdict = decision_rules.inside(comparison.difference, margins)
     return claim_row(
         subject,
@@ -60,10 +63,10 @@ def _success_row(subject: Subject, pairs: Pairs, probe: str, factor: int, role: 
 
 def _one_attack(
     subject: Subject, cells: tuple[Record, Record], probe: str, factor: int, role: str, note: str
-) -> list[Row]:
+) -> list[ClaimRow]:
     pairs = subject.pair(cells)
     success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
-    differs = SUCCESS_DIFFERS if success["verdict"] not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
+    differs = SUCCESS_DIFFERS if success.verdict not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
     settings = [f"{name} {mine} against {theirs}" for name, (mine, theirs) in probe_differences(*cells).items()]
     caveat = notes(note, differs, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
     both = "secondary" if role == "primary" else role
@@ -73,7 +76,7 @@ def _one_attack(
         ("map_l1", "both succeed", both),
         *((metric, "all", both) for metric in SECONDARY),
     ):
-        chosen_N = pairs.everyone() if population == "all" else pairs.both("success")
+        chosen_N = pairs.all_samples() if population == "all" else pairs.both("success")
         comparison = pairs.compare(metric, chosen_N)
         rows.append(
             claim_row(
@@ -92,12 +95,12 @@ def _one_attack(
     return [*rows, success]
 
 
-def _convergence(subject: Subject) -> tuple[list[Row], str]:
+def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
     """For each of the two interpreters, ten times the steps against the stated steps on the same samples; and the words
     that belong beside the claim."""
     rows, moved, missing = [], [], []
     for interpreter in (subject.reference, subject.interpreter):
-        cells = [subject.group.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
+        cells = [subject.cohort.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
         if cells[0] is None or cells[1] is None:
             missing.append(interpreter)
             continue
@@ -109,9 +112,9 @@ def _convergence(subject: Subject) -> tuple[list[Row], str]:
     return rows, notes(said, f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "")
 
 
-def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[Row, float]:
-    pairs = pair(many, few, resamples=subject.resamples, seed=subject.seed)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[ClaimRow, float]:
+    pairs = pair(many, few, subject.bootstrap)
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     margins = (1 - decision_rules.CONVERGENCE_MARGIN, 1 + decision_rules.CONVERGENCE_MARGIN)
     ratio = comparison.ratio
     assert ratio is not None  # map_l1 always has one
@@ -131,15 +134,15 @@ def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tu
     return row, ratio.value - 1
 
 
-def premise_rows(subject: Subject) -> list[Row]:
+def premise_rows(subject: Subject) -> list[ClaimRow]:
     """On RTS itself: ADV2's map L1 is at most half of PGD's. Concerns the reference alone, whatever the objective."""
-    cells = [subject.group.find(subject.reference, probe) for probe in ("adv2", "pgd")]
+    cells = [subject.cohort.find(subject.reference, probe) for probe in ("adv2", "pgd")]
     if cells[0] is None or cells[1] is None:
         return []
-    pairs = pair(cells[0], cells[1], resamples=subject.resamples, seed=subject.seed)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+    pairs = pair(cells[0], cells[1], subject.bootstrap)
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     assert comparison.ratio is not None
-    success = mean_with_interval(cells[0], "success", resamples=subject.resamples, seed=subject.seed)
+    success = mean_with_interval(cells[0], "success", subject.bootstrap)
     return [
         claim_row(
             subject,

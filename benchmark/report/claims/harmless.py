@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmark.report.claims.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, notes, pair_notes
+from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import Estimate
 from benchmark.report.statistics.paired import Comparison
@@ -16,7 +17,7 @@ from benchmark.report.statistics.paired import Comparison
 OPTIONAL = "object_iou"  # only where the data set has masks
 
 
-def harmless_rows(subject: Subject) -> list[Row]:
+def harmless_rows(subject: Subject) -> list[ClaimRow]:
     """One row a margin and one that combines them; nothing where a clean cell is missing."""
     cells = subject.cells("clean")
     if cells is None:
@@ -24,7 +25,7 @@ def harmless_rows(subject: Subject) -> list[Row]:
     pairs = subject.pair(cells)
     rows, without_masks = [], ""
     for metric, margins in decision_rules.MARGINS.items():
-        comparison = pairs.compare(metric, pairs.everyone())
+        comparison = pairs.compare(metric, pairs.all_samples())
         if metric == OPTIONAL and comparison.difference.n == 0:
             without_masks = "no object masks"
             continue
@@ -44,10 +45,10 @@ def harmless_rows(subject: Subject) -> list[Row]:
     return [*rows, _overall(subject, rows, without_masks)]
 
 
-def _overall(subject: Subject, rows: list[Row], note: str) -> Row:
-    smallest = min(rows, key=lambda row: row["n"])
-    nothing = Estimate(np.nan, np.nan, np.nan, smallest["n"], smallest["n_sources"])
-    unmeasured = [row["metric"] for row in rows if row["n"] == 0]
+def _overall(subject: Subject, rows: list[ClaimRow], note: str) -> ClaimRow:
+    smallest = min(rows, key=lambda row: row.n)
+    nothing = Estimate(np.nan, np.nan, np.nan, smallest.n, smallest.n_sources)
+    unmeasured = [row.metric for row in rows if row.n == 0]
     return claim_row(
         subject,
         "harmless",
@@ -55,7 +56,7 @@ def _overall(subject: Subject, rows: list[Row], note: str) -> Row:
         metric="all",
         population="all",
         comparison=Comparison(nothing, None, np.nan, np.nan),
-        verdict=decision_rules.conjunction([row["verdict"] for row in rows]),
+        verdict=decision_rules.conjunction([row.verdict for row in rows]),
         question="every bound inside its margins",
         note=notes(note, f"not measured: {', '.join(unmeasured)}" if unmeasured else ""),
     )

@@ -6,7 +6,8 @@ stand the difference in differences (wrong − right), the map of the new class 
 
 from __future__ import annotations
 
-from benchmark.report.claims.rows import Row, Subject, claim_row, notes, pair_notes
+from benchmark.report.claims.rows import ClaimRow, claim_row, notes, pair_notes
+from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.paired import Comparison, Pairs
 
@@ -14,22 +15,22 @@ DISTANCES = ("map_l1", "iou_distance", "spearman_distance")
 EXPECTED = (("normal", 0.03), ("normal", 0.3), ("uniform", 0.03), ("uniform", 0.3))
 
 
-def noise_rows(subject: Subject) -> list[Row]:
+def noise_rows(subject: Subject) -> list[ClaimRow]:
     """Rows for every noise kind and level that both interpreters have, and the random-sign control."""
-    rows: list[Row] = []
-    for probe, level in subject.group.noises:
+    rows: list[ClaimRow] = []
+    for probe, level in subject.cohort.noises:
         cells = subject.cells(probe, level)
         if cells is not None:
             rows += _one_noise(subject, subject.pair(cells), probe, level)
     return rows + _random_sign(subject)
 
 
-def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list[Row]:
+def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list[ClaimRow]:
     wrong_N, right_N = pairs.both("success"), pairs.neither("success")
     torn = int((~(wrong_N | right_N)).sum())
     caveat = f"{torn} samples left out: the two cells disagree on the prediction" if torn else ""
 
-    def row(role: str, metric: str, population: str, comparison: Comparison, note: str = "") -> Row:
+    def row(role: str, metric: str, population: str, comparison: Comparison, note: str = "") -> ClaimRow:
         return claim_row(
             subject,
             "noise",
@@ -59,12 +60,12 @@ def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list
     return rows
 
 
-def _random_sign(subject: Subject) -> list[Row]:
+def _random_sign(subject: Subject) -> list[ClaimRow]:
     cells = subject.cells("sign")
     if cells is None:
         return []
     pairs = subject.pair(cells)
-    comparison = pairs.compare("map_l1", pairs.everyone())
+    comparison = pairs.compare("map_l1", pairs.all_samples())
     return [
         claim_row(
             subject,

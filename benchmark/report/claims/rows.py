@@ -3,67 +3,79 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
-from benchmark.report.cohorts.grouping import REFERENCE, Group, objective_of
+from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES
-from benchmark.report.statistics.paired import (
-    Comparison,
-    Pairs,
-    pair,
-    probe_differences,
-    same_task,
-    training_differences,
-)
+from benchmark.report.statistics.paired import Comparison, Pairs
 
-if TYPE_CHECKING:
-    from benchmark.storage.records import Record
-
-Row = dict[str, Any]
-CLAIMS = {"noise": 1, "attack": 2, "harmless": 3}
-UNEQUAL = "unequal training budgets"
 LARGER = "difference above 0"
 
 
 @dataclass(frozen=True)
-class Subject:
-    """An interpreter whose claims are judged against the equal-budget reference of the same group."""
+class ClaimRow:
+    """One comparison of an interpreter with its reference. Numbers are None where there is none, never NaN."""
 
-    group: Group
+    claim: str
+    """noise, attack or harmless."""
+    objective: str
+    """Training objective of the interpreter: paper, or what follows ``rtsa_`` in its name."""
     interpreter: str
-    reference: str = REFERENCE
-    resamples: int = RESAMPLES
-    seed: int = 0
+    role: str
+    """primary, secondary, control, reference, convergence, premise or overall."""
+    probe: str
+    """The probe of both cells; "all" where the row sums up several."""
+    level: float | None
+    """Misclassification rate that noise was calibrated to, in [0, 1]; None for other probes."""
+    steps_factor: int
+    """The attack's steps, in multiples of the stated number."""
+    metric: str
+    """A record's column, a metric derived from one, or words for what was compared."""
+    population: str
+    """The samples compared: all, wrong, right, both succeed, or the difference "wrong - right"."""
+    question: str
+    """What the verdict answers."""
+    difference: float | None
+    """Paired mean of interpreter minus reference, in the metric's unit."""
+    low: float | None
+    """Lower end of the difference's 95 % bootstrap interval."""
+    high: float | None
+    """Upper end of the difference's 95 % bootstrap interval."""
+    ratio: float | None
+    """Mean of the interpreter over mean of the reference; None for metrics without a meaningful zero."""
+    ratio_low: float | None
+    ratio_high: float | None
+    reference: float | None
+    """Mean of the reference."""
+    value: float | None
+    """Mean of the interpreter."""
+    n: int
+    """Samples that both cells have a value for."""
+    n_sources: int
+    """Sources of these samples."""
+    verdict: str
+    """One of ``decision_rules.VERDICTS``."""
+    note: str
+    """What a reader must know about this row; "" for nothing."""
+    data: str
+    classifier: str
+    seed: int
+    data_seed: int
+    budget: str
+    split: str
+    settings: Mapping[str, Any]
+    """Settings that a sweep varied, with their value in this cohort; the keys are the user's own configuration."""
 
-    @property
-    def objective(self) -> str:
-        return objective_of(self.interpreter)
+    def to_json(self) -> dict[str, Any]:
+        """The fields by name, in the order above; strict JSON can hold every value."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
-    @cached_property
-    def caveat(self) -> str:
-        """What puts every comparison with the reference in doubt: unequal training budgets."""
-        sides = [
-            next((r for r in self.group.records if r.cell["interpreter"] == name), None)
-            for name in (self.interpreter, self.reference)
-        ]
-        if sides[0] is None or sides[1] is None:
-            return ""
-        unlike = training_differences(sides[0], sides[1])
-        return f"{UNEQUAL} ({', '.join(unlike)})" if unlike else ""
 
-    def cells(self, probe: str, level: float | None = None, steps_factor: int = 1) -> tuple[Record, Record] | None:
-        """(interpreter's cell, reference's cell), or None where one is missing or the probes were not the same."""
-        value = self.group.find(self.interpreter, probe, level, steps_factor)
-        reference = self.group.find(self.reference, probe, level, steps_factor)
-        if value is None or reference is None or not same_task(probe_differences(value, reference)):
-            return None
-        return value, reference
-
-    def pair(self, cells: tuple[Record, Record]) -> Pairs:
-        return pair(*cells, resamples=self.resamples, seed=self.seed)
+def select_rows(rows: Iterable[ClaimRow], **wanted: object) -> list[ClaimRow]:
+    """The rows whose fields have the wanted values."""
+    return [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
 
 
 def finite(number: float | None) -> float | None:
@@ -105,32 +117,40 @@ def claim_row(
     steps_factor: int = 1,
     note: str = "",
     interpreter: str | None = None,
-) -> Row:
-    """A row with plain JSON values. ``role`` is primary, secondary, control, convergence, premise or overall."""
-    key, ratio = subject.group.key, comparison.ratio
-    return {
-        "claim": claim,
-        "objective": subject.objective if interpreter is None else interpreter,
-        "interpreter": subject.interpreter if interpreter is None else interpreter,
-        "role": role,
-        "probe": probe,
-        "level": level,
-        "steps_factor": steps_factor,
-        "metric": metric,
-        "population": population,
-        "question": question,
-        "difference": finite(comparison.difference.value),
-        "low": finite(comparison.difference.low),
-        "high": finite(comparison.difference.high),
-        "ratio": finite(ratio.value) if ratio else None,
-        "ratio_low": finite(ratio.low) if ratio else None,
-        "ratio_high": finite(ratio.high) if ratio else None,
-        "reference": finite(comparison.reference),
-        "value": finite(comparison.value),
-        "n": comparison.difference.n,
-        "n_sources": comparison.difference.n_sources,
-        "verdict": verdict,
-        "note": notes(note, subject.caveat),
-        **{name: key.get(name) for name in ("data", "classifier", "seed", "data_seed", "budget", "split")},
-        "settings": dict(subject.group.settings),
-    }
+) -> ClaimRow:
+    """The row of one comparison, its numbers rounded to six significant digits and None where they are not finite.
+
+    ``interpreter`` stands in for the subject's own name and objective where the row concerns the reference alone.
+    """
+    difference, ratio, key = comparison.difference, comparison.ratio, subject.cohort.key
+    return ClaimRow(
+        claim=claim,
+        objective=subject.objective if interpreter is None else interpreter,
+        interpreter=subject.interpreter if interpreter is None else interpreter,
+        role=role,
+        probe=probe,
+        level=level,
+        steps_factor=steps_factor,
+        metric=metric,
+        population=population,
+        question=question,
+        difference=finite(difference.value),
+        low=finite(difference.low),
+        high=finite(difference.high),
+        ratio=finite(ratio.value) if ratio else None,
+        ratio_low=finite(ratio.low) if ratio else None,
+        ratio_high=finite(ratio.high) if ratio else None,
+        reference=finite(comparison.reference),
+        value=finite(comparison.value),
+        n=difference.n,
+        n_sources=difference.n_sources,
+        verdict=verdict,
+        note=notes(note, subject.caveat),
+        data=key.data,
+        classifier=key.classifier,
+        seed=key.seed,
+        data_seed=key.data_seed,
+        budget=key.budget,
+        split=key.split,
+        settings=dict(subject.cohort.settings),
+    )

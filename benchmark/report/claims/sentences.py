@@ -11,21 +11,12 @@ from dataclasses import dataclass
 
 from benchmark.report.claims.attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
 from benchmark.report.claims.noise import EXPECTED
-from benchmark.report.claims.rows import CLAIMS, Row, Subject, notes
+from benchmark.report.claims.rows import ClaimRow, notes, select_rows
+from benchmark.report.claims.subject import Subject
+from benchmark.report.labels import CLAIMS, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 
 UNMEASURED = "not measured"
-_NAMES = {
-    "noise": "maps move further on inputs that noise makes the classifier get wrong",
-    "attack": "ADV2 cannot keep the map close to the benign one",
-    "harmless": "benign maps stay as they are",
-}
-_QUALITIES = {
-    "reference_l1": "map L1 to RTS0",
-    "object_iou": "object IoU",
-    "deletion": "deletion AUC",
-    "insertion": "insertion AUC",
-}
 
 
 @dataclass(frozen=True)
@@ -39,31 +30,23 @@ class Headline:
     sentence: str
 
 
-def amount(row: Row) -> str:
+def amount(row: ClaimRow) -> str:
     """'+0.120 [0.100, 0.140], n 120 / 90' with the ratio where there is one."""
-    if row["difference"] is None:
-        return f"n {row['n']} / {row['n_sources']}"
-    interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None and row["high"] is not None else ""
-    ratio = f", {row['ratio']:.2f} times" if row["ratio"] is not None else ""
-    return f"{row['difference']:+.3f}{interval}{ratio}, n {row['n']} / {row['n_sources']}"
+    if row.difference is None:
+        return f"n {row.n} / {row.n_sources}"
+    interval = f" [{row.low:.3f}, {row.high:.3f}]" if row.low is not None and row.high is not None else ""
+    ratio = f", {row.ratio:.2f} times" if row.ratio is not None else ""
+    return f"{row.difference:+.3f}{interval}{ratio}, n {row.n} / {row.n_sources}"
 
 
-def tally(rows: list[Row]) -> str:
+def tally(rows: list[ClaimRow]) -> str:
     """'holds in 3 of 4, not distinguishable in 1'."""
-    count = Counter(row["verdict"] for row in rows)
+    count = Counter(row.verdict for row in rows)
     parts = [f"{verdict} in {count[verdict]}" for verdict in decision_rules.VERDICTS if count[verdict]]
     if not parts:
         return UNMEASURED
     first, *others = parts
     return ", ".join([f"{first} of {len(rows)}", *others])
-
-
-def percent(level: float | None) -> str:
-    return "" if level is None else f" {100 * level:g} %"
-
-
-def _select(rows: list[Row], claim: str, **wanted: object) -> list[Row]:
-    return [row for row in rows if row["claim"] == claim and all(row[name] == value for name, value in wanted.items())]
 
 
 @dataclass(frozen=True)
@@ -76,57 +59,57 @@ class _Judged:
     caveat: str = ""
 
 
-def _noise(rows: list[Row], subject: Subject) -> _Judged:
-    primary = _select(rows, "noise", role="primary")
+def _noise(rows: list[ClaimRow], subject: Subject) -> _Judged:
+    primary = select_rows(rows, claim="noise", role="primary")
     if not primary:
         return _Judged(UNMEASURED, False, "")
-    measured = {(row["probe"], row["level"]) for row in primary}
-    absent = [f"{probe}{percent(level)}" for probe, level in EXPECTED if (probe, level) not in measured]
-    each = "; ".join(f"{row['probe']}{percent(row['level'])}: {amount(row)}, {row['verdict']}" for row in primary)
-    sharper = _select(rows, "noise", population="wrong - right")
+    measured = {(row.probe, row.level) for row in primary}
+    absent = [probe_name(probe, level) for probe, level in EXPECTED if (probe, level) not in measured]
+    each = "; ".join(f"{probe_name(row.probe, row.level)}: {amount(row)}, {row.verdict}" for row in primary)
+    sharper = select_rows(rows, claim="noise", population="wrong - right")
     parts = [f"in map L1 it {tally(primary)} ({each})"]
     parts.append(f"the sharper form (difference in differences, wrong - right) {tally(sharper)}")
-    for metric, name in (("iou_distance", "IoU"), ("spearman_distance", "Spearman")):
-        parts.append(f"in {name} it {tally(_select(rows, 'noise', metric=metric))}")
-    parts.append(f"beyond a mere change of class it {tally(_select(rows, 'noise', metric='class_excess'))}")
-    sign = _select(rows, "noise", probe="sign")
+    for metric, column in (("iou_distance", "map_iou"), ("spearman_distance", "map_spearman")):
+        parts.append(f"in {short_metric_name(column)} it {tally(select_rows(rows, claim='noise', metric=metric))}")
+    parts.append(f"beyond a mere change of class it {tally(select_rows(rows, claim='noise', metric='class_excess'))}")
+    sign = select_rows(rows, claim="noise", probe="sign")
     control = f"{amount(sign[0])} under random-sign noise of the attack's size" if sign else UNMEASURED
     parts.append(f"control of plain sensitivity: {control}")
     if absent:
         parts.append(f"{UNMEASURED}: {', '.join(absent)}")
     body = ". ".join(_capital(part) for part in parts) + "."
-    return _Judged(decision_rules.conjunction([row["verdict"] for row in primary]), not absent, body)
+    return _Judged(decision_rules.conjunction([row.verdict for row in primary]), not absent, body)
 
 
-def _attack(rows: list[Row], subject: Subject) -> _Judged:
-    primary = _select(rows, "attack", role="primary", metric="map_l1")
+def _attack(rows: list[ClaimRow], subject: Subject) -> _Judged:
+    primary = select_rows(rows, claim="attack", role="primary", metric="map_l1")
     if not primary:
-        unlike = subject.group.find(subject.interpreter, "adv2") and subject.group.find(subject.reference, "adv2")
+        unlike = subject.cohort.find(subject.interpreter, "adv2") and subject.cohort.find(subject.reference, "adv2")
         return _Judged(UNMEASURED, False, "The two attacks were not the same." if unlike else "")
     row = primary[0]
-    success = _select(rows, "attack", probe="adv2", metric="success", steps_factor=1)[0]
-    longer = _select(rows, "attack", steps_factor=MANY_STEPS, metric="map_l1", population="all")
-    both = _select(rows, "attack", role="secondary", metric="map_l1")
-    parts = [f"In map L1 on all attacked samples: {amount(row)}, {row['verdict']}"]
-    parts += [f"Where both attacks succeed: {amount(other)}, {other['verdict']}" for other in both]
+    success = select_rows(rows, claim="attack", probe="adv2", metric="success", steps_factor=1)[0]
+    longer = select_rows(rows, claim="attack", steps_factor=MANY_STEPS, metric="map_l1", population="all")
+    both = select_rows(rows, claim="attack", role="secondary", metric="map_l1")
+    parts = [f"In map L1 on all attacked samples: {amount(row)}, {row.verdict}"]
+    parts += [f"Where both attacks succeed: {amount(other)}, {other.verdict}" for other in both]
     parts.append(f"Success rate: {amount(success)}")
-    parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other['verdict']}" for other in longer]
+    parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other.verdict}" for other in longer]
     said = (SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
-    caveat = "; ".join(part for part in row["note"].split("; ") if part.startswith(said))
-    complete = bool(longer) and all(other["verdict"] == decision_rules.HOLDS for other in longer)
-    return _Judged(row["verdict"], complete, ". ".join(parts) + ".", caveat)
+    caveat = "; ".join(part for part in row.note.split("; ") if part.startswith(said))
+    complete = bool(longer) and all(other.verdict == decision_rules.HOLDS for other in longer)
+    return _Judged(row.verdict, complete, ". ".join(parts) + ".", caveat)
 
 
-def _harmless(rows: list[Row], subject: Subject) -> _Judged:
-    overall = _select(rows, "harmless", role="overall")
+def _harmless(rows: list[ClaimRow], subject: Subject) -> _Judged:
+    overall = select_rows(rows, claim="harmless", role="overall")
     if not overall:
         return _Judged(UNMEASURED, False, "")
     parts = [
-        f"{_QUALITIES[row['metric']]} {amount(row)} ({row['question']}): {row['verdict']}"
-        for row in _select(rows, "harmless", role="primary")
+        f"{metric_name(row.metric)} {amount(row)} ({row.question}): {row.verdict}"
+        for row in select_rows(rows, claim="harmless", role="primary")
     ]
-    note = f". {_capital(overall[0]['note'])}" if overall[0]["note"] else ""
-    return _Judged(overall[0]["verdict"], True, _capital("; ".join(parts)) + note + ".")
+    note = f". {_capital(overall[0].note)}" if overall[0].note else ""
+    return _Judged(overall[0].verdict, True, _capital("; ".join(parts)) + note + ".")
 
 
 _JUDGES = {"noise": _noise, "attack": _attack, "harmless": _harmless}
@@ -143,7 +126,7 @@ def _opening(claim: str, subject: Subject, judged: _Judged) -> str:
         if subject.objective == "paper"
         else f"objective '{subject.objective}' (not the paper's)"
     )
-    start = f"Claim {CLAIMS[claim]} ({_NAMES[claim]}), {whose}: {judged.verdict}"
+    start = f"Claim {CLAIMS[claim].number} ({CLAIMS[claim].statement}), {whose}: {judged.verdict}"
     caveat = notes(judged.caveat, subject.caveat)
     end = f" ({caveat})." if caveat else "."
     if subject.objective != "paper" or judged.verdict not in (decision_rules.HOLDS, decision_rules.DOES_NOT_HOLD):
@@ -155,7 +138,7 @@ def _opening(claim: str, subject: Subject, judged: _Judged) -> str:
     return start + (" at the stated steps" if claim == "attack" else " where it was measured") + end
 
 
-def headlines(subject: Subject, rows: list[Row]) -> list[Headline]:
+def headlines(subject: Subject, rows: list[ClaimRow]) -> list[Headline]:
     """One headline for each of the three claims, from this subject's own rows."""
     found = []
     for claim, judge in _JUDGES.items():

@@ -1,10 +1,10 @@
-"""The verdict on Observation 8: its three claims with their controls, for every objective found in a group of cells."""
+"""The verdict on Observation 8: its three claims with their controls, for every objective found in a cohort."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from benchmark.report.claims.attack import attack_rows, premise_rows
 from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.noise import noise_rows
-from benchmark.report.claims.rows import Row, Subject, claim_row
+from benchmark.report.claims.rows import ClaimRow, claim_row
 from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
-from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
+from benchmark.report.claims.subject import Subject
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.paired import Comparison
 
 
@@ -23,51 +24,51 @@ from benchmark.report.statistics.paired import Comparison
 class Verdicts:
     """Rows for every comparison made, and one headline for each claim and objective."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ClaimRow] = field(default_factory=list)
     headlines: list[Headline] = field(default_factory=list)
 
 
-def _overall_rows(subject: Subject, rows: list[Row], found: list[Headline]) -> list[Row]:
+def _overall_rows(subject: Subject, rows: list[ClaimRow], found: list[Headline]) -> list[ClaimRow]:
     """The claim as a whole, where its rows do not already say it; an unmeasured claim gets no row."""
-    said = {row["claim"] for row in rows if row["role"] == "overall"}
+    said = {row.claim for row in rows if row.role == "overall"}
     nothing = Comparison(Estimate(np.nan, np.nan, np.nan, 0, 0), None, np.nan, np.nan)
     whole = []
     for line in found:
         if line.claim in said or line.verdict == UNMEASURED:
             continue
-        primary = min((r for r in rows if r["claim"] == line.claim and r["role"] == "primary"), key=lambda r: r["n"])
+        primary = min((r for r in rows if r.claim == line.claim and r.role == "primary"), key=lambda r: r.n)
         row = claim_row(
             subject,
             line.claim,
             role="overall",
             probe="all" if line.claim == "noise" else "adv2",
             metric="all",
-            population=primary["population"],
+            population=primary.population,
             comparison=nothing,
             verdict=line.verdict,
             question="every primary row holds",
             note=line.sentence,
         )
-        whole.append({**row, "n": primary["n"], "n_sources": primary["n_sources"]})
+        whole.append(replace(row, n=primary.n, n_sources=primary.n_sources))
     return whole
 
 
-def judge(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Verdicts:
-    """Every objective of one group against the group's equal-budget RTS; empty where the group has no RTSA at all."""
+def judge(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
+    """Every objective of one cohort against its equal-budget RTS; empty where the cohort has no RTSA at all."""
     verdicts = Verdicts()
-    subjects = [Subject(group, name, resamples=resamples, seed=seed) for name in group.interpreters if is_rtsa(name)]
+    subjects = [Subject(cohort, name, bootstrap) for name in cohort.interpreters if is_rtsa(name)]
     for subject in subjects:
         rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
         found = headlines(subject, rows)
         verdicts.rows += rows + _overall_rows(subject, rows, found)
         verdicts.headlines += found
-    if REFERENCE in group.interpreters:
-        verdicts.rows += premise_rows(Subject(group, REFERENCE, resamples=resamples, seed=seed))
+    if REFERENCE in cohort.interpreters:
+        verdicts.rows += premise_rows(Subject(cohort, REFERENCE, bootstrap))
     return verdicts
 
 
-def write_verdicts(path: Path, rows: Sequence[Row]) -> None:
+def write_verdicts(path: Path, rows: Sequence[ClaimRow]) -> None:
     """All rows as a list of objects, strict JSON: a missing number is null, NaN is an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(list(rows), indent=1, allow_nan=False, ensure_ascii=False)
+    text = json.dumps([row.to_json() for row in rows], indent=1, allow_nan=False, ensure_ascii=False)
     path.write_text(text + "\n", encoding="utf-8")

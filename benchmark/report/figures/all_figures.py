@@ -1,4 +1,4 @@
-"""All figures of one group of cells, written as PNG and PDF."""
+"""All figures of one cohort, written as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmark.report.claims.rows import Row
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.claims.rows import ClaimRow
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.style import save, styled
-from benchmark.report.statistics.bootstrap import RESAMPLES
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
 
 @dataclass(frozen=True)
@@ -25,22 +25,22 @@ class Written:
 
 
 def write_figures(
-    folder: Path, group: Group, rows: list[Row], *, resamples: int = RESAMPLES, seed: int = 0
+    folder: Path, cohort: Cohort, rows: list[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Written]:
-    """Draws what the group's records allow; a figure without data is left out."""
+    """Draws what the cohort's records allow; a figure without data is left out."""
     plans: list[tuple[Written, Callable[[], Figure | None]]] = [
         (Written("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
         (
             Written("map_l1", "Distance under each probe", overview.BARS_CAPTION),
-            lambda: overview.bars(group, resamples=resamples, seed=seed),
+            lambda: overview.bars(cohort, bootstrap),
         ),
         (
             Written("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),
-            lambda: noise_examples.draw(group),
+            lambda: noise_examples.draw(cohort),
         ),
         (
             Written("figure_16", "Figure 16, ADV2", attack_examples.CAPTION.format(count=attack_examples.SAMPLES)),
-            lambda: attack_examples.draw(group),
+            lambda: attack_examples.draw(cohort),
         ),
     ]
     written = []

@@ -9,10 +9,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panel_grid import Page
 from benchmark.report.figures.panels import Shown, family, kept, successes
-from benchmark.report.figures.style import name_of, show_image, show_map
+from benchmark.report.figures.style import show_image, show_map
+from benchmark.report.labels import interpreter_name, probe_name
 
 SAMPLES = 2
 CAPTION = (
@@ -21,33 +22,33 @@ CAPTION = (
     "Each interpreter is attacked with itself in the loop, so that its adversarial input is its own. Below: the "
     "prediction, benign → adversarial, and the L1 distance to the benign map."
 )
-ATTACKS = {"pgd": "PGD", "adv2": "ADV²"}
+ATTACKS = ("pgd", "adv2")
 
 Cells = dict[str, list[dict[int, Shown]]]
 
 
-def _cells(group: Group, names: list[str]) -> Cells:
+def _cells(cohort: Cohort, names: list[str]) -> Cells:
     """{attack: one {sample: what is shown} an interpreter} for attacks that every interpreter has."""
     found: Cells = {}
     for attack in ATTACKS:
-        records = [group.find(name, attack) for name in names]
+        records = [cohort.find(name, attack) for name in names]
         cells = [kept(record) for record in records if record is not None]
         if cells and len(cells) == len(names) and all(cells):
             found[attack] = cells
     return found
 
 
-def draw(group: Group, count: int = SAMPLES) -> Figure | None:
+def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no ADV2 cell kept a success on every interpreter."""
-    names = [name for name in family(group) if group.find(name, "adv2") is not None]
-    cells = _cells(group, names)
+    names = [name for name in family(cohort) if cohort.find(name, "adv2") is not None]
+    cells = _cells(cohort, names)
     chosen = successes(cells.get("adv2", []), count)
     chosen = [i for i in chosen if all(i in cell for attack in cells.values() for cell in attack)]
     if not chosen:
         return None
     page = Page(pairs=len(names), rows=len(chosen) * (1 + len(cells)), blocks=len(chosen), top=0.28)
     for place, name in enumerate(names):
-        page.heading(place, name_of(name))
+        page.heading(place, interpreter_name(name))
     for sample in chosen:
         page.row_label("benign")
         for place, cell in enumerate(cells["adv2"]):
@@ -55,7 +56,7 @@ def draw(group: Group, count: int = SAMPLES) -> Figure | None:
             _pair(page, place, shown.benign, shown.map_benign, f"class {int(shown.row.pred_benign)}")
         page.next_row()
         for attack, shown_by in cells.items():
-            page.row_label(ATTACKS[attack])
+            page.row_label(probe_name(attack))
             for place, cell in enumerate(shown_by):
                 shown = cell[sample]
                 _pair(page, place, shown.probed, shown.map_probed, f"class {shown.change}, {shown.distance}")

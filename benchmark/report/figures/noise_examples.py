@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from benchmark.report.claims.sentences import percent
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panel_grid import Page
 from benchmark.report.figures.panels import Shown, family, kept, successes
-from benchmark.report.figures.style import name_of, show_image, show_map
+from benchmark.report.figures.style import show_image, show_map
+from benchmark.report.labels import interpreter_name, probe_name
 
 SAMPLES = 2
 CAPTION = (
@@ -37,28 +37,28 @@ class _Line:
         return next(shown for shown in self.shown if shown is not None)
 
 
-def _lines(group: Group, names: list[str], count: int) -> list[_Line]:
+def _lines(cohort: Cohort, names: list[str], count: int) -> list[_Line]:
     lines = []
-    for probe, level in group.noises:
-        records = [group.find(name, probe, level) for name in names]
+    for probe, level in cohort.noises:
+        records = [cohort.find(name, probe, level) for name in names]
         cells = [kept(record) if record is not None else {} for record in records]
         there = [cell for cell in cells if cell]
         for sample in successes(there, count):
-            lines.append(_Line(f"{probe}{percent(level)}", [cell.get(sample) for cell in cells]))
+            lines.append(_Line(probe_name(probe, level), [cell.get(sample) for cell in cells]))
     return lines
 
 
-def draw(group: Group, count: int = SAMPLES) -> Figure | None:
+def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no cell kept a misclassified sample."""
-    names = family(group)
-    lines = _lines(group, names, count)
+    names = family(cohort)
+    lines = _lines(cohort, names, count)
     if not lines:
         return None
     blocks = [(name, list(rows)) for name, rows in itertools.groupby(lines, key=lambda line: line.block)]
     page = Page(pairs=1 + len(names), rows=len(lines), blocks=len(blocks), top=0.42)
     page.heading(0, "Input", ("clean", "noisy"))
     for place, name in enumerate(names, start=1):
-        page.heading(place, f"{name_of(name)} map", ("clean", "noisy"))
+        page.heading(place, f"{interpreter_name(name)} map", ("clean", "noisy"))
     for block, rows in blocks:
         page.block_label(block, len(rows))
         for line in rows:
@@ -66,7 +66,7 @@ def draw(group: Group, count: int = SAMPLES) -> Figure | None:
             page.next_row()
         page.next_block()
     page.scale()
-    absent = [name for probe, level in group.noises if (name := f"{probe}{percent(level)}") not in dict(blocks)]
+    absent = [name for probe, level in cohort.noises if (name := probe_name(probe, level)) not in dict(blocks)]
     if absent:
         page.remark(f"no kept sample is misclassified under {', '.join(absent)}")
     return page.figure

@@ -8,14 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.report.claims.rows import Row
-from benchmark.report.claims.sentences import percent
-from benchmark.report.cohorts.grouping import Group
+from benchmark.report.claims.rows import ClaimRow
+from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.figures.panels import family
-from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of, name_of
+from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
+from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
-from benchmark.report.statistics.paired import column, mean_with_interval
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from benchmark.report.statistics.sample_metrics import column, mean_with_interval
 
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "
@@ -26,54 +26,46 @@ BARS_CAPTION = (
     "Mean L1 distance between the map of the input and of the probed input, with 95 % bootstrap intervals over "
     "sources. Noise: misclassified samples. Sign and attacks: all samples probed."
 )
-_PROBES = {"normal": "normal", "uniform": "uniform", "sign": "random sign", "pgd": "PGD", "adv2": "ADV²"}
-_METRICS = {
-    "map_l1": "L1",
-    "iou_distance": "1 − IoU",
-    "spearman_distance": "1 − Spearman",
-    "class_excess": "L1 beyond class change",
-    "reference_l1": "map L1 to RTS0",
-    "object_iou": "object IoU",
-    "deletion": "deletion AUC",
-    "insertion": "insertion AUC",
-}
-_POPULATIONS = {"wrong - right": ", wrong − right", "both succeed": ", both succeed", "right": ", still right"}
-_TITLES = {"noise": "Claim 1, noise", "attack": "Claim 2, ADV²", "harmless": "Claim 3, harmless"}
+_FOREST_METRICS = (
+    *("map_l1", "iou_distance", "spearman_distance", "class_excess"),
+    *("reference_l1", "object_iou", "deletion", "insertion"),
+)
 _ROW = 0.2  # inches a line of the forest
 
 
-def _label(row: Row) -> str:
-    if row["claim"] == "harmless":
-        return _METRICS[row["metric"]]
-    probe = f"{_PROBES[row['probe']]}{percent(row['level'])}" + (" ×10 steps" if row["steps_factor"] > 1 else "")
-    return f"{probe}: {_METRICS[row['metric']]}{_POPULATIONS.get(row['population'], '')}"
+def _label(row: ClaimRow) -> str:
+    if row.claim == "harmless":
+        return metric_name(row.metric)
+    steps = " ×10 steps" if row.steps_factor > 1 else ""
+    population = f", {POPULATIONS[row.population]}" if row.population in POPULATIONS else ""
+    return f"{probe_name(row.probe, row.level)}{steps}: {short_metric_name(row.metric)}{population}"
 
 
-def _wanted(row: Row) -> bool:
-    """Rows that fit one look: the claims' own, the sharper form, and the controls in L1."""
-    if row["metric"] not in _METRICS or row["difference"] is None or row["role"] in ("premise", "reference", "overall"):
+def _wanted(row: ClaimRow) -> bool:
+    """Rows that one figure has room for: the claims' own, the sharper form, and the controls in L1."""
+    if row.metric not in _FOREST_METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
         return False
-    if row["claim"] == "noise":
-        return row["metric"] == "map_l1" and row["population"] != "right"
-    return row["claim"] == "harmless" or row["metric"] == "map_l1"
+    if row.claim == "noise":
+        return row.metric == "map_l1" and row.population != "right"
+    return row.claim == "harmless" or row.metric == "map_l1"
 
 
-def forest(rows: list[Row]) -> Figure | None:
+def forest(rows: list[ClaimRow]) -> Figure | None:
     """Intervals by claim, one mark an objective; None where nothing was compared."""
     shown = [row for row in rows if _wanted(row)]
-    claims = [claim for claim in _TITLES if any(row["claim"] == claim for row in shown)]
+    claims = [claim for claim in CLAIMS if any(row.claim == claim for row in shown)]
     if not claims:
         return None
-    names = list(dict.fromkeys(row["interpreter"] for row in shown))
-    labels = {c: list(dict.fromkeys(_label(row) for row in shown if row["claim"] == c)) for c in claims}
+    names = list(dict.fromkeys(row.interpreter for row in shown))
+    labels = {c: list(dict.fromkeys(_label(row) for row in shown if row.claim == c)) for c in claims}
     counts = [len(labels[claim]) for claim in claims]
     height = 0.35 + sum(counts) * _ROW + len(claims) * 0.5
     figure, panels = plt.subplots(
         len(claims), 1, figsize=(WIDTH, height), squeeze=False, gridspec_kw={"height_ratios": [n + 0.4 for n in counts]}
     )
     for axes, claim in zip(panels[:, 0], claims, strict=True):
-        _forest_panel(axes, [row for row in shown if row["claim"] == claim], labels[claim], names)
-        axes.set_title(_TITLES[claim], loc="left", weight="bold")
+        _forest_panel(axes, [row for row in shown if row.claim == claim], labels[claim], names)
+        axes.set_title(f"Claim {CLAIMS[claim].number}, {CLAIMS[claim].title}", loc="left", weight="bold")
     in_map_distance = [axes for axes, claim in zip(panels[:, 0], claims, strict=True) if claim != "harmless"]
     limits = np.array([axes.get_xlim() for axes in in_map_distance]).reshape(-1, 2)
     for axes in in_map_distance:  # claims 1 and 2 are in the same unit: one scale
@@ -81,28 +73,29 @@ def forest(rows: list[Row]) -> Figure | None:
     panels[-1, 0].set_xlabel("difference to RTS (equal budget), paired")
     figure.subplots_adjust(left=0.29, right=0.985, bottom=0.4 / height, top=1 - 0.5 / height, hspace=0.42)
     marks = [
-        Line2D([], [], color=colour_of(name, i), marker=marker_of(name), ms=4, lw=1.2, label=name_of(name))
+        Line2D([], [], color=colour_of(name, i), marker=marker_of(name), ms=4, lw=1.2, label=interpreter_name(name))
         for i, name in enumerate(names)
     ]
     figure.legend(handles=marks, loc="upper right", ncols=len(names), frameon=False, bbox_to_anchor=(0.985, 1.0))
     return figure
 
 
-def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[str]) -> None:
+def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: list[str]) -> None:
     spacing = 0.6 / max(len(names), 1)
     for row in rows:
-        line, place = labels.index(_label(row)), names.index(row["interpreter"])
+        assert row.difference is not None  # _wanted leaves the others out
+        line, place = labels.index(_label(row)), names.index(row.interpreter)
         y = line + (place - (len(names) - 1) / 2) * spacing
-        colour = colour_of(row["interpreter"], place)
-        face = "white" if row["verdict"] == decision_rules.TOO_FEW else colour
-        if row["low"] is not None and row["high"] is not None:
-            axes.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
-        axes.plot([row["difference"]], [y], marker_of(row["interpreter"]), ms=4, mfc=face, mec=colour, mew=0.9)
+        colour = colour_of(row.interpreter, place)
+        face = "white" if row.verdict == decision_rules.TOO_FEW else colour
+        if row.low is not None and row.high is not None:
+            axes.plot([row.low, row.high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
+        axes.plot([row.difference], [y], marker_of(row.interpreter), ms=4, mfc=face, mec=colour, mew=0.9)
     reach = max(abs(end) for end in axes.get_xlim())
-    if rows[0]["claim"] == "harmless":
+    if rows[0].claim == "harmless":
         reach = max(reach, 0.075)
         for line, label in enumerate(labels):
-            low, high = next(decision_rules.MARGINS[row["metric"]] for row in rows if _label(row) == label)
+            low, high = next(decision_rules.MARGINS[row.metric] for row in rows if _label(row) == label)
             ends = max(low, -10 * reach), min(high, 10 * reach)
             axes.fill_betweenx([line - 0.45, line + 0.45], *ends, color="#e4e4e4", lw=0, zorder=0)
         axes.set_xlim(-reach, reach)
@@ -113,11 +106,11 @@ def _forest_panel(axes: Axes, rows: list[Row], labels: list[str], names: list[st
     axes.spines["left"].set_visible(False)
 
 
-def bars(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Figure | None:
+def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
-    names = family(group)
-    probes = [*group.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
-    probes = [p for p in probes if any(group.find(name, *p) is not None for name in names)]
+    names = family(cohort)
+    probes = [*cohort.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
+    probes = [p for p in probes if any(cohort.find(name, *p) is not None for name in names)]
     if not probes:
         return None
     figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
@@ -125,18 +118,20 @@ def bars(group: Group, *, resamples: int = RESAMPLES, seed: int = 0) -> Figure |
     for place, name in enumerate(names):
         found: list[tuple[float, Estimate]] = []
         for x, (probe, level) in enumerate(probes):
-            record = group.find(name, probe, level)
+            record = cohort.find(name, probe, level)
             if record is None:
                 continue
             population = column(record.samples, "success") == 1 if level is not None else None
-            estimate = mean_with_interval(record, "map_l1", population, resamples=resamples, seed=seed)
+            estimate = mean_with_interval(record, "map_l1", bootstrap, population)
             if estimate.n:
                 found.append((x + (place - (len(names) - 1) / 2) * width, estimate))
         heights = [e.value for _, e in found]
         errors = np.maximum(0.0, [[e.value - e.low for _, e in found], [e.high - e.value for _, e in found]])
-        axes.bar([x for x, _ in found], heights, width * 0.9, color=colour_of(name, place), label=name_of(name))
+        axes.bar(
+            [x for x, _ in found], heights, width * 0.9, color=colour_of(name, place), label=interpreter_name(name)
+        )
         axes.errorbar([x for x, _ in found], heights, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.8)
-    axes.set_xticks(range(len(probes)), [f"{_PROBES.get(p, p)}{percent(level)}" for p, level in probes])
+    axes.set_xticks(range(len(probes)), [probe_name(probe, level) for probe, level in probes])
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("map L1, input to probed input")
     axes.margins(x=0.02)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.report.cohorts.grouping import REFERENCE, Group, is_rtsa
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -53,10 +53,10 @@ def kept(record: Record) -> dict[int, Shown]:
     }
 
 
-def family(group: Group) -> list[str]:
+def family(cohort: Cohort) -> list[str]:
     """Interpreters to draw: RTS and its relatives where there are any, else all; four at most, for the page's width."""
-    relatives = [name for name in group.interpreters if name == REFERENCE or is_rtsa(name)]
-    return (relatives or group.interpreters)[:4]
+    relatives = [name for name in cohort.interpreters if name == REFERENCE or is_rtsa(name)]
+    return (relatives or cohort.interpreters)[:4]
 
 
 def successes(cells: list[dict[int, Shown]], count: int) -> list[int]:

@@ -22,19 +22,6 @@ WIDTH = 7.2  # inches: a full text width in print; 1440 px at 200 dpi, read at 9
 MAP_COLOURS = "inferno"  # perceptually uniform, and monotone in grey
 MUTED = "#5f5f5f"
 
-_NAMES = {
-    "rts": "RTS",
-    "rtsa": "RTSA",
-    "rtsa_anchored": "RTSA anchored",
-    "cam": "CAM",
-    "gradcam": "Grad-CAM",
-    "gradcam_pp": "Grad-CAM++",
-    "grad": "GRAD",
-    "smoothgrad": "SmoothGrad",
-    "integrated_gradients": "IG",
-    "guided_backprop": "guided BP",
-    "mask": "MASK",
-}
 # Okabe & Ito 2008
 _COLOURS = {"rts": "#0072B2", "rtsa": "#D55E00", "rtsa_anchored": "#009E73"}
 _SPARE = ("#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -63,11 +50,6 @@ def styled() -> Iterator[None]:
     """The suite's look for the figures made inside."""
     with matplotlib.rc_context(_SETTINGS):
         yield
-
-
-def name_of(interpreter: str) -> str:
-    """Name for print."""
-    return _NAMES.get(interpreter, interpreter.upper().replace("_", " "))
 
 
 def colour_of(interpreter: str, place: int = 0) -> str:

@@ -14,20 +14,16 @@ from typing import Any
 
 from benchmark.report.claims.attack import attack_rows
 from benchmark.report.claims.harmless import harmless_rows
-from benchmark.report.claims.rows import Row, Subject
+from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.sentences import UNMEASURED
-from benchmark.report.cohorts.grouping import (
-    REFERENCE,
-    Group,
-    identical_setups,
-    is_rtsa,
-    level_of,
-    steps_factor_of,
-)
+from benchmark.report.claims.subject import Subject
+from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa, level_of, steps_factor_of
+from benchmark.report.cohorts.grouping import identical_setups
 from benchmark.report.cohorts.settings import differing, flat, settings_of
+from benchmark.report.labels import CLAIMS, metric_name, short_metric_name
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import RESAMPLES, Estimate
-from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from benchmark.report.tables.formats import Entry, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
 KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_anchor")
@@ -38,12 +34,12 @@ RULE = "the largest paired ADV2 difference among settings whose claim 3 holds, o
 class Candidate:
     """One setting of one interpreter: its rows of claims 2 and 3."""
 
-    group: Group
+    cohort: Cohort
     interpreter: str
     settings: dict[str, Any]
-    attack: Row | None
-    success: Row | None
-    drift: Row | None
+    attack: ClaimRow | None
+    success: ClaimRow | None
+    drift: ClaimRow | None
     harmless: str
     chosen: bool = False
 
@@ -68,27 +64,27 @@ def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
             )
 
 
-def _judged(group: Group, interpreter: str, settings: dict[str, Any], resamples: int, seed: int) -> Candidate:
-    subject = Subject(group, interpreter, resamples=resamples, seed=seed)
+def _judged(cohort: Cohort, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
+    subject = Subject(cohort, interpreter, bootstrap)
     rows = attack_rows(subject) + harmless_rows(subject)
 
-    def first(**wanted: object) -> Row | None:
-        return next((row for row in rows if all(row[name] == value for name, value in wanted.items())), None)
+    def first(**wanted: object) -> ClaimRow | None:
+        return next(iter(select_rows(rows, **wanted)), None)
 
     overall = first(claim="harmless", role="overall")
     return Candidate(
-        group,
+        cohort,
         interpreter,
         settings,
         attack=first(claim="attack", role="primary", metric="map_l1"),
         success=first(claim="attack", probe="adv2", metric="success", steps_factor=1),
         drift=first(claim="harmless", metric="reference_l1"),
-        harmless=overall["verdict"] if overall else UNMEASURED,
+        harmless=overall.verdict if overall else UNMEASURED,
     )
 
 
 def candidates(
-    records: Sequence[Record], keys: Sequence[str] = KEYS, *, resamples: int = RESAMPLES, seed: int = 0
+    records: Sequence[Record], keys: Sequence[str] = KEYS, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Candidate]:
     """Every setting found among the calibration cells, the chosen one of each interpreter marked.
 
@@ -97,10 +93,10 @@ def candidates(
     """
     calibration = [r for r in records if r.cell.get("split") == "calibration" and r.cell.get("status") == "done"]
     found: list[Candidate] = []
-    for group in identical_setups(calibration):
-        reference = [record for record in group.records if record.cell["interpreter"] == REFERENCE]
+    for cohort in identical_setups(calibration):
+        reference = [record for record in cohort.records if record.cell["interpreter"] == REFERENCE]
         settings: dict[tuple[str, str], list[Record]] = defaultdict(list)
-        for record in group.records:
+        for record in cohort.records:
             if is_rtsa(record.cell["interpreter"]):
                 settings[record.cell["interpreter"], str(_setting(record, keys))].append(record)
         here = []
@@ -109,8 +105,8 @@ def candidates(
             agreeing = [record for record in reference if _setting(record, keys) == setting]
             together = [*alike, *(agreeing or reference)]
             _one_of_each(together, keys)
-            part = Group(group.key, {}, together)
-            here.append(_judged(part, interpreter, setting, resamples, seed))
+            part = Cohort(cohort.key, {}, together)
+            here.append(_judged(part, interpreter, setting, bootstrap))
         _mark(here)
         found += here
     return found
@@ -119,39 +115,39 @@ def candidates(
 def _mark(here: list[Candidate]) -> None:
     for interpreter in {candidate.interpreter for candidate in here}:
         fit = [
-            (candidate.attack["difference"], place)
+            (candidate.attack.difference, place)
             for place, candidate in enumerate(here)
             if candidate.interpreter == interpreter
             and candidate.harmless == decision_rules.HOLDS
             and candidate.attack is not None
-            and candidate.attack["difference"] is not None
+            and candidate.attack.difference is not None
         ]
         if fit:
             here[max(fit, key=lambda pair: (pair[0], -pair[1]))[1]].chosen = True
 
 
-def _estimate(row: Row | None) -> Cell:
-    if row is None or row["difference"] is None:
+def _estimate(row: ClaimRow | None) -> Entry:
+    if row is None or row.difference is None:
         return None
-    low, high = (float("nan") if row[end] is None else row[end] for end in ("low", "high"))
-    return Estimate(row["difference"], low, high, row["n"], row["n_sources"])
+    low, high = (float("nan") if end is None else end for end in (row.low, row.high))
+    return Estimate(row.difference, low, high, row.n, row.n_sources)
 
 
 def selection_table(found: Sequence[Candidate]) -> Table:
     """One row a setting."""
-    several = len({candidate.group.title for candidate in found}) > 1
+    several = len({candidate.cohort.title for candidate in found}) > 1
     keys = list(found[0].settings) if found else []
-    rows: list[list[Cell]] = []
+    rows: list[list[Entry]] = []
     for candidate in found:
         attack = candidate.attack
         rows.append(
             [
-                *([candidate.group.title] if several else []),
+                *([candidate.cohort.title] if several else []),
                 candidate.interpreter,
                 *("none" if value is None else str(value) for value in candidate.settings.values()),
                 _estimate(attack),
-                f"{attack['ratio']:.2f}" if attack and attack["ratio"] is not None else None,
-                attack["verdict"] if attack else UNMEASURED,
+                f"{attack.ratio:.2f}" if attack and attack.ratio is not None else None,
+                attack.verdict if attack else UNMEASURED,
                 _estimate(candidate.success),
                 _estimate(candidate.drift),
                 candidate.harmless,
@@ -160,12 +156,12 @@ def selection_table(found: Sequence[Candidate]) -> Table:
         )
     names = [key.split(".")[-1] for key in keys]
     figures = [
-        "ADV2 map L1, difference",
+        f"ADV2 {metric_name('map_l1')}, difference",
         "ratio",
-        "claim 2",
-        "success, difference",
-        "L1 to RTS0, difference",
-        "claim 3",
+        f"claim {CLAIMS['attack'].number}",
+        f"{metric_name('success')}, difference",
+        f"{short_metric_name('reference_l1')}, difference",
+        f"claim {CLAIMS['harmless'].number}",
     ]
     none = sorted({c.interpreter for c in found} - {c.interpreter for c in found if c.chosen})
     caption = f"Chosen: {RULE}. Differences are paired, to the equal-budget RTS; 95 % bootstrap intervals over sources."
@@ -178,9 +174,7 @@ def build_selection(
     report_root: Path | str,
     keys: Sequence[str] = KEYS,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Writes selection.md and selection.csv from the calibration records; returns the former.
 
@@ -189,7 +183,7 @@ def build_selection(
     """
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
     wanted["split"] = "calibration"
-    found = candidates(read_records(Path(results_root), **wanted), keys, resamples=resamples, seed=seed)
+    found = candidates(read_records(Path(results_root), **wanted), keys, bootstrap)
     if not found:
         raise ValueError(
             f"No selection to make: looked in {results_root} for finished cells with split=calibration and an "

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.statistics.bootstrap import RESAMPLES, mean
-from benchmark.report.tables.formats import Cell, Table, markdown, write_csv
+from benchmark.report.labels import metric_name
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, mean
+from benchmark.report.tables.formats import Entry, Table, markdown, write_csv
 from benchmark.storage.records import Record, read_records
 
 SLACK = 0.05
+_METRICS = ("success", "map_l1")
 RULE = f"the smallest map L1 over all samples, among settings whose success is within {SLACK} of the best"
 
 
@@ -26,12 +28,12 @@ def chosen(records: list[Record]) -> Record:
     return min(fit, key=lambda record: record.samples["map_l1"].mean())
 
 
-def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
+def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """One row an interpreter, weight and presence_weight."""
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.cell["interpreter"]].append(record)
-    rows: list[list[Cell]] = []
+    rows: list[list[Entry]] = []
     for interpreter, group in sorted(groups.items()):
         pick = chosen(group)
         for record in sorted(group, key=_setting):
@@ -43,13 +45,12 @@ def attack_table(records: list[Record], *, resamples: int = RESAMPLES, seed: int
                     interpreter,
                     str(weight),
                     str(presence),
-                    mean(samples["success"].to_numpy(float), source, resamples=resamples, seed=seed),
-                    mean(samples["map_l1"].to_numpy(float), source, resamples=resamples, seed=seed),
+                    *(mean(samples[metric].to_numpy(float), source, bootstrap) for metric in _METRICS),
                     "chosen" if record is pick else "",
                 ]
             )
     caption = f"Chosen: {RULE}. 95 % bootstrap intervals over sources, n as samples / sources."
-    columns = ["interpreter", "c", "presence_weight", "ADV2 success", "ADV2 map L1", ""]
+    columns = ["interpreter", "c", "presence_weight", *(f"ADV2 {metric_name(metric)}" for metric in _METRICS), ""]
     return Table("attack_selection", caption, columns, rows)
 
 
@@ -62,9 +63,7 @@ def build_attack_selection(
     results_root: Path | str,
     report_root: Path | str,
     filters: Mapping[str, Any] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
 ) -> Path:
     """Writes attack_selection.md and .csv from the calibration records; returns the former.
 
@@ -81,7 +80,7 @@ def build_attack_selection(
         )
     out = Path(report_root)
     out.mkdir(parents=True, exist_ok=True)
-    table = attack_table(records, resamples=resamples, seed=seed)
+    table = attack_table(records, bootstrap)
     write_csv(out / "attack_selection.csv", table)
     path = out / "attack_selection.md"
     path.write_text(markdown(table), encoding="utf-8")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from benchmark.report.statistics.bootstrap import Estimate
 
-Cell = Estimate | str | int | float | None
+Entry = Estimate | str | int | float | None  # what stands in one column of one row of a table
 EMPTY = "–"
+ESTIMATE_NOTE = "Each figure: mean, 95 % bootstrap interval over sources, samples / sources."
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -39,12 +40,12 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` becomes the file name; every row has one cell a column."""
+    """``name`` becomes the file name; every row has one entry a column."""
 
     name: str
     caption: str
     columns: list[str]
-    rows: list[list[Cell]]
+    rows: list[list[Entry]]
 
 
 def number(value: float | int | None) -> str:
@@ -54,13 +55,13 @@ def number(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def lines(cell: Cell) -> list[str]:
-    """A cell as printed: an estimate takes three lines (value, interval, samples / sources), anything else one."""
-    if isinstance(cell, Estimate):
-        if cell.n == 0:
+def lines(entry: Entry) -> list[str]:
+    """An entry as printed: an estimate takes three lines (value, interval, samples / sources), anything else one."""
+    if isinstance(entry, Estimate):
+        if entry.n == 0:
             return [EMPTY]
-        return [number(cell.value), f"[{number(cell.low)}, {number(cell.high)}]", f"{cell.n} / {cell.n_sources}"]
-    return [number(cell)] if cell is None or isinstance(cell, int | float) else [cell]
+        return [number(entry.value), f"[{number(entry.low)}, {number(entry.high)}]", f"{entry.n} / {entry.n_sources}"]
+    return [number(entry)] if entry is None or isinstance(entry, int | float) else [entry]
 
 
 def escape_latex(text: str) -> str:
@@ -81,8 +82,8 @@ def markdown(table: Table) -> str:
     rows = ["| " + " | ".join(escape_markdown(name) for name in table.columns) + " |"]
     rows.append("|" + " --- |" * len(table.columns))
     for row in table.rows:
-        cells = ["<br>".join(escape_markdown(line).replace("\\[", "[") for line in lines(cell)) for cell in row]
-        rows.append("| " + " | ".join(cells) + " |")
+        entries = ["<br>".join(escape_markdown(line).replace("\\[", "[") for line in lines(entry)) for entry in row]
+        rows.append("| " + " | ".join(entries) + " |")
     return "\n".join([*rows, "", f"*{escape_markdown(table.caption)}*", ""])
 
 
@@ -92,24 +93,24 @@ def latex(table: Table) -> str:
     out += [rf"\label{{tab:{table.name}}}", rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule"]
     out += [" & ".join(escape_latex(name) for name in table.columns) + r" \\", r"\midrule"]
     for row in table.rows:
-        cells = []
-        for cell in row:
-            parts = [escape_latex(line) for line in lines(cell)]
+        entries = []
+        for entry in row:
+            parts = [escape_latex(line) for line in lines(entry)]
             # \relax keeps the "[" of an interval from being read as an option of the line break
             stacked = r"\\\relax ".join(parts)
-            cells.append(parts[0] if len(parts) == 1 else rf"\shortstack[l]{{{stacked}}}")
-        out.append(" & ".join(cells) + r" \\")
+            entries.append(parts[0] if len(parts) == 1 else rf"\shortstack[l]{{{stacked}}}")
+        out.append(" & ".join(entries) + r" \\")
     return "\n".join([*out, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
 
 
-def _csv_cells(cell: Cell, is_estimate: bool) -> list[str | int | float]:
+def _csv_entries(entry: Entry, is_estimate: bool) -> list[str | int | float]:
     if is_estimate:
-        if not isinstance(cell, Estimate):
-            return ["" if cell is None else cell, "", "", "", ""]
-        numbers = ["" if math.isnan(x) else float(f"{x:.6g}") for x in (cell.value, cell.low, cell.high)]
-        return [*numbers, cell.n, cell.n_sources]
-    assert not isinstance(cell, Estimate)
-    return ["" if cell is None or (isinstance(cell, float) and math.isnan(cell)) else cell]
+        if not isinstance(entry, Estimate):
+            return ["" if entry is None else entry, "", "", "", ""]
+        numbers = ["" if math.isnan(x) else float(f"{x:.6g}") for x in (entry.value, entry.low, entry.high)]
+        return [*numbers, entry.n, entry.n_sources]
+    assert not isinstance(entry, Estimate)
+    return ["" if entry is None or (isinstance(entry, float) and math.isnan(entry)) else entry]
 
 
 def write_csv(path: Path, table: Table) -> None:
@@ -122,7 +123,7 @@ def write_csv(path: Path, table: Table) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         for row in table.rows:
-            writer.writerow([part for cell, e in zip(row, estimates, strict=True) for part in _csv_cells(cell, e)])
+            writer.writerow([part for entry, e in zip(row, estimates, strict=True) for part in _csv_entries(entry, e)])
 
 
 def write_table(folder: Path, table: Table) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import RESAMPLES
-from benchmark.report.statistics.paired import mean_with_interval
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
+from benchmark.report.statistics.sample_metrics import mean_with_interval
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -22,7 +22,7 @@ NOT_A_METRIC = ("sample_id", "source_id", "label", "goal", "pred_benign", "pred_
 COLUMNS = (*CELL, "metric", "population", "value", "low", "high", "n", "n_sources")
 
 
-def tidy(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+def tidy(records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> pd.DataFrame:
     """One row a cell, metric and population (all | success | not_success) with the mean, its 95 % interval and n.
 
     A metric without a single value in a population has no row there; clean cells have the population "all" alone.
@@ -39,7 +39,7 @@ def tidy(records: Sequence[Record], *, resamples: int = RESAMPLES, seed: int = 0
             for population, chosen in populations.items():
                 if metric == "success" and chosen is not None:
                     continue
-                estimate = mean_with_interval(record, str(metric), chosen, resamples=resamples, seed=seed)
+                estimate = mean_with_interval(record, str(metric), bootstrap, chosen)
                 if estimate.n:
                     numbers = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "n_sources")}
                     rows.append({**about, "metric": metric, "population": population, **numbers})

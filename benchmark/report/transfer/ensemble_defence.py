@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import RESAMPLES, mean
-from benchmark.report.tables.formats import Cell, Table
-from benchmark.storage.records import Record
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, mean
+from benchmark.report.tables.formats import Entry, Table
+from benchmark.report.transfer.matrix import sources_and_readers
+from benchmark.report.transfer.transfer_cells import TransferCells, TransferKey
 
 # An attack fools a set where more than this share of its images succeeds and looks benign to every member.
 TOLERANCE = 0.05
 
-Cells = dict[tuple[str, str], Record]
 
-
-def fooled(cells: Cells, source: str, readers: list[str]) -> pd.DataFrame:
+def fooled(cells: TransferCells, source: str, readers: Sequence[str]) -> pd.DataFrame:
     """A column per reader: the class is reached and its map looks benign, by sample; ``source_id`` is the index."""
     columns = {}
     for reader in readers:
-        samples = cells[source, reader].samples.set_index(["sample_id", "source_id"])
+        samples = cells[TransferKey(source, reader)].samples.set_index(["sample_id", "source_id"])
         columns[reader] = (samples["success"].astype(bool)) & (samples["looks_benign"].astype(bool))
     return pd.DataFrame(columns).dropna().astype(bool).droplevel("sample_id")
 
@@ -31,39 +31,50 @@ def rates(by_source: dict[str, pd.DataFrame], members: tuple[str, ...]) -> dict[
     return {source: float(frame[list(members)].all(axis=1).mean()) for source, frame in by_source.items()}
 
 
-def defence_table(name: str, cells: Cells, *, resamples: int = RESAMPLES, seed: int = 0) -> Table:
+def defence_table(name: str, cells: TransferCells, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """For each size the set of readers whose worst attack fools it least; the smallest that holds is marked.
 
     A set holds where the upper end of the interval of its worst rate is at most TOLERANCE. A reader that has not read
     every source's images, or was never attacked itself, is no candidate: an attack that was not tried would count as
     one that failed.
     """
-    sources, everybody = (sorted({place[axis] for place in cells}) for axis in (0, 1))
-    readers = [name for name in everybody if name in sources and all((source, name) in cells for source in sources)]
-    missing = [reader for reader in everybody if reader not in readers]
-    by_source = {source: fooled(cells, source, readers) for source in sources} if readers else {}
-    rows: list[list[Cell]] = []
-    held = False
-    for size in range(1, len(readers) + 1 if by_source else 1):
-        worst = {members: max(rates(by_source, members).values()) for members in itertools.combinations(readers, size)}
-        best = min(worst, key=lambda members: (worst[members], members))
-        by = rates(by_source, best)
-        attack = max(by, key=lambda source: (by[source], source))
-        frame = by_source[attack]
-        together = frame[list(best)].all(axis=1).to_numpy(float)
-        estimate = mean(together, np.asarray(frame.index), resamples=resamples, seed=seed)
+    sources, readers = sources_and_readers(cells)
+    candidates = [
+        reader
+        for reader in readers
+        if reader in sources and all(TransferKey(source, reader) in cells for source in sources)
+    ]
+    excluded = [reader for reader in readers if reader not in candidates]
+    by_source = {source: fooled(cells, source, candidates) for source in sources} if candidates else {}
+    rows: list[list[Entry]] = []
+    smaller_holds = False
+    for size in range(1, len(candidates) + 1):
+        members, attacked, estimate = _best_set(by_source, candidates, size, bootstrap)
         holds = estimate.high <= TOLERANCE
-        verdict = "smallest that holds" if holds and not held else "holds" if holds else "is fooled"
-        held |= holds
-        rows.append([str(size), ", ".join(best), attack, estimate, verdict])
+        verdict = "smallest that holds" if holds and not smaller_holds else "holds" if holds else "is fooled"
+        smaller_holds |= holds
+        rows.append([str(size), ", ".join(members), attacked, estimate, verdict])
     caption = (
         "For each size the set of interpreters that its worst attack, among those on one interpreter, fools least: the "
         "share of images that reach their class and look benign to every member. A set holds where the upper end of "
         f"the 95 % bootstrap interval over sources is at most {TOLERANCE:g}. The set is chosen on the images "
         "that it is measured on."
     )
-    if missing:
+    if excluded:
         caption += (
-            f" No candidates, for they were not attacked or have not read every source's images: {', '.join(missing)}."
+            f" No candidates, for they were not attacked or have not read every source's images: {', '.join(excluded)}."
         )
     return Table(name, caption, ["size", "set", "worst attack on", "fooled", ""], rows)
+
+
+def _best_set(
+    by_source: dict[str, pd.DataFrame], candidates: Sequence[str], size: int, bootstrap: Bootstrap
+) -> tuple[tuple[str, ...], str, Estimate]:
+    """The set of that size which its worst attack fools least, the source of that attack, and the rate."""
+    worst = {members: max(rates(by_source, members).values()) for members in itertools.combinations(candidates, size)}
+    best = min(worst, key=lambda members: (worst[members], members))
+    rate = rates(by_source, best)
+    attacked = max(rate, key=lambda source: (rate[source], source))
+    frame = by_source[attacked]
+    fools_all = frame[list(best)].all(axis=1).to_numpy(float)
+    return best, attacked, mean(fools_all, np.asarray(frame.index), bootstrap)

@@ -1,0 +1,96 @@
+"""Tables of attacks: how often they succeed, how far they move the maps, how near to a goal map, and against PGD."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchmark.report.cohorts.cohort import Cohort, fact_of, level_of, steps_factor_of
+from benchmark.report.labels import metric_name, probe_setting, short_metric_name
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
+from benchmark.report.statistics.paired import pair
+from benchmark.report.statistics.sample_metrics import column, mean_with_interval
+from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
+
+if TYPE_CHECKING:
+    from benchmark.storage.records import Record
+
+_LEADING = ("pgd", "adv2")
+_RATES = ("success", "looks_benign", "joint_success", "linf", "l2_norm")
+DISTANCES = ("map_l1", "map_iou", "map_ssim", "map_spearman")
+_GOALS = ("success", "goal_map_l1_benign", "goal_map_l1")
+
+
+def _attack_cells(cohort: Cohort) -> list[tuple[list[Entry], Record]]:
+    """([attack, interpreter], cell) of every attack, PGD and ADV2 first, the stated steps before multiples of them."""
+    records = [r for r in cohort.records if r.cell["probe"] not in ("clean", "sign") and level_of(r) is None]
+    probes = [*_LEADING, *sorted({str(record.cell["probe"]) for record in records} - set(_LEADING))]
+    order = cohort.interpreters
+    records.sort(key=lambda r: (steps_factor_of(r), probes.index(r.cell["probe"]), order.index(r.cell["interpreter"])))
+    return [
+        ([probe_setting(str(r.cell["probe"]), None, steps_factor_of(r)), str(r.cell["interpreter"])], r)
+        for r in records
+    ]
+
+
+def attack_rates(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
+    """Success, maps that look benign, and both at once."""
+    rows = [
+        [*names, *(mean_with_interval(record, metric, bootstrap) for metric in _RATES)]
+        for names, record in _attack_cells(cohort)
+    ]
+    caption = (
+        "Attacks: how often the class is reached (topk, fixed_label: kept), the map looks benign (L1 within the "
+        "interpreter's own benign spread), and both; the size of the perturbation, image units. All attacked "
+        f"samples. {ESTIMATE_NOTE}"
+    )
+    return Table("attack_rates", caption, ["attack", "interpreter", *map(short_metric_name, _RATES)], rows)
+
+
+def attack_maps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
+    """Distances between benign and adversarial map, for all attacked samples and for successes."""
+    rows: list[list[Entry]] = []
+    for names, record in _attack_cells(cohort):
+        success_N = column(record.samples, "success") == 1
+        populations = [(metric, population_N) for metric in DISTANCES for population_N in (None, success_N)]
+        rows.append([*names, *(mean_with_interval(record, metric, bootstrap, which) for metric, which in populations)])
+    columns = [f"{short_metric_name(metric)}, {which}" for metric in DISTANCES for which in ("all", "successes")]
+    caption = f"Attacks: the adversarial map against the benign one, white box each. {ESTIMATE_NOTE}"
+    return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows)
+
+
+def attack_goals(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
+    """How near the adversarial map comes to the one that the attack was to show."""
+    rows = [
+        [*names, *(mean_with_interval(record, metric, bootstrap) for metric in _GOALS)]
+        for names, record in _attack_cells(cohort)
+        if "goal_map_l1" in record.samples
+    ]
+    caption = (
+        "Attacks with a goal map: L1 of the benign and of the adversarial map to it. Where the prediction is to be "
+        "kept (topk, fixed_label) success is that it was; the goal map of adv2 and of topk is the benign map, "
+        f"which adv2 is to keep and topk to leave. {ESTIMATE_NOTE}"
+    )
+    return Table("attack_goals", caption, ["attack", "interpreter", *map(short_metric_name, _GOALS)], rows)
+
+
+def attack_gaps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
+    """What hiding costs and what it gains: every attack against PGD on the same images."""
+    rows: list[list[Entry]] = []
+    for names, record in _attack_cells(cohort):
+        reference = cohort.find(str(record.cell["interpreter"]), "pgd")
+        if reference is None or record.cell["probe"] == "pgd" or steps_factor_of(record) > 1:
+            continue
+        pairs = pair(record, reference, bootstrap)
+        if not len(pairs.reference):
+            continue
+        success, distance = (pairs.compare(metric, pairs.all_samples()) for metric in ("success", "map_l1"))
+        error = fact_of(record, "surrogate_map_l1")
+        rows.append([*names, success.difference, distance.difference, distance.ratio, error])
+    caption = (
+        "Attacks against PGD, paired on the same images and goals: success minus PGD's, map L1 minus PGD's and "
+        "over PGD's; and how far the maps of the smooth stand-in that was attacked lie from the true ones (L1, "
+        f"benign images), where there is one. {ESTIMATE_NOTE}"
+    )
+    success_name, map_name = metric_name("success"), metric_name("map_l1")
+    columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "stand-in's map error"]
+    return Table("attack_gaps", caption, ["attack", "interpreter", *columns], rows)

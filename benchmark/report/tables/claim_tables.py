@@ -1,0 +1,53 @@
+"""Tables of claim rows: the comparisons that decide the verdicts, and all comparisons made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.report.claims.rows import ClaimRow
+from benchmark.report.labels import percent
+from benchmark.report.tables.formats import EMPTY, Entry, Table, number
+
+_SUBJECT = ["claim", "objective", "probe", "metric", "population"]
+_OUTCOME = ["difference", "ratio", "n"]
+_CAPTION = "interpreter minus equal-budget RTS, paired; 95 % bootstrap intervals over sources, n as samples / sources."
+
+
+def claim_table(rows: Sequence[ClaimRow]) -> Table:
+    """The rows that decide: each claim's own, its sharper form and the stronger attack."""
+    chosen = [
+        row
+        for row in rows
+        if row.role == "primary"
+        or row.population == "wrong - right"
+        or (row.role == "convergence" and (row.metric, row.population) == ("map_l1", "all"))
+    ]
+    entries: list[list[Entry]] = [[*_subject(row), *_outcome(row), row.verdict] for row in chosen]
+    return Table("claims", f"Observation 8: {_CAPTION}", [*_SUBJECT, *_OUTCOME, "verdict"], entries)
+
+
+def verdict_table(rows: Sequence[ClaimRow]) -> Table:
+    """Every comparison made. Whether a control's answer speaks for or against the claim is in its note."""
+    entries: list[list[Entry]] = []
+    for row in rows:
+        note = "" if row.role == "overall" and row.claim != "harmless" else row.note
+        means = [row.reference, row.value]
+        entries.append([*_subject(row), row.role, *means, *_outcome(row), row.question, row.verdict, note])
+    columns = [*_SUBJECT, "role", "RTS", "value", *_OUTCOME, "question", "verdict", "note"]
+    return Table("verdicts", f"All comparisons: {_CAPTION}", columns, entries)
+
+
+def _subject(row: ClaimRow) -> list[Entry]:
+    """What was compared; entries of the columns ``_SUBJECT``."""
+    steps = f", x{row.steps_factor}" if row.steps_factor > 1 else ""
+    return [row.claim, row.objective, f"{row.probe}{percent(row.level)}{steps}", row.metric, row.population]
+
+
+def _outcome(row: ClaimRow) -> list[Entry]:
+    """How it came out; entries of the columns ``_OUTCOME``."""
+    difference = _interval(row.difference, row.low, row.high)
+    return [difference, _interval(row.ratio, row.ratio_low, row.ratio_high), f"{row.n} / {row.n_sources}"]
+
+
+def _interval(value: float | None, low: float | None, high: float | None) -> str:
+    return EMPTY if value is None else f"{number(value)} [{number(low)}, {number(high)}]"
