@@ -26,7 +26,7 @@ def main(config: DictConfig) -> float | tuple[float, ...] | None:
             found.append(_value(name, folder))
         return status
 
-    job(config, lambda resolved: Cell.of(resolved).name, work)
+    job(config, lambda resolved: Cell(resolved).name, work)
     return found[0] if len(found) == 1 else tuple(found) or None
 
 

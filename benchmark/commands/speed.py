@@ -46,7 +46,7 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     from benchmark.pipeline.context import RunContext
     from benchmark.types import Goal
 
-    ctx = RunContext.of(config)
+    ctx = RunContext(config)
     data = load_data(config)
     network = freeze(build_classifier(ctx)).to(ctx.device)
     explained = freeze(build_interpreter(ctx, network))

@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
         from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        ctx = RunContext.of(resolved)
+        ctx = RunContext(resolved)
         population = get_correct_samples(ctx, get_classifier(ctx), resolved["split"])
         log.info(
             "classifier %s: %s accuracy %.4f",

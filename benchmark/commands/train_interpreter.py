@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
         from benchmark.pipeline.context import RunContext
 
         join(resolved)
-        ctx = RunContext.of(resolved)
+        ctx = RunContext(resolved)
         get_interpreter(ctx, get_classifier(ctx))
         for name, key in ctx.ledger.artefacts.items():
             log.info("%s %s", name, key)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +15,26 @@ from benchmark.storage.artefacts import artefact_key
 class Cell:
     """One row of the benchmark: data x classifier x interpreter x probe x seed, at one budget.
 
-    config: the resolved configuration. key: the hash of everything that the result depends on. name: the record's
-    folder name, readable, and unique by the key. folder: where the record lies.
+    config: the resolved configuration, from which the identity follows. Each part of the identity is computed once;
+    it is a FileNotFoundError or ValueError if a checkpoint or data folder of the configuration cannot be read.
     """
 
-    config: Config = field(compare=False, repr=False)
-    key: str
-    name: str
-    folder: Path
+    config: Config
 
-    @classmethod
-    def of(cls, config: Config) -> Cell:
-        """The cell that a configuration describes.
+    @cached_property
+    def key(self) -> str:
+        """The hash of everything that the result depends on."""
+        return artefact_key("cell", cell_spec(self.config))
 
-        Raises:
-            FileNotFoundError, ValueError: a checkpoint or data folder that the configuration names cannot be read.
-        """
-        key = artefact_key("cell", cell_spec(config))
-        name = f"{_readable(config)}-{key[:8]}"
-        return cls(config, key, name, Path(config["paths"]["results"]) / name)
+    @cached_property
+    def name(self) -> str:
+        """The folder name of the record: readable, and unique by the key."""
+        return f"{_readable(self.config)}-{self.key[:8]}"
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the record lies."""
+        return Path(self.config["paths"]["results"]) / self.name
 
     def identity(self) -> dict[str, Any]:
         """The fields of cell.json by which records are chosen, and the whole configuration."""

@@ -38,7 +38,7 @@ def run_cell(config: Config) -> tuple[Path, str]:
     Raises:
         ValueError, OSError, FloatingPointError: with a sentence; a record that says so is left behind.
     """
-    cell = Cell.of(config)
+    cell = Cell(config)
     _check(check_values, cell)
     join(config)
     if _is_done(cell):
@@ -94,7 +94,7 @@ def _compute(cell: Cell, divisor: int, lease: Lease | None) -> Record | None:
     from benchmark.pipeline.context import RunContext
     from benchmark.pipeline.evaluation import evaluate
 
-    ctx = RunContext.of(out_of_memory.with_smaller_batches(cell.config, divisor), divisor)
+    ctx = RunContext(out_of_memory.with_smaller_batches(cell.config, divisor), divisor)
     evaluation = evaluate(ctx)
     record = None
     if lease is not None:  # in the main process

@@ -36,24 +36,25 @@ class Ledger:
 
 @dataclass(frozen=True)
 class RunContext:
-    """The resolved configuration of one cell and everything that its stages share.
+    """The resolved configuration of one cell and what its stages share. Sets the number of threads, if configured.
 
-    prefix: stands before the names of artefacts of parts beside the measured ones. divisor: what groups of a fixed
-    size are divided by, after memory has run out.
+    divisor: what groups of a fixed size are divided by, after memory has run out. prefix: stands before the names of
+    artefacts of parts beside the measured ones.
     """
 
     config: Config
-    store: Store
-    ledger: Ledger = field(default_factory=Ledger)
-    prefix: str = ""
     divisor: int = 1
+    prefix: str = ""
+    ledger: Ledger = field(default_factory=Ledger)
 
-    @classmethod
-    def of(cls, config: Config, divisor: int = 1) -> RunContext:
-        """The context of a configuration; sets the number of threads where the configuration does."""
-        if (threads := config["trainer"]["threads"]) is not None:
+    def __post_init__(self) -> None:
+        if (threads := self.config["trainer"]["threads"]) is not None:
             torch.set_num_threads(int(threads))
-        return cls(config, Store(config["paths"]["store"]), divisor=divisor)
+
+    @property
+    def store(self) -> Store:
+        """The artefacts that all cells share."""
+        return Store(self.config["paths"]["store"])
 
     def for_interpreter(self, group: Config) -> RunContext:
         """The same context with another interpreter; one ledger for both."""

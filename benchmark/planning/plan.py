@@ -62,12 +62,13 @@ def inspect_cell(planned: Planned) -> tuple[CellStatus, list[ArtefactRef]]:
         return CellStatus(shown, planned.overrides, "wrong", planned.error or ""), []
     try:
         check_values(planned.config)
-        cell, wanted = Cell.of(planned.config), required_artefacts(planned.config)
+        cell = Cell(planned.config)
+        name, folder, wanted = cell.name, cell.folder, required_artefacts(planned.config)
     except (ValueError, OSError, TypeError, KeyError) as error:
         sentence = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         return CellStatus(shown, planned.overrides, "wrong", sentence), []
-    state, sentence = _cell_state(cell.folder)
-    return CellStatus(cell.name, planned.overrides, state, sentence), wanted
+    state, sentence = _cell_state(folder)
+    return CellStatus(name, planned.overrides, state, sentence), wanted
 
 
 def _cell_state(folder: Path) -> tuple[str, str]:

@@ -45,7 +45,7 @@ def precheck_sweep(conf: str, overrides: list[str]) -> int | None:
     for planned in sweep.cells:
         config = planned.config
         assert config is not None
-        if config["force"] is not None or not is_done(Cell.of(config).folder):
+        if config["force"] is not None or not is_done(Cell(config).folder):
             return None
     log.info(
         "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start

@@ -17,7 +17,7 @@ from tests.helpers import configured
 from benchmark.planning.required_artefacts import required_artefacts
 from benchmark.configuration.cells import Cell
 config = configured(Path("root"), "interpreter=rtsa", "probe=normal_03")
-print(Cell.of(config).name, *(ref.key for ref in required_artefacts(config)), sep="\\n")
+print(Cell(config).name, *(ref.key for ref in required_artefacts(config)), sep="\\n")
 """
 
 

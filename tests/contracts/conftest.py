@@ -46,6 +46,6 @@ def made(root, classifier):
 
     def make(name: str):
         overrides = [f"interpreter={name}", *(f"interpreter.{each}" for each in small.get(name, ()))]
-        return freeze(build_interpreter(RunContext.of(configured(root, *overrides)), classifier))
+        return freeze(build_interpreter(RunContext(configured(root, *overrides)), classifier))
 
     return make

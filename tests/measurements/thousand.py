@@ -30,7 +30,7 @@ def main() -> None:
         maps = {"benign": np.zeros((256, 24, 24), np.float16)}
         for planned in expand(str(conf_folder()), "run", [*SWEEP, f"paths.root={root}"]).cells:
             assert planned.config is not None
-            cell = Cell.of(planned.config)
+            cell = Cell(planned.config)
             write_record(cell.folder, samples, {"maps": maps}, cell.identity())
         for command in ("plan", "run"):
             start = time.perf_counter()

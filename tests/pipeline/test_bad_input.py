@@ -186,7 +186,7 @@ def test_the_encoder_is_part_of_a_cell_with_somebody_else_s_weights(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"weights")
     given = f"interpreter.checkpoint={tmp_path}/w.safetensors"
     names = {
-        Cell.of(configured(tmp_path, given, *encoder))
+        Cell(configured(tmp_path, given, *encoder)).name
         for encoder in (
             [],
             ["+classifier@interpreter.encoder=small_resnet", "interpreter.encoder.seed=7"],

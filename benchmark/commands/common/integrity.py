@@ -77,7 +77,7 @@ def classify_again(record: Record, samples: int) -> list[str]:
     config = {**own, "force": None, "trainer": {**own["trainer"], "accelerator": "auto", "devices": 1}}
     config["trainer"].pop("strategy", None)
     try:
-        classifier = get_classifier(RunContext.of(config))
+        classifier = get_classifier(RunContext(config))
     except (ValueError, OSError) as error:
         return [f"record {record.folder.name}: its images cannot be classified again: {error}"]
     device = next(classifier.parameters()).device
