@@ -23,10 +23,10 @@ COMMANDS = {
     "train_interpreter": "train an interpreter (and the classifier it explains) into the store",
 }
 
-# Commands that look at the sweep that the overrides of "run" mean; no job of Hydra's is started.
+# Commands that inspect the sweep that overrides of "run" describe, without starting a job.
 PLANNERS = ("plan", "status")
 
-# Commands that end between two batches when they are told to stop; the others just end.
+# Commands that end between two batches on a stop signal; the others end at once.
 STOPPABLE = ("run", "status", "train_classifier", "train_interpreter")
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.

@@ -21,7 +21,7 @@ _ELSEWHERE = "; if no process is left on the machine that it names, remove the f
 
 
 def main(config: DictConfig) -> None:
-    """Lists them with their size, or deletes them when told to."""
+    """Lists artefacts that no record needs, with their size; with delete=true deletes them."""
 
     def work(resolved: dict[str, Any]) -> str:
         if not isinstance(resolved["delete"], bool):

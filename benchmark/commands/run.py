@@ -53,5 +53,5 @@ def _without_probe() -> dict[str, Any]:
 
     from benchmark.configuration.sweep_expansion import as_dict
 
-    told = [each for each in HydraConfig.get().overrides.task if not each.lstrip("+~").startswith("probe")]
-    return as_dict(compose("run", overrides=[*told, "probe=clean"]))
+    overrides = [each for each in HydraConfig.get().overrides.task if not each.lstrip("+~").startswith("probe")]
+    return as_dict(compose("run", overrides=[*overrides, "probe=clean"]))

@@ -16,7 +16,7 @@ log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Tells milliseconds a step and their ratios; nothing is kept."""
+    """Prints milliseconds a step and their ratios; nothing is kept."""
 
     def work(resolved: dict[str, Any]) -> str:
         found = ratios(resolved)
@@ -52,38 +52,38 @@ def ratios(config: dict[str, Any]) -> dict[str, float]:
     explained = freeze(build_interpreter(ctx, network))
     if not explained.differentiable:
         raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
-    met = explained.surrogate()
+    surrogate = explained.surrogate()
     key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(ctx.device)
     image = rng.uniform(key_B, 3, data.image_size, data.image_size)
     target = rng.integers(key_B, data.num_classes, 1)[:, 0]
-    goal = Goal(target, met(image, target).detach())
+    goal = Goal(target, surrogate(image, target).detach())
     attack = instantiate(config["probe"]["module"]["attack"], steps=config["steps"], **_warmup(config))
 
-    nothing = instantiate(config["probe"]["module"]["attack"], steps=0, **_warmup(config))
+    no_steps = instantiate(config["probe"]["module"]["attack"], steps=0, **_warmup(config))
 
     def attacked() -> None:
-        attack(met, image, goal, key_B)
+        attack(surrogate, image, goal, key_B)
 
-    def ended() -> None:
-        nothing(met, image, goal, key_B)
+    def without_steps() -> None:
+        no_steps(surrogate, image, goal, key_B)
 
-    def looked() -> None:
+    def mapped() -> None:
         point = image.clone().requires_grad_()
-        seen = met.explain(point, target)
-        torch.autograd.grad(seen.logits_BK.sum() + seen.map_Bhw.sum(), point)
+        explanation = surrogate.explain(point, target)
+        torch.autograd.grad(explanation.logits_BK.sum() + explanation.map_Bhw.sum(), point)
 
     def classified() -> None:
         point = image.clone().requires_grad_()
         torch.autograd.grad(network(point).sum(), point)
 
     times = _medians(
-        {"step": attacked, "end": ended, "map": looked, "classifier": classified}, config["repeats"], ctx.device
+        {"step": attacked, "end": without_steps, "map": mapped, "classifier": classified}, config["repeats"], ctx.device
     )
     return times | {"step": (times["step"] - times["end"]) / config["steps"]}
 
 
 def _warmup(config: dict[str, Any]) -> dict[str, Any]:
-    """Joint steps only: what is timed is the step that looks at the map."""
+    """Joint steps only: the step that needs the map is the one that is timed."""
     phases = config["probe"]["module"]["attack"]["phases"]
     return {"phases": [phases[-1] | {"steps": None}]}
 

@@ -21,8 +21,8 @@ def main(conf: str, arguments: list[str]) -> int:
         description="How far a sweep is, also while other processes compute it. OVERRIDES are those of 'run'.",
     )
     parser.add_argument("--cells", action="store_true", help="name every cell and artefact")
-    parser.add_argument("--watch", action="store_true", help="look again and again, until nothing is left to do")
-    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks (2)")
+    parser.add_argument("--watch", action="store_true", help="repeat until nothing is left to do")
+    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two repeats (2)")
     options, overrides = parser.parse_known_args(arguments)
     if unknown := [each for each in overrides if each.startswith("-") and each not in ("-m", "--multirun")]:
         parser.error(f"unknown option {unknown[0]}")

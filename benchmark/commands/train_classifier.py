@@ -14,7 +14,7 @@ log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Trains the configured classifier, or finds it in the store, and tells its accuracy."""
+    """Trains the configured classifier, or finds it in the store, and prints its accuracy."""
 
     def work(resolved: dict[str, Any]) -> str:
         from benchmark.pipeline.artefacts.classifier import get_classifier

@@ -1,4 +1,4 @@
-"""``python -m benchmark verify``: is everything that is kept still what was made?"""
+"""``python -m benchmark verify``: checks artefacts and records, and classifies saved images again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(config: DictConfig) -> None:
                 faults += lacking
                 continue
             if corrupted & set(record.cell["artefacts"].values()):
-                continue  # told already; to look at its images would make the artefact again
+                continue  # reported already; classifying its images would make the artefact again
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
             faults += classify_again(record, samples)

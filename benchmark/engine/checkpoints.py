@@ -45,7 +45,7 @@ def epochs_of(path: Path | None) -> int:
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint that is whole; damaged ones are told of and removed."""
+    """The newest checkpoint that is undamaged; damaged ones are named in a warning and removed."""
     for path in _all(folder):
         if sha256_file(path).startswith(path.stem.partition("-")[2]):
             return path

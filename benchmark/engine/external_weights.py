@@ -1,4 +1,4 @@
-"""Weights that somebody else trained: read without unpickling anything, and refused where they do not belong."""
+"""Weights from outside: read without unpickling anything, and refused where they do not fit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_external_weights(path: str | Path, module: nn.Module, key: str, **expec
         key: the configuration key, for messages. expected: entries that the artefact's config.yaml must agree with
             (the classifier's hash, the data set's), where the checkpoint is one of ours.
     Raises:
-        ValueError: damaged, foreign, of another class count, or trained for another classifier or data set.
+        ValueError: damaged, of another network or class count, or trained for another classifier or data set.
         FileNotFoundError: there is no such file.
     """
     path = Path(path)

@@ -10,7 +10,7 @@ from benchmark.processes import ranks
 
 
 class TrainingMemoryError(MemoryError):
-    """A training ran out of memory: its batch is part of its result, so that it is not halved behind anybody's back."""
+    """A training ran out of memory: its batch size is part of its result, so it is not halved automatically."""
 
 
 def ran_out(error: BaseException) -> bool:
@@ -36,7 +36,7 @@ def with_smaller_batches(config: dict[str, Any], shrink: int) -> dict[str, Any]:
 
 
 def free_memory() -> None:
-    """Frees what the failed try held."""
+    """Frees the memory of the failed attempt."""
     gc.collect()
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():

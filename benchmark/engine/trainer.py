@@ -38,12 +38,12 @@ class StopAtBatch(Callback):
 
 
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
-    """The configured Trainer, with a progress bar where somebody is looking."""
+    """The configured Trainer, with a progress bar on a terminal."""
     _quiet()
     options = {key: value for key, value in config["trainer"].items() if key != "threads"}
     if options.get("strategy") == "ddp":
         # BatchNorm's statistics are the same in all processes (processes/sync_batch_norm.py): nothing to broadcast.
-        # While the first process works alone the others wait, for as long as it takes.
+        # While the main process works by itself the others wait, for as long as it takes.
         options["strategy"] = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=7))
     callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
     if sys.stderr.isatty() and sys.stdout.isatty():
@@ -64,8 +64,8 @@ def predict(config: dict[str, Any], module: pl.LightningModule, groups: GroupSub
     """
     options = {key: value for key, value in config["trainer"].items() if key not in ("strategy", "num_nodes")}
     if ranks.world_size() > 1:
-        place = int(os.environ.get("LOCAL_RANK") or 0)
-        options["devices"] = [place] if options["accelerator"] != "cpu" and torch.cuda.is_available() else 1
+        device = int(os.environ.get("LOCAL_RANK") or 0)
+        options["devices"] = [device] if options["accelerator"] != "cpu" and torch.cuda.is_available() else 1
     if len(groups):
         trainer = make_trainer({**config, "trainer": options}, logger=False, callbacks=[callback])
         trainer.predict(module, groups, return_predictions=False)

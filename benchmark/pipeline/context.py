@@ -80,7 +80,7 @@ class RunContext:
         return max(usual // self.divisor, 1)
 
     def is_made(self, ref: ArtefactRef) -> bool:
-        """Whether an artefact is in the store, by the look of its folder; ``artefact`` checks its checksums."""
+        """Whether an artefact is in the store; its checksums are checked when it is used."""
         return self.config["force"] != "artefact" and self.store.is_made(ref.kind, ref.key)
 
     def artefact(

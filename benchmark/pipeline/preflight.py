@@ -63,7 +63,7 @@ def _is_trained(ctx: RunContext) -> bool:
 
 
 def _build_untrained(ctx: RunContext) -> None:
-    """Builds classifier, interpreter and their training modules, and looks at one map."""
+    """Builds classifier, interpreter and their training modules, and takes one map."""
     config, data = ctx.config, load_data(ctx.config)
     network = freeze(build_classifier(ctx)).to(ctx.device)
     network.check_size(data.image_size)

@@ -1,4 +1,4 @@
-"""A look at a whole sweep before its first job: mistakes of all cells at once, and nothing to do where all is done."""
+"""Checks a whole sweep before its first job: the mistakes of all cells at once, or that every cell is done."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ log = logging.getLogger("underfire")
 
 
 def precheck_sweep(conf: str, overrides: list[str]) -> int | None:
-    """The exit status of ``run`` with these overrides if it can be told without launching a job, else None.
+    """The exit status of ``run`` with these overrides if it is known without launching a job, else None.
 
-    1: some cell's configuration is wrong, and all mistakes have been told. 0: every cell's record is done and whole.
+    1: some cell's configuration is wrong, and all mistakes have been logged. 0: every cell's record is done and whole.
     """
     flags = {each for each in overrides if each.startswith("-")}
     if flags - {"-m", "--multirun"} or not (flags or any(each.startswith("experiment=") for each in overrides)):

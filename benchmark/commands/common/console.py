@@ -1,4 +1,4 @@
-"""What is told on the terminal: a line at a time on standard error, ours and not our libraries'."""
+"""Logging on the terminal: our own messages, a line each on standard error."""
 
 from __future__ import annotations
 

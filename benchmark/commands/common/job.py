@@ -1,4 +1,4 @@
-"""One job of a command: what comes of it is noted, and a mistake is told as a sentence."""
+"""One job of a command: its outcome is written down, and a user's mistake is logged as a sentence."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = logging.getLogger("underfire")
 def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callable[[dict[str, Any]], str]) -> None:
     """Does ``work`` with the resolved configuration; it returns done or cached.
 
-    What people can mend (ValueError, OSError, ArithmeticError, MemoryError) is told in a sentence and ends this job
-    alone; any other error is told with its traceback. Both leave the outcome "failed", so that a sweep goes on. A job
-    of a cluster's queue that is told to stop leaves "stopped", and the sweep's other jobs go on.
+    Errors that a user can correct (ValueError, OSError, ArithmeticError, MemoryError) are logged as a sentence, any
+    other error with its traceback. Both end this job alone with the outcome "failed"; a sweep goes on. A job of a
+    cluster's queue that receives a stop signal ends with the outcome "stopped", and the sweep's other jobs go on.
     """
     label = "the configured cell"
     console.configure()

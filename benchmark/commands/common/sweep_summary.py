@@ -73,7 +73,7 @@ def _notes(folder: Path) -> list[Path]:
 
 
 class SweepSummary(Callback):
-    """Hydra callback: forgets the outcomes of the sweep before, and tells the total at the end.
+    """Hydra callback: removes the outcomes of an earlier sweep, and logs the total at the end.
 
     Every sweep that runs has a folder of its own, so that two at once count each their own cells.
     """
@@ -111,7 +111,7 @@ class SweepSummary(Callback):
 
 
 def sum_up() -> None:
-    """Tells what came of the cells of the sweep that this process has launched, if it has not been told yet.
+    """Logs what came of the cells of the sweep that this process launched, once.
 
     Cells that left no word (their process was killed, or never started) count as failed.
     """
@@ -155,9 +155,9 @@ def cells_of(config: DictConfig) -> int:
 def _own_folder(usual: Path) -> tuple[Path, Lease]:
     """The first of FOLDER, FOLDER-2, FOLDER-3 ... that no running sweep writes to, and the lease on it."""
     folders = (usual if number == 1 else usual.with_name(f"{usual.name}-{number}") for number in itertools.count(1))
-    held = first_free((folder, Lease(lease_in_folder(folder), f"the sweep in {folder}")) for folder in folders)
-    assert held is not None  # there is always one more
-    return held
+    free = first_free((folder, Lease(lease_in_folder(folder), f"the sweep in {folder}")) for folder in folders)
+    assert free is not None  # the candidates never end
+    return free
 
 
 def _move(config: DictConfig, folder: Path) -> None:
@@ -169,7 +169,7 @@ def _move(config: DictConfig, folder: Path) -> None:
 
 
 def _forget(folder: Path) -> None:
-    """Takes away what came of earlier jobs, and nothing else: the folder may be anybody's (hydra.run.dir=.)."""
+    """Removes the outcomes of earlier jobs and nothing else: the folder may hold other files (hydra.run.dir=.)."""
     if ranks.is_main_process():
         for path in _notes(folder):
             path.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.storage.leases import Lease, first_free
 
-# The place that this process has taken, for as long as it lives.
+# The slot that this process has claimed, until it ends.
 _taken: list[Lease] = []
 
 
@@ -24,15 +24,15 @@ def take(launcher: dict[str, Any], sweep: Path) -> None:
     if _taken or not str(launcher.get("_target_", "")).endswith("JoblibLauncher"):
         return
     workers = _workers(int(launcher.get("n_jobs", -1)))
-    place = _claim(workers, sweep / ".places")
-    os.environ |= shares(place, workers, _cores(), visible_devices())
+    slot = _claim(workers, sweep / ".slots")
+    os.environ |= shares(slot, workers, _cores(), visible_devices())
     _limit_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
-def shares(place: int, workers: int, cores: int, devices: list[str]) -> dict[str, str]:
-    """The environment of worker ``place`` of so many: its device in turn, and an equal share of the cores."""
+def shares(slot: int, workers: int, cores: int, devices: list[str]) -> dict[str, str]:
+    """The environment of worker ``slot`` of so many: its device in turn, and an equal share of the cores."""
     chosen = {"OMP_NUM_THREADS": str(max(cores // workers, 1))}
-    return chosen | ({"CUDA_VISIBLE_DEVICES": devices[place % len(devices)]} if devices else {})
+    return chosen | ({"CUDA_VISIBLE_DEVICES": devices[slot % len(devices)]} if devices else {})
 
 
 def visible_devices() -> list[str]:
@@ -55,14 +55,14 @@ def _workers(jobs: int) -> int:
 
 
 def _claim(workers: int, folder: Path) -> int:
-    """The first free place; a worker that died has left its own to its successor."""
-    held = first_free((place, Lease(folder / str(place), f"place {place} of the sweep")) for place in range(workers))
-    if held is None:
+    """The first free slot; that of a worker that died counts as free."""
+    claimed = first_free((slot, Lease(folder / str(slot), f"slot {slot} of the sweep")) for slot in range(workers))
+    if claimed is None:
         return os.getpid() % workers  # more processes than workers: the launcher is about to end some
-    place, lease = held
+    slot, lease = claimed
     _taken.append(lease)
     atexit.register(lease.release)
-    return place
+    return slot
 
 
 def _limit_threads(threads: int) -> None:

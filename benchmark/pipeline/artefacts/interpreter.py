@@ -34,7 +34,9 @@ def build_interpreter(ctx: RunContext, classifier: Classifier, *, trained: bool 
     if group.get("encoder") is not None:
         parts["encoder"] = get_classifier(ctx, group["encoder"], "encoder")
     with seeded(group["seed"], "interpreter"):
-        interpreter = instantiate(group["network"], image_size=load_data(ctx.config).image_size, **parts)
+        interpreter: BaseInterpreter = instantiate(
+            group["network"], image_size=load_data(ctx.config).image_size, **parts
+        )
     return interpreter.to(ctx.device)
 
 
@@ -101,7 +103,7 @@ def _train(
 
 
 def load_checkpoint(ctx: RunContext, interpreter: BaseInterpreter) -> None:
-    """Loads ``interpreter.checkpoint``, weights that somebody else trained.
+    """Loads ``interpreter.checkpoint``, weights from outside.
 
     Raises:
         ValueError: the interpreter has none, or they belong to another one.
