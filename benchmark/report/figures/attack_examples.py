@@ -28,7 +28,7 @@ CellsByAttack = dict[str, list[dict[int, ExampleImages]]]
 
 
 def _cells(cohort: Cohort, names: list[str]) -> CellsByAttack:
-    """{attack: one {sample: what is shown} an interpreter} for attacks that every interpreter has."""
+    """For each attack that every interpreter has: the kept examples of each interpreter, by sample id."""
     by_attack: CellsByAttack = {}
     for attack in ATTACKS:
         records = [cohort.find(name, attack) for name in names]

@@ -27,7 +27,7 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class _Line:
-    """One sample under one noise: what each interpreter made of it."""
+    """One sample under one noise, with the images and maps of each interpreter; None where its cell did not keep it."""
 
     block: str
     shown: list[ExampleImages | None]

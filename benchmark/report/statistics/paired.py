@@ -1,4 +1,4 @@
-"""Two cells sample by sample: the same images, goals and draws seen by two interpreters.
+"""Two cells sample by sample: two interpreters on the same images, goals and random draws.
 
 Paired differences are always interpreter minus reference. Nulls of either side leave the pair out.
 """
@@ -49,6 +49,7 @@ class Pairs:
 
     @property
     def source_N(self) -> np.ndarray:
+        """Source id of each pair."""
         return self.reference["source_id"].to_numpy()
 
     def both(self, name: str) -> np.ndarray:
