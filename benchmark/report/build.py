@@ -20,7 +20,7 @@ from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.report.transfer.transfer_section import write_transfer
 from benchmark.storage.records import Record, read_records
 
-# Left out unless the filters name the field: smoke runs are for tests, calibration is for choosing settings.
+# Left out unless the filters name the field: smoke runs are for tests, calibration is for the choice of settings.
 LEFT_OUT = {"budget": "smoke", "split": "calibration"}
 
 
@@ -47,7 +47,7 @@ def build_report(
     transferred = [record for record in records if source_of(record) and record not in failed]
     cohorts = cohorts_of([record for record in records if not source_of(record)])
     if not cohorts and not transferred:
-        raise ValueError(_nothing_found(root, wanted))
+        raise ValueError(_no_record_message(root, wanted))
     out.mkdir(parents=True, exist_ok=True)
     sections = [_write_cohort(out, cohort, cohort.slug if len(cohorts) > 1 else "", bootstrap) for cohort in cohorts]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
@@ -55,13 +55,14 @@ def build_report(
     tidy(done, bootstrap).to_parquet(out / "results.parquet", index=False)
     path = out / "report.md"
     text = page(sections, failed, [how_to_read(bootstrap), *left_out])
-    moved = write_transfer(out, transferred, bootstrap)
-    path.write_text("\n".join([text.rstrip("\n"), "", *moved]) if moved else text, encoding="utf-8")
+    transfer_lines = write_transfer(out, transferred, bootstrap)
+    path.write_text("\n".join([text.rstrip("\n"), "", *transfer_lines]) if transfer_lines else text, encoding="utf-8")
     return path
 
 
 def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], list[str]]:
-    """Records that pass the filters, without those that nobody asked for; and a sentence on each kind left out."""
+    """Records that pass the filters, without what only a filter asks for (``LEFT_OUT``); and a sentence on each kind
+    left out."""
     records = read_records(root, **filters)
     notes: list[str] = []
     for field, value in LEFT_OUT.items():
@@ -84,18 +85,18 @@ def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) 
     return Section(cohort, folder, verdicts, tables, figures)
 
 
-def _nothing_found(root: Path, filters: dict[str, Any]) -> str:
+def _no_record_message(root: Path, filters: dict[str, Any]) -> str:
     wanted = ", ".join(f"{name}={value}" for name, value in filters.items()) or "any finished record"
     usual = ", ".join(f"{field}={value}" for field, value in LEFT_OUT.items() if field not in filters)
     usual = f" (without {usual}, which must be asked for)" if usual else ""
-    everything = read_records(root) if root.is_dir() else []
-    if not everything:
-        there = "there is no record at all: compute some first, with `python -m benchmark run experiment=observation_8`"
+    all_records = read_records(root) if root.is_dir() else []
+    if all_records:
+        present = f"there are {len(all_records)} records: {_overview(all_records)}"
+        present += ". Change the filters to match some of them"
     else:
-        there = (
-            f"there are {len(everything)} records: {_overview(everything)}. Change the filters to match some of them"
-        )
-    return f"No record to report: looked in {root} for {wanted}{usual}; {there}."
+        present = "there is no record at all: compute some first, with "
+        present += "`python -m benchmark run experiment=observation_8`"
+    return f"No record to report: looked in {root} for {wanted}{usual}; {present}."
 
 
 def _overview(records: Sequence[Record]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.report.claims.verdicts import Verdicts
 from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
-from benchmark.report.figures.all_figures import Written
+from benchmark.report.figures.all_figures import FigureFile
 from benchmark.report.labels import CLAIMS, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.tables.formats import Entry, Table, escape_markdown, markdown
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """What was made of one cohort; ``folder`` is where, relative to the page ("" for beside it)."""
+    """The results of one cohort; ``folder`` is where they lie, relative to the page ("" for beside it)."""
 
     cohort: Cohort
     folder: str
     verdicts: Verdicts
     tables: list[Table]
-    figures: list[Written]
+    figures: list[FigureFile]
 
 
 def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[str]) -> str:
@@ -47,19 +47,19 @@ def how_to_read(bootstrap: Bootstrap) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    inside = f"{section.folder}/" if section.folder else ""
+    prefix = f"{section.folder}/" if section.folder else ""
     parts = [f"## {escape_markdown(section.cohort.title)}", ""]
     if section.verdicts.headlines:
-        parts += ["### Observation 8", "", _at_a_glance(section.verdicts)]
+        parts += ["### Observation 8", "", _claims_by_objective(section.verdicts)]
         parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
     for figure in section.figures:
-        parts += [f"### {figure.title}", "", f"![{figure.title}]({inside}figures/{figure.name}.png)", ""]
-        parts += [f"*{escape_markdown(figure.caption)}* [PDF]({inside}figures/{figure.name}.pdf)", ""]
-    shown = [table for table in section.tables if table.name != "verdicts"]
-    if shown:
+        parts += [f"### {figure.title}", "", f"![{figure.title}]({prefix}figures/{figure.name}.png)", ""]
+        parts += [f"*{escape_markdown(figure.caption)}* [PDF]({prefix}figures/{figure.name}.pdf)", ""]
+    tables = [table for table in section.tables if table.name != "verdicts"]
+    if tables:
         parts += ["### Tables", ""]
-    for table in shown:
-        links = ", ".join(f"[{kind}]({inside}tables/{table.name}.{kind})" for kind in ("csv", "tex"))
+    for table in tables:
+        links = ", ".join(f"[{kind}]({prefix}tables/{table.name}.{kind})" for kind in ("csv", "tex"))
         parts += [markdown(table), links, ""]
     for table in section.tables:
         if table.name == "verdicts":
@@ -67,11 +67,11 @@ def _section(section: Section) -> list[str]:
     return [*parts, *_provenance(section.cohort)]
 
 
-def _at_a_glance(verdicts: Verdicts) -> str:
+def _claims_by_objective(verdicts: Verdicts) -> str:
     objectives = list(dict.fromkeys((line.interpreter, line.objective) for line in verdicts.headlines))
-    found = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
+    verdict_of = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
     rows: list[list[Entry]] = [
-        [f"{name.number}. {claim}", *(found.get((interpreter, claim)) for interpreter, _ in objectives)]
+        [f"{name.number}. {claim}", *(verdict_of.get((interpreter, claim)) for interpreter, _ in objectives)]
         for claim, name in CLAIMS.items()
     ]
     columns = ["claim", *(f"objective: {objective} ({interpreter})" for interpreter, objective in objectives)]
@@ -84,22 +84,22 @@ def _folded(title: str, body: str) -> list[str]:
 
 def _values(records: Sequence[Record], *path: str) -> str:
     """The distinct values of one field over cells."""
-    found: list[str] = []
+    texts: list[str] = []
     for record in records:
         value: Any = record.cell
         for name in path:
             value = (value or {}).get(name)
         text = "unknown" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
-        if text not in found:
-            found.append(text)
-    return ", ".join(found)
+        if text not in texts:
+            texts.append(text)
+    return ", ".join(texts)
 
 
 def _provenance(cohort: Cohort) -> list[str]:
     records, key = cohort.records, cohort.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
-    about: list[list[Entry]] = [
+    provenance: list[list[Entry]] = [
         ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
         ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
         ["seed", str(key.seed)],
@@ -120,8 +120,8 @@ def _provenance(cohort: Cohort) -> list[str]:
         cells.append([cell["interpreter"], probe, size, spread, f"{time:g}", passes, cell.get("name")])
     columns = ["interpreter", "probe", "n", "benign spread", "seconds", "forward / backward", "record"]
     table = Table("cells", "Cells of this section.", columns, cells)
-    table_about = Table("provenance", "What these results were computed with.", ["", "value"], about)
-    return ["### Provenance", "", markdown(table_about), *_folded(f"The {len(records)} cells", markdown(table))]
+    provenance_table = Table("provenance", "What these results were computed with.", ["", "value"], provenance)
+    return ["### Provenance", "", markdown(provenance_table), *_folded(f"The {len(records)} cells", markdown(table))]
 
 
 def _failures(failed: Sequence[Record]) -> list[str]:

@@ -130,7 +130,7 @@ def test_selection_is_written(tmp_path):
 
 def test_the_report_imports_no_torch():
     folder = Path(benchmark.report.__file__).parent
-    for path in folder.glob("*.py"):
+    for path in folder.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

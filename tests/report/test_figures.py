@@ -13,7 +13,7 @@ from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import cohorts_of
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.all_figures import write_figures
-from benchmark.report.figures.panels import kept, successes
+from benchmark.report.figures.panels import first_successes, kept_examples
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep
@@ -57,20 +57,20 @@ def assert_apart(figure) -> None:
 
 
 def test_first_successes_by_sample_id_are_shown():
-    cells = [kept(record(World(n=300), name, "adv2", pictures=True)) for name in ("rts", "rtsa")]
+    cells = [kept_examples(record(World(n=300), name, "adv2", pictures=True)) for name in ("rts", "rtsa")]
     table = record(World(n=300), "rts", "adv2").samples
     expected = sorted(table.loc[table["success"], "sample_id"])[:3]
-    assert successes(cells, 3) == expected
+    assert first_successes(cells, 3) == expected
     shuffled = [dict(sorted(cell.items(), key=lambda item: -item[0])) for cell in cells]
-    assert successes(shuffled, 3) == expected
+    assert first_successes(shuffled, 3) == expected
 
 
 def test_pictures_belong_to_their_sample():
     one = record(World(n=300), "rts", "adv2", pictures=True)
-    shown = kept(one)
+    shown = kept_examples(one)
     order = np.random.default_rng(0).permutation(len(one.images["sample_id"]))
     one.images = {name: values[order] for name, values in one.images.items()}
-    for sample, mixed in kept(one).items():
+    for sample, mixed in kept_examples(one).items():
         assert (mixed.benign == shown[sample].benign).all()
         assert mixed.row.name == sample
 
@@ -81,8 +81,8 @@ def test_figure_15_says_what_happened(cohort):
         assert_apart(figure)
     text = words(figure)
     for _, level in (("normal", 0.3), ("uniform", 0.3)):
-        cell = kept(cohort.find("rtsa", "normal", level))
-        first = successes([cell], 1)[0]
+        cell = kept_examples(cohort.find("rtsa", "normal", level))
+        first = first_successes([cell], 1)[0]
         assert f"L1 {cell[first].row.map_l1:.3f}" in text
         assert f"class {cell[first].row.pred_benign:g} → {cell[first].row.pred_probe:g}" in text
     assert {"RTS map", "RTSA map", "RTSA anchored map", "normal 30 %", "uniform 30 %"} <= set(text)

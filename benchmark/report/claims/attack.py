@@ -66,23 +66,23 @@ def _one_attack(
 ) -> list[ClaimRow]:
     pairs = subject.pair(cells)
     success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
-    differs = SUCCESS_DIFFERS if success.verdict not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
-    settings = [f"{name} {mine} against {theirs}" for name, (mine, theirs) in probe_differences(*cells).items()]
-    caveat = notes(note, differs, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
-    both = "secondary" if role == "primary" else role
+    success_note = SUCCESS_DIFFERS if success.verdict not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
+    settings = [f"{name} {value} against {reference}" for name, (value, reference) in probe_differences(*cells).items()]
+    caveat = notes(note, success_note, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
+    secondary_role = "secondary" if role == "primary" else role
     rows = []
-    for metric, population, its_role in (
+    for metric, population, row_role in (
         ("map_l1", "all", role),
-        ("map_l1", "both succeed", both),
-        *((metric, "all", both) for metric in SECONDARY),
+        ("map_l1", "both succeed", secondary_role),
+        *((metric, "all", secondary_role) for metric in SECONDARY),
     ):
-        chosen_N = pairs.all_samples() if population == "all" else pairs.both("success")
-        comparison = pairs.compare(metric, chosen_N)
+        population_N = pairs.all_samples() if population == "all" else pairs.both("success")
+        comparison = pairs.compare(metric, population_N)
         rows.append(
             claim_row(
                 subject,
                 "attack",
-                role=its_role,
+                role=row_role,
                 probe=probe,
                 steps_factor=factor,
                 metric=metric,
@@ -96,9 +96,9 @@ def _one_attack(
 
 
 def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
-    """For each of the two interpreters, ten times the steps against the stated steps on the same samples; and the words
-    that belong beside the claim."""
-    rows, moved, missing = [], [], []
+    """For each of the two interpreters a row that compares ten times the steps with the stated steps on the same
+    samples; and the note on convergence for the claim's own rows."""
+    rows, changed, missing = [], [], []
     for interpreter in (subject.reference, subject.interpreter):
         cells = [subject.cohort.find(interpreter, "adv2", steps_factor=factor) for factor in (MANY_STEPS, 1)]
         if cells[0] is None or cells[1] is None:
@@ -107,9 +107,11 @@ def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
         row, change = _change(subject, interpreter, cells[0], cells[1])
         rows.append(row)
         if math.isnan(change) or abs(change) > decision_rules.CONVERGENCE_MARGIN:
-            moved.append(f"{interpreter} {100 * change:+.0f} %")
-    said = f"{NOT_CONVERGED} (map L1 at {MANY_STEPS} times the steps: {', '.join(moved)})" if moved else ""
-    return rows, notes(said, f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "")
+            changed.append(f"{interpreter} {100 * change:+.0f} %")
+    return rows, notes(
+        f"{NOT_CONVERGED} (map L1 at {MANY_STEPS} times the steps: {', '.join(changed)})" if changed else "",
+        f"{NOT_MEASURED} ({', '.join(missing)})" if missing else "",
+    )
 
 
 def _change(subject: Subject, interpreter: str, many: Record, few: Record) -> tuple[ClaimRow, float]:

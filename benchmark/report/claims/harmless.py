@@ -1,7 +1,7 @@
 """Claim 3 of Observation 8: on benign inputs RTSA behaves like RTS. An equivalence claim, never "not significant".
 
-It holds iff every 95 % bound lies inside the fixed margins of ``rules.MARGINS``. Distance to the common starting
-point RTS0 is compared with the distance that the equal-budget RTS itself drifted.
+It holds iff every 95 % bound lies inside the fixed margins of ``decision_rules.MARGINS``. Distance to the common
+starting point RTS0 is compared with the distance that the equal-budget RTS itself drifted.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def harmless_rows(subject: Subject) -> list[ClaimRow]:
     if cells is None:
         return []
     pairs = subject.pair(cells)
-    rows, without_masks = [], ""
+    rows, mask_note = [], ""
     for metric, margins in decision_rules.MARGINS.items():
         comparison = pairs.compare(metric, pairs.all_samples())
         if metric == OPTIONAL and comparison.difference.n == 0:
-            without_masks = "no object masks"
+            mask_note = "no object masks"
             continue
         rows.append(
             claim_row(
@@ -42,12 +42,12 @@ def harmless_rows(subject: Subject) -> list[ClaimRow]:
                 note=pair_notes(pairs, comparison),
             )
         )
-    return [*rows, _overall(subject, rows, without_masks)]
+    return [*rows, _overall(subject, rows, mask_note)]
 
 
 def _overall(subject: Subject, rows: list[ClaimRow], note: str) -> ClaimRow:
     smallest = min(rows, key=lambda row: row.n)
-    nothing = Estimate(np.nan, np.nan, np.nan, smallest.n, smallest.n_sources)
+    no_estimate = Estimate(np.nan, np.nan, np.nan, smallest.n, smallest.n_sources)
     unmeasured = [row.metric for row in rows if row.n == 0]
     return claim_row(
         subject,
@@ -55,7 +55,7 @@ def _overall(subject: Subject, rows: list[ClaimRow], note: str) -> ClaimRow:
         role="overall",
         metric="all",
         population="all",
-        comparison=Comparison(nothing, None, np.nan, np.nan),
+        comparison=Comparison(no_estimate, None, np.nan, np.nan),
         verdict=decision_rules.conjunction([row.verdict for row in rows]),
         question="every bound inside its margins",
         note=notes(note, f"not measured: {', '.join(unmeasured)}" if unmeasured else ""),

@@ -27,8 +27,8 @@ def noise_rows(subject: Subject) -> list[ClaimRow]:
 
 def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list[ClaimRow]:
     wrong_N, right_N = pairs.both("success"), pairs.neither("success")
-    torn = int((~(wrong_N | right_N)).sum())
-    caveat = f"{torn} samples left out: the two cells disagree on the prediction" if torn else ""
+    n_disagreeing = int((~(wrong_N | right_N)).sum())
+    caveat = f"{n_disagreeing} samples left out: the two cells disagree on the prediction" if n_disagreeing else ""
 
     def row(role: str, metric: str, population: str, comparison: Comparison, note: str = "") -> ClaimRow:
         return claim_row(
@@ -48,9 +48,9 @@ def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list
         row("primary" if metric == "map_l1" else "secondary", metric, "wrong", pairs.compare(metric, wrong_N))
         for metric in DISTANCES
     ]
-    sharper = pairs.compare_populations("map_l1", wrong_N, right_N)
+    gap = pairs.compare_populations("map_l1", wrong_N, right_N)
     counts = f"n wrong {int(wrong_N.sum())}, right {int(right_N.sum())}"
-    rows.append(row("control", "map_l1", "wrong - right", sharper, f"difference in differences, {counts}"))
+    rows.append(row("control", "map_l1", "wrong - right", gap, f"difference in differences, {counts}"))
     rows.append(row("control", "map_l1", "right", pairs.compare("map_l1", right_N), "same noise, prediction kept"))
     for metric, note in (
         ("control_class_l1", "map of the new class, no noise: what a mere change of class does"),

@@ -50,7 +50,7 @@ def tally(rows: list[ClaimRow]) -> str:
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Assessment:
     """``complete``: all that the claim speaks of was measured, and holds under the stronger attack too."""
 
     verdict: str
@@ -59,16 +59,16 @@ class _Judged:
     caveat: str = ""
 
 
-def _noise(rows: list[ClaimRow], subject: Subject) -> _Judged:
+def _noise(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     primary = select_rows(rows, claim="noise", role="primary")
     if not primary:
-        return _Judged(UNMEASURED, False, "")
+        return _Assessment(UNMEASURED, False, "")
     measured = {(row.probe, row.level) for row in primary}
     absent = [probe_name(probe, level) for probe, level in EXPECTED if (probe, level) not in measured]
     each = "; ".join(f"{probe_name(row.probe, row.level)}: {amount(row)}, {row.verdict}" for row in primary)
-    sharper = select_rows(rows, claim="noise", population="wrong - right")
+    differences = select_rows(rows, claim="noise", population="wrong - right")
     parts = [f"in map L1 it {tally(primary)} ({each})"]
-    parts.append(f"the sharper form (difference in differences, wrong - right) {tally(sharper)}")
+    parts.append(f"the sharper form (difference in differences, wrong - right) {tally(differences)}")
     for metric, column in (("iou_distance", "map_iou"), ("spearman_distance", "map_spearman")):
         parts.append(f"in {short_metric_name(column)} it {tally(select_rows(rows, claim='noise', metric=metric))}")
     parts.append(f"beyond a mere change of class it {tally(select_rows(rows, claim='noise', metric='class_excess'))}")
@@ -78,14 +78,14 @@ def _noise(rows: list[ClaimRow], subject: Subject) -> _Judged:
     if absent:
         parts.append(f"{UNMEASURED}: {', '.join(absent)}")
     body = ". ".join(_capital(part) for part in parts) + "."
-    return _Judged(decision_rules.conjunction([row.verdict for row in primary]), not absent, body)
+    return _Assessment(decision_rules.conjunction([row.verdict for row in primary]), not absent, body)
 
 
-def _attack(rows: list[ClaimRow], subject: Subject) -> _Judged:
+def _attack(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     primary = select_rows(rows, claim="attack", role="primary", metric="map_l1")
     if not primary:
-        unlike = subject.cohort.find(subject.interpreter, "adv2") and subject.cohort.find(subject.reference, "adv2")
-        return _Judged(UNMEASURED, False, "The two attacks were not the same." if unlike else "")
+        attacks = [subject.cohort.find(name, "adv2") for name in (subject.interpreter, subject.reference)]
+        return _Assessment(UNMEASURED, False, "The two attacks were not the same." if all(attacks) else "")
     row = primary[0]
     success = select_rows(rows, claim="attack", probe="adv2", metric="success", steps_factor=1)[0]
     longer = select_rows(rows, claim="attack", steps_factor=MANY_STEPS, metric="map_l1", population="all")
@@ -94,55 +94,55 @@ def _attack(rows: list[ClaimRow], subject: Subject) -> _Judged:
     parts += [f"Where both attacks succeed: {amount(other)}, {other.verdict}" for other in both]
     parts.append(f"Success rate: {amount(success)}")
     parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other.verdict}" for other in longer]
-    said = (SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
-    caveat = "; ".join(part for part in row.note.split("; ") if part.startswith(said))
+    caveats = (SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
+    caveat = "; ".join(part for part in row.note.split("; ") if part.startswith(caveats))
     complete = bool(longer) and all(other.verdict == decision_rules.HOLDS for other in longer)
-    return _Judged(row.verdict, complete, ". ".join(parts) + ".", caveat)
+    return _Assessment(row.verdict, complete, ". ".join(parts) + ".", caveat)
 
 
-def _harmless(rows: list[ClaimRow], subject: Subject) -> _Judged:
+def _harmless(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     overall = select_rows(rows, claim="harmless", role="overall")
     if not overall:
-        return _Judged(UNMEASURED, False, "")
+        return _Assessment(UNMEASURED, False, "")
     parts = [
         f"{metric_name(row.metric)} {amount(row)} ({row.question}): {row.verdict}"
         for row in select_rows(rows, claim="harmless", role="primary")
     ]
     note = f". {_capital(overall[0].note)}" if overall[0].note else ""
-    return _Judged(overall[0].verdict, True, _capital("; ".join(parts)) + note + ".")
+    return _Assessment(overall[0].verdict, True, _capital("; ".join(parts)) + note + ".")
 
 
-_JUDGES = {"noise": _noise, "attack": _attack, "harmless": _harmless}
+_ASSESSORS = {"noise": _noise, "attack": _attack, "harmless": _harmless}
 
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _opening(claim: str, subject: Subject, judged: _Judged) -> str:
+def _opening(claim: str, subject: Subject, assessment: _Assessment) -> str:
     """How the sentence starts: the only place where "reproduced" is ever said."""
-    whose = (
+    objective = (
         "the paper's objective"
         if subject.objective == "paper"
         else f"objective '{subject.objective}' (not the paper's)"
     )
-    start = f"Claim {CLAIMS[claim].number} ({CLAIMS[claim].statement}), {whose}: {judged.verdict}"
-    caveat = notes(judged.caveat, subject.caveat)
+    start = f"Claim {CLAIMS[claim].number} ({CLAIMS[claim].statement}), {objective}: {assessment.verdict}"
+    caveat = notes(assessment.caveat, subject.caveat)
     end = f" ({caveat})." if caveat else "."
-    if subject.objective != "paper" or judged.verdict not in (decision_rules.HOLDS, decision_rules.DOES_NOT_HOLD):
+    if subject.objective != "paper" or assessment.verdict not in (decision_rules.HOLDS, decision_rules.DOES_NOT_HOLD):
         return start + end
-    if judged.verdict == decision_rules.DOES_NOT_HOLD:
+    if assessment.verdict == decision_rules.DOES_NOT_HOLD:
         return start + ", not reproduced here" + end
-    if judged.complete and not subject.caveat:
+    if assessment.complete and not subject.caveat:
         return start + ", reproduced" + end
     return start + (" at the stated steps" if claim == "attack" else " where it was measured") + end
 
 
 def headlines(subject: Subject, rows: list[ClaimRow]) -> list[Headline]:
     """One headline for each of the three claims, from this subject's own rows."""
-    found = []
-    for claim, judge in _JUDGES.items():
-        judged = judge(rows, subject)
-        sentence = " ".join(part for part in (_opening(claim, subject, judged), judged.body) if part)
-        found.append(Headline(claim, subject.objective, subject.interpreter, judged.verdict, sentence))
-    return found
+    lines = []
+    for claim, assess in _ASSESSORS.items():
+        assessment = assess(rows, subject)
+        sentence = " ".join(part for part in (_opening(claim, subject, assessment), assessment.body) if part)
+        lines.append(Headline(claim, subject.objective, subject.interpreter, assessment.verdict, sentence))
+    return lines

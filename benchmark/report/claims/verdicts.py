@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,21 +20,21 @@ from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, 
 from benchmark.report.statistics.paired import Comparison
 
 
-@dataclass
+@dataclass(frozen=True)
 class Verdicts:
     """Rows for every comparison made, and one headline for each claim and objective."""
 
-    rows: list[ClaimRow] = field(default_factory=list)
-    headlines: list[Headline] = field(default_factory=list)
+    rows: list[ClaimRow]
+    headlines: list[Headline]
 
 
-def _overall_rows(subject: Subject, rows: list[ClaimRow], found: list[Headline]) -> list[ClaimRow]:
-    """The claim as a whole, where its rows do not already say it; an unmeasured claim gets no row."""
-    said = {row.claim for row in rows if row.role == "overall"}
-    nothing = Comparison(Estimate(np.nan, np.nan, np.nan, 0, 0), None, np.nan, np.nan)
-    whole = []
-    for line in found:
-        if line.claim in said or line.verdict == UNMEASURED:
+def _overall_rows(subject: Subject, rows: list[ClaimRow], claim_headlines: list[Headline]) -> list[ClaimRow]:
+    """The claim as a whole, where no row does so yet; an unmeasured claim gets no row."""
+    judged = {row.claim for row in rows if row.role == "overall"}
+    no_comparison = Comparison(Estimate(np.nan, np.nan, np.nan, 0, 0), None, np.nan, np.nan)
+    overall = []
+    for line in claim_headlines:
+        if line.claim in judged or line.verdict == UNMEASURED:
             continue
         primary = min((r for r in rows if r.claim == line.claim and r.role == "primary"), key=lambda r: r.n)
         row = claim_row(
@@ -44,27 +44,28 @@ def _overall_rows(subject: Subject, rows: list[ClaimRow], found: list[Headline])
             probe="all" if line.claim == "noise" else "adv2",
             metric="all",
             population=primary.population,
-            comparison=nothing,
+            comparison=no_comparison,
             verdict=line.verdict,
             question="every primary row holds",
             note=line.sentence,
         )
-        whole.append(replace(row, n=primary.n, n_sources=primary.n_sources))
-    return whole
+        overall.append(replace(row, n=primary.n, n_sources=primary.n_sources))
+    return overall
 
 
 def judge(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
     """Every objective of one cohort against its equal-budget RTS; empty where the cohort has no RTSA at all."""
-    verdicts = Verdicts()
-    subjects = [Subject(cohort, name, bootstrap) for name in cohort.interpreters if is_rtsa(name)]
-    for subject in subjects:
-        rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
-        found = headlines(subject, rows)
-        verdicts.rows += rows + _overall_rows(subject, rows, found)
-        verdicts.headlines += found
+    rows: list[ClaimRow] = []
+    all_headlines: list[Headline] = []
+    for name in filter(is_rtsa, cohort.interpreters):
+        subject = Subject(cohort, name, bootstrap)
+        subject_rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
+        subject_headlines = headlines(subject, subject_rows)
+        rows += subject_rows + _overall_rows(subject, subject_rows, subject_headlines)
+        all_headlines += subject_headlines
     if REFERENCE in cohort.interpreters:
-        verdicts.rows += premise_rows(Subject(cohort, REFERENCE, bootstrap))
-    return verdicts
+        rows += premise_rows(Subject(cohort, REFERENCE, bootstrap))
+    return Verdicts(rows, all_headlines)
 
 
 def write_verdicts(path: Path, rows: Sequence[ClaimRow]) -> None:

@@ -1,4 +1,4 @@
-"""A cohort: finished cells that may stand beside each other, and what the fields of their records mean."""
+"""A cohort: finished cells that may be compared, and the fields of their records that tell which cell is which."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Cohorts: records are partitioned so that nothing unlike is ever pooled or paired.
+"""Partition of records into cohorts, so that only comparable cells are ever pooled or paired.
 
-A cohort shares data set, data seed, classifier, seed, split, budget, versions and the very artefacts of data and
+A cohort shares data set, data seed, classifier, seed, split, budget, versions and the same artefacts of data and
 classifier. Where a sweep varied a setting further (``interpreter.lambda_aid``, ``probe.epsilon``), each value is a
 cohort of its own.
 """
@@ -85,7 +85,7 @@ def _fits(path: str, text: str, record: Record, varied: set[tuple[Any, ...]]) ->
 
 
 def identical_setups(records: Sequence[Record]) -> list[Cohort]:
-    """Finished records by everything but varied settings, which still stand side by side."""
+    """Finished records in cohorts that still hold every value of the settings that a sweep varied."""
     by_identity: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         if record.cell.get("status") == "done":

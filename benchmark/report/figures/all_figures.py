@@ -16,7 +16,7 @@ from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
 
 @dataclass(frozen=True)
-class Written:
+class FigureFile:
     """A figure on disk: ``name`` without suffix, its title and what stands below it."""
 
     name: str
@@ -26,20 +26,20 @@ class Written:
 
 def write_figures(
     folder: Path, cohort: Cohort, rows: list[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
-) -> list[Written]:
+) -> list[FigureFile]:
     """Draws what the cohort's records allow; a figure without data is left out."""
-    plans: list[tuple[Written, Callable[[], Figure | None]]] = [
-        (Written("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
+    plans: list[tuple[FigureFile, Callable[[], Figure | None]]] = [
+        (FigureFile("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
         (
-            Written("map_l1", "Distance under each probe", overview.BARS_CAPTION),
+            FigureFile("map_l1", "Distance under each probe", overview.BARS_CAPTION),
             lambda: overview.bars(cohort, bootstrap),
         ),
         (
-            Written("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),
+            FigureFile("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),
             lambda: noise_examples.draw(cohort),
         ),
         (
-            Written("figure_16", "Figure 16, ADV2", attack_examples.CAPTION.format(count=attack_examples.SAMPLES)),
+            FigureFile("figure_16", "Figure 16, ADV2", attack_examples.CAPTION.format(count=attack_examples.SAMPLES)),
             lambda: attack_examples.draw(cohort),
         ),
     ]

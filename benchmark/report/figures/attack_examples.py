@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.report.cohorts.cohort import Cohort
-from benchmark.report.figures.panel_grid import Page
-from benchmark.report.figures.panels import Shown, family, kept, successes
+from benchmark.report.figures.panel_grid import PanelGrid
+from benchmark.report.figures.panels import ExampleImages, first_successes, interpreters_to_draw, kept_examples
 from benchmark.report.figures.style import show_image, show_map
 from benchmark.report.labels import interpreter_name, probe_name
 
@@ -24,49 +24,49 @@ CAPTION = (
 )
 ATTACKS = ("pgd", "adv2")
 
-Cells = dict[str, list[dict[int, Shown]]]
+CellsByAttack = dict[str, list[dict[int, ExampleImages]]]
 
 
-def _cells(cohort: Cohort, names: list[str]) -> Cells:
-    """{attack: one {sample: what is shown} an interpreter} for attacks that every interpreter has."""
-    found: Cells = {}
+def _cells(cohort: Cohort, names: list[str]) -> CellsByAttack:
+    """For each attack that every interpreter has: the kept examples of each interpreter, by sample id."""
+    by_attack: CellsByAttack = {}
     for attack in ATTACKS:
         records = [cohort.find(name, attack) for name in names]
-        cells = [kept(record) for record in records if record is not None]
+        cells = [kept_examples(record) for record in records if record is not None]
         if cells and len(cells) == len(names) and all(cells):
-            found[attack] = cells
-    return found
+            by_attack[attack] = cells
+    return by_attack
 
 
 def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no ADV2 cell kept a success on every interpreter."""
-    names = [name for name in family(cohort) if cohort.find(name, "adv2") is not None]
+    names = [name for name in interpreters_to_draw(cohort) if cohort.find(name, "adv2") is not None]
     cells = _cells(cohort, names)
-    chosen = successes(cells.get("adv2", []), count)
-    chosen = [i for i in chosen if all(i in cell for attack in cells.values() for cell in attack)]
-    if not chosen:
+    samples = first_successes(cells.get("adv2", []), count)
+    samples = [i for i in samples if all(i in cell for attack in cells.values() for cell in attack)]
+    if not samples:
         return None
-    page = Page(pairs=len(names), rows=len(chosen) * (1 + len(cells)), blocks=len(chosen), top=0.28)
-    for place, name in enumerate(names):
-        page.heading(place, interpreter_name(name))
-    for sample in chosen:
-        page.row_label("benign")
-        for place, cell in enumerate(cells["adv2"]):
+    grid = PanelGrid(pairs=len(names), rows=len(samples) * (1 + len(cells)), blocks=len(samples), top=0.28)
+    for column, name in enumerate(names):
+        grid.heading(column, interpreter_name(name))
+    for sample in samples:
+        grid.row_label("benign")
+        for column, cell in enumerate(cells["adv2"]):
             shown = cell[sample]
-            _pair(page, place, shown.benign, shown.map_benign, f"class {int(shown.row.pred_benign)}")
-        page.next_row()
+            _pair(grid, column, shown.benign, shown.map_benign, f"class {int(shown.row.pred_benign)}")
+        grid.next_row()
         for attack, shown_by in cells.items():
-            page.row_label(probe_name(attack))
-            for place, cell in enumerate(shown_by):
+            grid.row_label(probe_name(attack))
+            for column, cell in enumerate(shown_by):
                 shown = cell[sample]
-                _pair(page, place, shown.probed, shown.map_probed, f"class {shown.change}, {shown.distance}")
-            page.next_row()
-        page.next_block()
-    page.scale()
-    return page.figure
+                _pair(grid, column, shown.probed, shown.map_probed, f"class {shown.change}, {shown.distance}")
+            grid.next_row()
+        grid.next_block()
+    grid.scale()
+    return grid.figure
 
 
-def _pair(page: Page, place: int, image_CHW: np.ndarray, map_hw: np.ndarray, text: str) -> None:
-    show_image(page.panel(place, 0), image_CHW)
-    show_map(page.panel(place, 1), map_hw)
-    page.below(place, text)
+def _pair(grid: PanelGrid, column: int, image_CHW: np.ndarray, map_hw: np.ndarray, text: str) -> None:
+    show_image(grid.panel(column, 0), image_CHW)
+    show_map(grid.panel(column, 1), map_hw)
+    grid.below(column, text)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from benchmark.report.cohorts.cohort import Cohort
-from benchmark.report.figures.panel_grid import Page
-from benchmark.report.figures.panels import Shown, family, kept, successes
+from benchmark.report.figures.panel_grid import PanelGrid
+from benchmark.report.figures.panels import ExampleImages, first_successes, interpreters_to_draw, kept_examples
 from benchmark.report.figures.style import show_image, show_map
 from benchmark.report.labels import interpreter_name, probe_name
 
@@ -27,13 +27,13 @@ CAPTION = (
 
 @dataclass(frozen=True)
 class _Line:
-    """One sample under one noise: what each interpreter made of it."""
+    """One sample under one noise, with the images and maps of each interpreter; None where its cell did not keep it."""
 
     block: str
-    shown: list[Shown | None]
+    shown: list[ExampleImages | None]
 
     @property
-    def first(self) -> Shown:
+    def first(self) -> ExampleImages:
         return next(shown for shown in self.shown if shown is not None)
 
 
@@ -41,44 +41,44 @@ def _lines(cohort: Cohort, names: list[str], count: int) -> list[_Line]:
     lines = []
     for probe, level in cohort.noises:
         records = [cohort.find(name, probe, level) for name in names]
-        cells = [kept(record) if record is not None else {} for record in records]
-        there = [cell for cell in cells if cell]
-        for sample in successes(there, count):
+        cells = [kept_examples(record) if record is not None else {} for record in records]
+        present = [cell for cell in cells if cell]
+        for sample in first_successes(present, count):
             lines.append(_Line(probe_name(probe, level), [cell.get(sample) for cell in cells]))
     return lines
 
 
 def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no cell kept a misclassified sample."""
-    names = family(cohort)
+    names = interpreters_to_draw(cohort)
     lines = _lines(cohort, names, count)
     if not lines:
         return None
     blocks = [(name, list(rows)) for name, rows in itertools.groupby(lines, key=lambda line: line.block)]
-    page = Page(pairs=1 + len(names), rows=len(lines), blocks=len(blocks), top=0.42)
-    page.heading(0, "Input", ("clean", "noisy"))
-    for place, name in enumerate(names, start=1):
-        page.heading(place, f"{interpreter_name(name)} map", ("clean", "noisy"))
+    grid = PanelGrid(pairs=1 + len(names), rows=len(lines), blocks=len(blocks), top=0.42)
+    grid.heading(0, "Input", ("clean", "noisy"))
+    for column, name in enumerate(names, start=1):
+        grid.heading(column, f"{interpreter_name(name)} map", ("clean", "noisy"))
     for block, rows in blocks:
-        page.block_label(block, len(rows))
+        grid.block_label(block, len(rows))
         for line in rows:
-            _draw_line(page, line)
-            page.next_row()
-        page.next_block()
-    page.scale()
+            _draw_line(grid, line)
+            grid.next_row()
+        grid.next_block()
+    grid.scale()
     absent = [name for probe, level in cohort.noises if (name := probe_name(probe, level)) not in dict(blocks)]
     if absent:
-        page.remark(f"no kept sample is misclassified under {', '.join(absent)}")
-    return page.figure
+        grid.remark(f"no kept sample is misclassified under {', '.join(absent)}")
+    return grid.figure
 
 
-def _draw_line(page: Page, line: _Line) -> None:
-    show_image(page.panel(0, 0), line.first.benign)
-    show_image(page.panel(0, 1), line.first.probed)
-    page.below(0, f"class {line.first.change}")
-    for place, shown in enumerate(line.shown, start=1):
+def _draw_line(grid: PanelGrid, line: _Line) -> None:
+    show_image(grid.panel(0, 0), line.first.benign)
+    show_image(grid.panel(0, 1), line.first.probed)
+    grid.below(0, f"class {line.first.change}")
+    for column, shown in enumerate(line.shown, start=1):
         if shown is None:
             continue
-        show_map(page.panel(place, 0), shown.map_benign)
-        show_map(page.panel(place, 1), shown.map_probed)
-        page.below(place, shown.distance)
+        show_map(grid.panel(column, 0), shown.map_benign)
+        show_map(grid.panel(column, 1), shown.map_probed)
+        grid.below(column, shown.distance)

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.cohorts.cohort import Cohort
-from benchmark.report.figures.panels import family
+from benchmark.report.figures.panels import interpreters_to_draw
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
 from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
@@ -26,7 +26,7 @@ BARS_CAPTION = (
     "Mean L1 distance between the map of the input and of the probed input, with 95 % bootstrap intervals over "
     "sources. Noise: misclassified samples. Sign and attacks: all samples probed."
 )
-_FOREST_METRICS = (
+FOREST_METRICS = (
     *("map_l1", "iou_distance", "spearman_distance", "class_excess"),
     *("reference_l1", "object_iou", "deletion", "insertion"),
 )
@@ -41,9 +41,9 @@ def _label(row: ClaimRow) -> str:
     return f"{probe_name(row.probe, row.level)}{steps}: {short_metric_name(row.metric)}{population}"
 
 
-def _wanted(row: ClaimRow) -> bool:
+def _is_drawn(row: ClaimRow) -> bool:
     """Rows that one figure has room for: the claims' own, the sharper form, and the controls in L1."""
-    if row.metric not in _FOREST_METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
+    if row.metric not in FOREST_METRICS or row.difference is None or row.role in ("premise", "reference", "overall"):
         return False
     if row.claim == "noise":
         return row.metric == "map_l1" and row.population != "right"
@@ -52,7 +52,7 @@ def _wanted(row: ClaimRow) -> bool:
 
 def forest(rows: list[ClaimRow]) -> Figure | None:
     """Intervals by claim, one mark an objective; None where nothing was compared."""
-    shown = [row for row in rows if _wanted(row)]
+    shown = [row for row in rows if _is_drawn(row)]
     claims = [claim for claim in CLAIMS if any(row.claim == claim for row in shown)]
     if not claims:
         return None
@@ -83,10 +83,10 @@ def forest(rows: list[ClaimRow]) -> Figure | None:
 def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: list[str]) -> None:
     spacing = 0.6 / max(len(names), 1)
     for row in rows:
-        assert row.difference is not None  # _wanted leaves the others out
-        line, place = labels.index(_label(row)), names.index(row.interpreter)
-        y = line + (place - (len(names) - 1) / 2) * spacing
-        colour = colour_of(row.interpreter, place)
+        assert row.difference is not None  # _is_drawn leaves the others out
+        line, index = labels.index(_label(row)), names.index(row.interpreter)
+        y = line + (index - (len(names) - 1) / 2) * spacing
+        colour = colour_of(row.interpreter, index)
         face = "white" if row.verdict == decision_rules.TOO_FEW else colour
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
@@ -108,15 +108,15 @@ def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: li
 
 def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
-    names = family(cohort)
+    names = interpreters_to_draw(cohort)
     probes = [*cohort.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
     probes = [p for p in probes if any(cohort.find(name, *p) is not None for name in names)]
     if not probes:
         return None
     figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
     width = 0.8 / len(names)
-    for place, name in enumerate(names):
-        found: list[tuple[float, Estimate]] = []
+    for index, name in enumerate(names):
+        bars_at: list[tuple[float, Estimate]] = []
         for x, (probe, level) in enumerate(probes):
             record = cohort.find(name, probe, level)
             if record is None:
@@ -124,13 +124,13 @@ def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | N
             population = column(record.samples, "success") == 1 if level is not None else None
             estimate = mean_with_interval(record, "map_l1", bootstrap, population)
             if estimate.n:
-                found.append((x + (place - (len(names) - 1) / 2) * width, estimate))
-        heights = [e.value for _, e in found]
-        errors = np.maximum(0.0, [[e.value - e.low for _, e in found], [e.high - e.value for _, e in found]])
+                bars_at.append((x + (index - (len(names) - 1) / 2) * width, estimate))
+        heights = [e.value for _, e in bars_at]
+        errors = np.maximum(0.0, [[e.value - e.low for _, e in bars_at], [e.high - e.value for _, e in bars_at]])
         axes.bar(
-            [x for x, _ in found], heights, width * 0.9, color=colour_of(name, place), label=interpreter_name(name)
+            [x for x, _ in bars_at], heights, width * 0.9, color=colour_of(name, index), label=interpreter_name(name)
         )
-        axes.errorbar([x for x, _ in found], heights, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.8)
+        axes.errorbar([x for x, _ in bars_at], heights, errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=1.8)
     axes.set_xticks(range(len(probes)), [probe_name(probe, level) for probe, level in probes])
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel("map L1, input to probed input")

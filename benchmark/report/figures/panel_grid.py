@@ -1,4 +1,4 @@
-"""A page of picture panels in inches: pairs of equal squares side by side, a line of text below each pair."""
+"""A grid of image panels, laid out in inches: pairs of equal squares side by side, a line of text below each pair."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ BLOCK = 0.14  # extra space between blocks of rows
 _GAP, _PAIR_GAP, _LARGEST = 0.03, 0.14, 1.0
 
 
-class Page:
-    """``pairs`` pairs a row, ``rows`` rows in ``blocks`` blocks, ``top`` inches of headings. Rows are laid from the
-    top: ``next_row`` and ``next_block`` move on."""
+class PanelGrid:
+    """``pairs`` pairs a row, ``rows`` rows in ``blocks`` blocks, ``top`` inches of headings.
+
+    Rows are laid from the top; ``next_row`` and ``next_block`` move down.
+    """
 
     def __init__(self, *, pairs: int, rows: int, blocks: int, top: float) -> None:
         space = WIDTH - LEFT - RIGHT - pairs * _GAP - (pairs - 1) * _PAIR_GAP
@@ -43,8 +45,8 @@ class Page:
     def panel(self, pair: int, half: int) -> Axes:
         """Axes of one square in the current row."""
         left, bottom = self._left(pair) + half * (self.side + _GAP), self.y - self.side
-        place = (left / self.width, bottom / self.height, self.side / self.width, self.side / self.height)
-        return self.figure.add_axes(place)
+        rectangle = (left / self.width, bottom / self.height, self.side / self.width, self.side / self.height)
+        return self.figure.add_axes(rectangle)
 
     def text(self, x: float, y: float, text: str, **options: object) -> None:
         """Text centred at (x, y) inches from the lower left corner."""

@@ -1,4 +1,4 @@
-"""What a picture figure needs of a cell: the kept images and maps of one sample, and what to write beside them."""
+"""What a figure of example images needs of a cell: kept images and maps, their texts, and which samples are drawn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """One sample of one cell: pictures uint8 (3, H, W), maps float16 (h, w), and the row of its figures."""
+class ExampleImages:
+    """One sample of one cell: images uint8 (3, H, W), maps float16 (h, w), and the sample's row of the record."""
 
     benign: np.ndarray
     probed: np.ndarray
@@ -33,16 +33,16 @@ class Shown:
         return f"L1 {float(self.row.map_l1):.3f}"
 
 
-def kept(record: Record) -> dict[int, Shown]:
-    """Samples whose pictures and maps the cell kept, by sample id in ascending order."""
+def kept_examples(record: Record) -> dict[int, ExampleImages]:
+    """Samples whose images and maps the cell kept, by sample id in ascending order."""
     images, maps = record.images, record.maps
     if "probed" not in images or "probed" not in maps:
         return {}
     table = record.samples.set_index("sample_id")
-    at_image = {int(i): place for place, i in enumerate(images["sample_id"])}
-    at_map = {int(i): place for place, i in enumerate(maps["sample_id"])}
+    at_image = {int(i): position for position, i in enumerate(images["sample_id"])}
+    at_map = {int(i): position for position, i in enumerate(maps["sample_id"])}
     return {
-        i: Shown(
+        i: ExampleImages(
             images["benign"][at_image[i]],
             images["probed"][at_image[i]],
             maps["benign"][at_map[i]],
@@ -53,13 +53,13 @@ def kept(record: Record) -> dict[int, Shown]:
     }
 
 
-def family(cohort: Cohort) -> list[str]:
+def interpreters_to_draw(cohort: Cohort) -> list[str]:
     """Interpreters to draw: RTS and its relatives where there are any, else all; four at most, for the page's width."""
     relatives = [name for name in cohort.interpreters if name == REFERENCE or is_rtsa(name)]
     return (relatives or cohort.interpreters)[:4]
 
 
-def successes(cells: list[dict[int, Shown]], count: int) -> list[int]:
-    """The stated rule of choice: the first samples, by sample id, on which the probe succeeded in every cell shown."""
+def first_successes(cells: list[dict[int, ExampleImages]], count: int) -> list[int]:
+    """The first samples, by sample id, on which the probe succeeded in every cell shown."""
     common = sorted(set.intersection(*(set(cell) for cell in cells))) if cells else []
     return [i for i in common if all(bool(cell[i].row.success) for cell in cells)][:count]

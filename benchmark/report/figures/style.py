@@ -52,9 +52,9 @@ def styled() -> Iterator[None]:
         yield
 
 
-def colour_of(interpreter: str, place: int = 0) -> str:
-    """Colour of an interpreter; ``place`` picks one for those without a fixed colour."""
-    return _COLOURS.get(interpreter, _SPARE[place % len(_SPARE)])
+def colour_of(interpreter: str, index: int = 0) -> str:
+    """Colour of an interpreter; ``index`` picks one for those without a fixed colour."""
+    return _COLOURS.get(interpreter, _SPARE[index % len(_SPARE)])
 
 
 def marker_of(interpreter: str) -> str:
@@ -81,9 +81,9 @@ def show_map(axes: Axes, map_hw: np.ndarray) -> None:
     bare(axes)
 
 
-def map_scale(figure: Figure, place: tuple[float, float, float, float]) -> Colorbar:
+def map_scale(figure: Figure, rectangle: tuple[float, float, float, float]) -> Colorbar:
     """The colour bar for all maps of a figure, horizontal, at (left, bottom, width, height) of the figure."""
-    axes = figure.add_axes(place)
+    axes = figure.add_axes(rectangle)
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), MAP_COLOURS)
     bar = figure.colorbar(scale, cax=axes, orientation="horizontal", ticks=[0, 0.5, 1])
     bar.outline.set_linewidth(0.4)

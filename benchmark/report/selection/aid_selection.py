@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,9 @@ KEYS = ("interpreter.lambda_aid", "interpreter.kappa", "interpreter.lambda_ancho
 RULE = "the largest paired ADV2 difference among settings whose claim 3 holds, on the calibration split"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Candidate:
-    """One setting of one interpreter: its rows of claims 2 and 3."""
+    """One setting of one interpreter: its rows of claims 2 and 3, None where they were not measured."""
 
     cohort: Cohort
     interpreter: str
@@ -49,8 +49,8 @@ def _setting(record: Record, keys: Sequence[str]) -> dict[str, Any]:
     return {key: config.get(key.removeprefix("config.")) for key in keys}
 
 
-def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
-    """Raises ValueError where two cells of one kind are left that the keys do not tell apart."""
+def _check_distinct(records: Sequence[Record], keys: Sequence[str]) -> None:
+    """Raises ValueError where the keys do not distinguish two cells of one kind."""
     kinds: dict[tuple[Any, ...], list[Record]] = defaultdict(list)
     for record in records:
         cell = record.cell
@@ -64,7 +64,7 @@ def _one_of_each(records: Sequence[Record], keys: Sequence[str]) -> None:
             )
 
 
-def _judged(cohort: Cohort, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
+def _candidate(cohort: Cohort, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
     subject = Subject(cohort, interpreter, bootstrap)
     rows = attack_rows(subject) + harmless_rows(subject)
 
@@ -99,31 +99,33 @@ def candidates(
         for record in cohort.records:
             if is_rtsa(record.cell["interpreter"]):
                 settings[record.cell["interpreter"], str(_setting(record, keys))].append(record)
-        here = []
+        of_cohort = []
         for (interpreter, _), alike in sorted(settings.items(), key=lambda item: item[0]):
             setting = _setting(alike[0], keys)
             agreeing = [record for record in reference if _setting(record, keys) == setting]
-            together = [*alike, *(agreeing or reference)]
-            _one_of_each(together, keys)
-            part = Cohort(cohort.key, {}, together)
-            here.append(_judged(part, interpreter, setting, bootstrap))
-        _mark(here)
-        found += here
+            records_of_setting = [*alike, *(agreeing or reference)]
+            _check_distinct(records_of_setting, keys)
+            part = Cohort(cohort.key, {}, records_of_setting)
+            of_cohort.append(_candidate(part, interpreter, setting, bootstrap))
+        found += _with_choice(of_cohort)
     return found
 
 
-def _mark(here: list[Candidate]) -> None:
-    for interpreter in {candidate.interpreter for candidate in here}:
-        fit = [
-            (candidate.attack.difference, place)
-            for place, candidate in enumerate(here)
+def _with_choice(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """The candidates, of each interpreter the one that the rule chooses marked; the first of equals."""
+    chosen = []
+    for interpreter in {candidate.interpreter for candidate in candidates}:
+        harmless = [
+            (candidate.attack.difference, -index)
+            for index, candidate in enumerate(candidates)
             if candidate.interpreter == interpreter
             and candidate.harmless == decision_rules.HOLDS
             and candidate.attack is not None
             and candidate.attack.difference is not None
         ]
-        if fit:
-            here[max(fit, key=lambda pair: (pair[0], -pair[1]))[1]].chosen = True
+        if harmless:
+            chosen.append(-max(harmless)[1])
+    return [replace(candidate, chosen=index in chosen) for index, candidate in enumerate(candidates)]
 
 
 def _estimate(row: ClaimRow | None) -> Entry:

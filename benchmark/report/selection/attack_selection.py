@@ -24,19 +24,19 @@ def chosen(records: list[Record]) -> Record:
     """The setting of one interpreter by the rule; without the selector's presence logit in the loss, for one attack."""
     plain = [record for record in records if not record.cell["config"]["probe"]["presence_weight"]]
     best = max(record.samples["success"].mean() for record in plain)
-    fit = [record for record in plain if record.samples["success"].mean() >= best - SLACK]
-    return min(fit, key=lambda record: record.samples["map_l1"].mean())
+    successful = [record for record in plain if record.samples["success"].mean() >= best - SLACK]
+    return min(successful, key=lambda record: record.samples["map_l1"].mean())
 
 
 def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """One row an interpreter, weight and presence_weight."""
-    groups: dict[str, list[Record]] = defaultdict(list)
+    by_interpreter: dict[str, list[Record]] = defaultdict(list)
     for record in records:
-        groups[record.cell["interpreter"]].append(record)
+        by_interpreter[record.cell["interpreter"]].append(record)
     rows: list[list[Entry]] = []
-    for interpreter, group in sorted(groups.items()):
-        pick = chosen(group)
-        for record in sorted(group, key=_setting):
+    for interpreter, candidates in sorted(by_interpreter.items()):
+        choice = chosen(candidates)
+        for record in sorted(candidates, key=_setting):
             samples = record.samples
             source = samples["source_id"].to_numpy()
             weight, presence = _setting(record)
@@ -46,7 +46,7 @@ def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
                     str(weight),
                     str(presence),
                     *(mean(samples[metric].to_numpy(float), source, bootstrap) for metric in _METRICS),
-                    "chosen" if record is pick else "",
+                    "chosen" if record is choice else "",
                 ]
             )
     caption = f"Chosen: {RULE}. 95 % bootstrap intervals over sources, n as samples / sources."

@@ -13,7 +13,7 @@ TOO_FEW = "too few samples"
 VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_DISTINGUISHABLE, TOO_FEW)
 
 MIN_SAMPLES = 30
-FEW_SOURCES = 20  # below this a percentile interval over sources is known to be too narrow; said, not forbidden
+FEW_SOURCES = 20  # below this a percentile interval over sources is known to be too narrow: rows say so
 
 # Allowed difference RTSA − RTS, as (low, high), both ends inside. Fixed beforehand; never tuned to a result.
 MARGINS: dict[str, tuple[float, float]] = {

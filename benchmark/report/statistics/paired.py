@@ -1,4 +1,4 @@
-"""Two cells sample by sample: the same images, goals and draws seen by two interpreters.
+"""Two cells sample by sample: two interpreters on the same images, goals and random draws.
 
 Paired differences are always interpreter minus reference. Nulls of either side leave the pair out.
 """
@@ -30,7 +30,7 @@ _WITH_RATIO = {"map_l1", "iou_distance", "spearman_distance", "control_class_l1"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired difference with the two means it is made of and their ratio (None where a ratio says nothing)."""
+    """A paired difference with the two means it is made of and their ratio (None where it would mean nothing)."""
 
     difference: Estimate
     ratio: Estimate | None
@@ -49,6 +49,7 @@ class Pairs:
 
     @property
     def source_N(self) -> np.ndarray:
+        """Source id of each pair."""
         return self.reference["source_id"].to_numpy()
 
     def both(self, name: str) -> np.ndarray:
@@ -102,10 +103,10 @@ def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
     left, right = (record.samples.set_index("sample_id").sort_index() for record in (value, reference))
     common = left.index.intersection(right.index).sort_values()
     total = max(len(left), len(right))
-    alike = np.ones(len(common), dtype=bool)
+    same_task_N = np.ones(len(common), dtype=bool)
     for name in ("source_id", "label", "goal"):
         if name in left and name in right:
-            alike &= left.loc[common, name].to_numpy() == right.loc[common, name].to_numpy()
-    kept = common[alike]
-    value_rows, reference_rows = (side.loc[kept].reset_index() for side in (left, right))
-    return Pairs(value_rows, reference_rows, total - len(kept), bootstrap)
+            same_task_N &= left.loc[common, name].to_numpy() == right.loc[common, name].to_numpy()
+    matched = common[same_task_N]
+    value_rows, reference_rows = (side.loc[matched].reset_index() for side in (left, right))
+    return Pairs(value_rows, reference_rows, total - len(matched), bootstrap)

@@ -1,4 +1,4 @@
-"""Every metric of every cell in one long table, for people who would rather work with data frames."""
+"""Every metric of every cell in one long table, for work with data frames."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from benchmark.report.statistics.sample_metrics import mean_with_interval
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
+# Fields of cell.json that identify a cell.
 CELL = (
     *("cell", "name", "data", "classifier", "interpreter", "probe", "level"),
     *("steps_factor", "seed", "data_seed", "budget", "split"),
 )
+# Columns of samples.parquet whose mean says nothing.
 NOT_A_METRIC = ("sample_id", "source_id", "label", "goal", "pred_benign", "pred_probe")
 COLUMNS = (*CELL, "metric", "population", "value", "low", "high", "n", "n_sources")
 
