@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
         own = {"logger": resolved["logger"], "paths": resolved["paths"]}
         cells = [record for record in records if not was_sent(resolved, record.cell["cell"])]
         curves = [folder for folder in histories if not was_sent(resolved, folder.name)]
-        sent = sum(log_record({**record.cell["config"], **own}, record.folder) for record in cells)
+        sent = sum(log_record({**record.cell["config"], **own}, record) for record in cells)
         drawn = sum(log_training(first_user(records, folder), own, folder) for folder in curves)
         log.info(
             "%d of %d records and %d of %d trainings sent (%s)",

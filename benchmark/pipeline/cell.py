@@ -77,7 +77,7 @@ def _done(config: dict[str, Any], folder: Path) -> bool:
 def _cached(config: dict[str, Any], folder: Path) -> tuple[Path, str]:
     log.info("cached  %s", folder.name)
     if by_agent() and ranks.is_main_process():
-        log_record(config, folder)
+        log_record(config, records.read_record(folder))
     return folder, "cached"
 
 
@@ -99,7 +99,7 @@ def _computed(config: dict[str, Any], folder: Path, lease: Lease | None) -> tupl
         log.warning("memory  %s: it did not suffice, once more with %d samples at a time", folder.name, size)
     log.info("done    %s  %.1f s  %s", folder.name, time.perf_counter() - start, provenance.one_line(record))
     if ranks.is_main_process():
-        log_record(config, folder)
+        log_record(config, records.read_record(folder))
     return folder, "done"
 
 
