@@ -96,8 +96,8 @@ def write_record(
         content = save({key: np.ascontiguousarray(array) for key, array in sorted(arrays.items())})
         write_atomic(paths.tensors_file(folder, name), content)
     sums = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
-    content = _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
-    record = Record(folder, content)
+    written = _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
+    record = Record(folder, written)
     # The values of its cached properties, so that nothing is read back.
     vars(record).update(samples=samples, images=tensors.get(paths.IMAGES, {}), maps=tensors.get(paths.MAPS, {}))
     return record
