@@ -32,8 +32,8 @@ def main(config: DictConfig) -> float | tuple[float, ...] | None:
 
 def _value(name: str, folder: Path) -> float:
     """A summary metric of the cell, or with ``clean:`` before it of the same settings' cell without a probe."""
+    from benchmark.storage.record_summary import summary_of
     from benchmark.storage.records import read_record
-    from benchmark.tracking.record_runs import summary_of
 
     where, _, metric = name.rpartition(":")
     if where == "clean":

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 
 from benchmark.processes import ranks
 from benchmark.storage.hashing import sha256_file
+from benchmark.storage.paths import PARTIAL
 
 log = logging.getLogger("underfire")
 
@@ -21,7 +22,7 @@ class Checkpoints(pl.Callback):
         self.folder = folder
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        partial = self.folder / f"{ranks.rank()}.partial"
+        partial = self.folder / f"{ranks.rank()}{PARTIAL}"
         if trainer.is_global_zero:
             self.folder.mkdir(exist_ok=True)
         trainer.save_checkpoint(partial)  # all processes of a distributed run take part, the first writes

@@ -105,17 +105,17 @@ def _compute(cell: Cell, divisor: int, lease: Lease | None) -> Record | None:
 
 
 def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
-    samples, tensors = evaluation.measurements.samples, evaluation.measurements.tensors
+    measured = evaluation.measurements
     content = cell.identity() | {
-        "n_samples": len(samples),
-        "n_sources": int(samples["source_id"].nunique()),
+        "n_samples": len(measured.samples),
+        "n_sources": int(measured.samples["source_id"].nunique()),
         "artefacts": {**ctx.ledger.artefacts, "spec": cell.key},
         "facts": evaluation.facts,
         "seconds": {name: round(value, 3) for name, value in ctx.ledger.seconds.items()},
         "counts": evaluation.passes,
         **provenance.surroundings(ctx.config),
     }
-    return records.write_record(cell.folder, samples, tensors, content)
+    return records.write_record(cell.folder, measured.samples, measured.tensors, content, further=measured.further)
 
 
 def _check(check: Callable[[Config], None], cell: Cell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,21 @@ from benchmark.numerics.images import to_bytes
 from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
 from benchmark.processes import ranks
+from benchmark.storage.schema import Column
 from benchmark.types import Batch
 
 Columns = dict[str, np.ndarray]
 
 _MAPS = ("benign_map", "probed_map")
+
+
+class MeasureModule(LightningModule):
+    """What ``modules.measure`` builds: columns of the record from a group of samples.
+
+    further_columns: describes the columns beyond those of storage/columns.py, for a measure from outside the suite.
+    """
+
+    further_columns: Sequence[Column] = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,7 @@ class Measurements:
 
     samples: pd.DataFrame
     tensors: dict[str, Columns]
+    further: Sequence[Column] = ()  # the columns of a measure from outside the suite
 
 
 class ColumnCollector(Callback):
@@ -55,18 +67,19 @@ def measure(ctx: RunContext, interpreter: BaseInterpreter, spread: float, groups
     """Every measure of every sample of the groups; each process of a distributed run measures its share."""
     keep, size = ctx.config["measure"]["keep"], ctx.config["probe"]["batch_size"]
     collector = ColumnCollector(-(-keep // size))
-    predict(ctx.config, _module(ctx, interpreter, spread), GroupSubset.for_rank(groups), collector)
+    module = _module(ctx, interpreter, spread)
+    predict(ctx.config, module, GroupSubset.for_rank(groups), collector)
     collected = {number: group for part in ranks.gather(collector.groups) for number, group in part.items()}
     columns = [collected[number] for number in sorted(collected)]
     names = [name for name in (columns[0] if columns else {}) if name not in _MAPS]
     samples = pd.DataFrame({name: np.concatenate([group[name] for group in columns]) for name in names})
-    return Measurements(samples, _pictures(columns, groups, keep))
+    return Measurements(samples, _pictures(columns, groups, keep), module.further_columns)
 
 
-def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> LightningModule:
+def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> MeasureModule:
     """The LightningModule that measures; without a probe it also measures the distance to the reference RTS_0."""
     settings, clean = ctx.config["measure"], ctx.config["probe"]["module"] is None
-    module: LightningModule = instantiate(ctx.config["modules"]["measure"])(
+    module: MeasureModule = instantiate(ctx.config["modules"]["measure"])(
         interpreter=interpreter,
         reference=get_reference(ctx, interpreter.classifier) if clean else None,
         spread=spread,

@@ -1,6 +1,7 @@
-"""The processes of one distributed run: which one this is, and what all of them agree on.
+"""The processes of one distributed run: their ranks, and how they exchange values.
 
-Only the first one writes: leases, artefacts, records, views. Without torch.distributed there is one process, the first.
+Only the main process, rank 0, writes leases, artefacts, records and W&B runs. Without torch.distributed there is one
+process, the main one.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
-# Not empty while this process works for itself.
+# Not empty inside single_process().
 _single: list[bool] = []
 
 
@@ -27,7 +28,7 @@ def _group() -> Any:
 
 @contextmanager
 def single_process() -> Iterator[None]:
-    """Inside, the first process works for itself as if there were no others; they wait for it elsewhere."""
+    """Inside, the main process acts as the only one. The others must wait for it at a barrier."""
     _single.append(True)
     try:
         yield
@@ -55,34 +56,34 @@ def world_size() -> int:
 
 
 def is_main_process() -> bool:
-    """Whether this is the process that writes."""
+    """Whether this is rank 0, the process that writes."""
     return rank() == 0
 
 
 def barrier() -> None:
-    """Goes on when all have come here."""
+    """Waits until all processes have come here."""
     if (group := _group()) is not None:
         group.barrier()
 
 
-def broadcast(ask: Callable[[], Answer]) -> Answer:
-    """What ``ask`` says in the first process, in all of them; the others do not ask."""
+def broadcast(compute: Callable[[], Value]) -> Value:
+    """What ``compute`` returns in the main process, in all of them; only the main process calls it."""
     group = _group()
     if group is None:
-        return ask()
-    said = [ask() if is_main_process() else None]
-    group.broadcast_object_list(said, src=0)
-    return said[0]  # type: ignore[return-value]
+        return compute()
+    values = [compute() if is_main_process() else None]
+    group.broadcast_object_list(values, src=0)
+    return values[0]  # type: ignore[return-value]
 
 
-def gather(own: Answer) -> list[Answer]:
-    """What every process has, by rank, in the first one; in the others nothing."""
+def gather(value: Value) -> list[Value]:
+    """The values of all processes by rank, in the main process; an empty list in the others."""
     group = _group()
     if group is None:
-        return [own]
-    found: list[Any] | None = [None] * world_size() if is_main_process() else None
-    group.gather_object(own, found, dst=0)
-    return found or []
+        return [value]
+    values: list[Any] | None = [None] * world_size() if is_main_process() else None
+    group.gather_object(value, values, dst=0)
+    return values or []
 
 
 def mean(value: Any) -> Any:

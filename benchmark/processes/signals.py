@@ -1,7 +1,8 @@
-"""A clean end at the next batch, when the machine's manager or somebody at the keyboard asks for one.
+"""A clean end between two batches after SIGTERM, SIGINT or SIGUSR1.
 
-Signals reach the process that was started; the workers that it starts learn of them by a file whose name they inherit.
-A job of a cluster's queue learns so of what stops the sweep, but keeps to itself what stops it alone.
+A signal reaches the process that was started. It writes the signal's number into a file, whose name its workers inherit
+by an environment variable, and they stop as well. A job of a cluster's queue also has a file of its own: what stops the
+sweep stops the job, and what stops the job leaves the sweep running.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from types import FrameType
 SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")  # SIGUSR1: SLURM's warning before the time limit
 _FILE = "UNDERFIRE_STOP"
 
-_asked: list[int] = []
-_listening: list[int] = []
-_above: list[str] = []  # the files of those who started this process and are not stopped along with it
+_received: list[int] = []  # signals of this process
+_installed_in: list[int] = []  # processes with handlers; a forked one inherits this list and not its own number
+_parents_files: list[str] = []  # the stop files of processes that started this isolated one
 
 
 class Stopped(BaseException):
-    """Work ended between two batches because a signal asked for it; what is finished is kept."""
+    """Work ended between two batches because of a signal; what is finished is kept."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -38,21 +39,21 @@ class Stopped(BaseException):
 
 
 def install_handlers(*, isolated: bool = False) -> None:
-    """From now on the signals are noted; the same one for a second time acts as it would without us.
+    """Makes the first signal of each kind a request to stop; the second one acts as it does by default.
 
-    A second call in one process, and one outside its main thread, changes nothing.
+    A second call in one process, and a call outside its main thread, changes nothing.
 
     Args:
-        isolated: what stops this process does not stop the one that started it, nor its other workers.
+        isolated: a signal to this process stops neither the process that started it nor the other workers of that.
     """
-    if os.getpid() in _listening or threading.current_thread() is not threading.main_thread():
+    if os.getpid() in _installed_in or threading.current_thread() is not threading.main_thread():
         return
-    _listening.append(os.getpid())
+    _installed_in.append(os.getpid())
     for name in SIGNALS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _note)
     if isolated and _FILE in os.environ:
-        _above.append(os.environ.pop(_FILE))
+        _parents_files.append(os.environ.pop(_FILE))
     if _FILE not in os.environ:
         path = Path(tempfile.gettempdir(), f"underfire-stop-{_siblings() or uuid.uuid4().hex}")
         os.environ[_FILE] = str(path)
@@ -61,13 +62,13 @@ def install_handlers(*, isolated: bool = False) -> None:
 
 
 def _siblings() -> str | None:
-    """What the processes that torchrun has started on this machine have in common: they stop together."""
+    """A name that the processes of one torchrun on this machine share, because they stop together; None without it."""
     run = os.environ.get("TORCHELASTIC_RUN_ID")
     return None if run is None else f"{run}-{os.environ.get('MASTER_PORT')}-{os.getppid()}"
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    _asked.append(number)
+    _received.append(number)
     os.write(2, f"\n{signal.Signals(number).name}: stopping at the next batch; once more ends at once\n".encode())
     signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
     if path := os.environ.get(_FILE):
@@ -75,16 +76,16 @@ def _note(number: int, frame: FrameType | None) -> None:
 
 
 def raise_if_stopped() -> None:
-    """Raises Stopped if a signal has asked for it, here or in the process that started this one."""
-    if _asked:
-        raise Stopped(_asked[0])
-    for path in (os.environ.get(_FILE), *_above):
+    """Raises Stopped after a signal to this process or to one that started it."""
+    if _received:
+        raise Stopped(_received[0])
+    for path in (os.environ.get(_FILE), *_parents_files):
         if path and os.path.exists(path):
             raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
 
 
 def reset() -> None:
-    """For tests: as if nobody had asked."""
-    _asked.clear()
+    """Forgets all signals, for tests."""
+    _received.clear()
     if path := os.environ.get(_FILE):
         Path(path).unlink(missing_ok=True)

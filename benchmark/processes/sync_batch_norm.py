@@ -40,7 +40,7 @@ def over_all_ranks() -> Iterator[None]:
     if ranks.world_size() == 1:
         yield
         return
-    own = F.batch_norm
+    original = F.batch_norm
 
     def batch_norm(
         input: Tensor,
@@ -53,7 +53,7 @@ def over_all_ranks() -> Iterator[None]:
         eps: float = 1e-5,
     ) -> Tensor:
         if not training:
-            return own(input, running_mean, running_var, weight, bias, training, momentum, eps)
+            return original(input, running_mean, running_var, weight, bias, training, momentum, eps)
         axes, shape = [0, *range(2, input.ndim)], (1, -1, *[1] * (input.ndim - 2))
         count = ranks.world_size() * input.numel() / input.shape[1]
         mean = _Sum.apply(input.sum(axes)) / count
@@ -73,4 +73,4 @@ def over_all_ranks() -> Iterator[None]:
     try:
         yield
     finally:
-        F.batch_norm = own
+        F.batch_norm = original

@@ -21,10 +21,9 @@ def content_hash(spec: dict[str, Any]) -> str:
 
 
 def without_modules(spec: Any) -> Any:
-    """``spec`` with the classes of this suite by their name alone: a class that moves to another module stays itself.
+    """``spec`` with every class of this suite named without its module, so that moving a class changes no hash.
 
-    Class names are unique in the suite. Other packages' classes keep their path, which is all that tells two of one
-    name apart.
+    Class names are unique in the suite. Classes of other packages keep their path: theirs may not be unique.
     """
     if isinstance(spec, dict):
         return {key: _class_name(item) if key == "_target_" else without_modules(item) for key, item in spec.items()}

@@ -178,8 +178,8 @@ class Lease:
 def first_free(slots: Iterable[tuple[Slot, Lease]]) -> tuple[Slot, Lease] | None:
     """The first slot whose lease can be acquired, with that lease; None where there is none.
 
-    A lease counts as free if it was not renewed for long and its owner is not known to run here. This is for work
-    that two processes may do at once without harm to a result.
+    A stale lease counts as free, see ``Lease.try_acquire``: only for slots that two processes may share by mistake
+    without a wrong result.
     """
     return next(((slot, lease) for slot, lease in slots if lease.try_acquire(take_stale=True)), None)
 
@@ -207,7 +207,7 @@ def is_held(path: Path) -> bool:
 
 
 def is_active(path: Path) -> bool:
-    """Whether the owner of a lease seems to be at work: it is held, and this machine's clock says renewed of late."""
+    """Whether a lease is held and was renewed not long ago by this machine's clock. An estimate, for people to read."""
     try:
         return is_held(path) and time.time() - path.stat().st_mtime < 10 * PATIENCE
     except OSError:

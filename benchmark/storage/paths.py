@@ -95,7 +95,7 @@ def partials(store: Path) -> list[Path]:
 
 
 def lease_beside(path: Path) -> Path:
-    """The lease of whoever makes an artefact or a cache; it lies beside it."""
+    """The lease on an artefact or a cache while it is made; it lies beside it."""
     return path.with_name(f"{path.name}{_LEASE}")
 
 
@@ -105,7 +105,7 @@ def artefact_leases(store: Path) -> list[Path]:
 
 
 def lease_in_folder(folder: Path) -> Path:
-    """The lease of whoever computes a cell or runs a sweep in ``folder``; it lies in ``.leases`` beside the folder."""
+    """The lease on the folder of a cell or a sweep; it lies in ``.leases`` beside the folder."""
     return folder.parent / _LEASES / folder.name
 
 

@@ -1,4 +1,4 @@
-"""Results of record: one folder a cell, with its samples, its pictures and its provenance."""
+"""Results of record: one folder a cell, with its samples, images, maps and provenance."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import json
 import logging
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmark.storage import paths
 from benchmark.storage.atomic import make_folder, write_atomic
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import own_checksum, sha256_file
+from benchmark.storage.record_check import check_cell, check_samples
+from benchmark.storage.schema import Column
 
 # pandas, pyarrow and safetensors are imported where samples are read or written: whether a cell is done, json says.
 if TYPE_CHECKING:
@@ -24,63 +28,83 @@ if TYPE_CHECKING:
 log = logging.getLogger("underfire")
 
 
+Tensors = dict[str, "np.ndarray"]  # by name: ``sample_id``, ``benign`` and, where there is a probe, ``probed``
+
+
 @dataclass(frozen=True)
 class Record:
-    """One cell's folder; the samples and pictures are read when they are asked for."""
+    """One cell: its folder and the content of cell.json. Samples, images and maps are read when they are asked for."""
 
     folder: Path
     cell: dict[str, Any]
 
     @cached_property
     def samples(self) -> pd.DataFrame:
-        """A row per sample; empty for a failed cell."""
+        """A row per sample, see columns.py; empty for a failed cell."""
         import pandas as pd
 
-        path = self.folder / "samples.parquet"
+        path = self.folder / paths.SAMPLES
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
     @cached_property
-    def images(self) -> dict[str, np.ndarray]:
-        """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8."""
-        return self._tensors("images")
+    def images(self) -> Tensors:
+        """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8 (N, 3, H, W)."""
+        return self._tensors(paths.IMAGES)
 
     @cached_property
-    def maps(self) -> dict[str, np.ndarray]:
-        """``sample_id``, ``benign`` and ``probed`` of the kept samples, float16."""
-        return self._tensors("maps")
+    def maps(self) -> Tensors:
+        """``sample_id``, ``benign`` and ``probed`` of the kept samples, float16 (N, h, w)."""
+        return self._tensors(paths.MAPS)
 
-    def _tensors(self, name: str) -> dict[str, np.ndarray]:
+    def _tensors(self, name: str) -> Tensors:
         from safetensors.numpy import load_file
 
-        path = self.folder / f"{name}.safetensors"
+        path = paths.tensors_file(self.folder, name)
         return load_file(path) if path.exists() else {}
 
 
 def write_record(
-    folder: Path, samples: pd.DataFrame, tensors: dict[str, dict[str, np.ndarray]], cell: dict[str, Any]
+    folder: Path,
+    samples: pd.DataFrame,
+    tensors: dict[str, Tensors],
+    cell: dict[str, Any],
+    *,
+    further: Sequence[Column] = (),
 ) -> Record:
     """Writes a finished cell; cell.json, with the checksums of the rest, comes last.
 
     Equal content gives equal bytes in every file but cell.json.
+
+    Args:
+        tensors: ``images`` and ``maps``. further: columns of a measure from outside the suite.
+    Returns:
+        The record, with samples and tensors in memory.
+    Raises:
+        ValueError: the samples or the fields of ``cell`` do not fit the schema.
     """
     import numpy as np
     from safetensors.numpy import save
 
+    check_samples(samples, further)
+    check_cell(cell)
     make_folder(folder.parent, "paths.results")
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir()
-    write_atomic(folder / "samples.parquet", _parquet(samples))
+    write_atomic(folder / paths.SAMPLES, _parquet(samples))
     for name, arrays in tensors.items():
         content = save({key: np.ascontiguousarray(array) for key, array in sorted(arrays.items())})
-        write_atomic(folder / f"{name}.safetensors", content)
+        write_atomic(paths.tensors_file(folder, name), content)
     sums = {path.name: sha256_file(path) for path in sorted(folder.iterdir())}
-    _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
-    return read_record(folder)
+    written = _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
+    record = Record(folder, written)
+    # The values of its cached properties, so that nothing is read back.
+    vars(record).update(samples=samples, images=tensors.get(paths.IMAGES, {}), maps=tensors.get(paths.MAPS, {}))
+    return record
 
 
 def write_failure(folder: Path, cell: dict[str, Any], *, stage: str, error: BaseException) -> None:
-    """Leaves a record that says why a cell failed; one that is done is never overwritten."""
+    """Writes a record that says why a cell failed; one that is done is never overwritten."""
     if is_done(folder):
         return
     make_folder(folder, "paths.results")
@@ -94,7 +118,7 @@ def read_record(folder: Path) -> Record:
     Raises:
         ValueError: it is damaged; the message names the file.
     """
-    path = folder / "cell.json"
+    path = folder / paths.CELL
     try:
         cell = json.loads(path.read_text())
         sums, _ = cell["checksums"], cell["status"]
@@ -111,7 +135,7 @@ def read_record(folder: Path) -> Record:
 
 def is_done(folder: Path) -> bool:
     """Whether the cell's record is there, finished and whole."""
-    if not (folder / "cell.json").exists():
+    if not (folder / paths.CELL).exists():
         return False
     try:
         return bool(read_record(folder).cell["status"] == "done")
@@ -123,7 +147,7 @@ def is_done(folder: Path) -> bool:
 def is_failed(folder: Path) -> bool:
     """Whether the cell's record says that it failed."""
     try:
-        return bool(json.loads((folder / "cell.json").read_text())["status"] == "failed")
+        return bool(json.loads((folder / paths.CELL).read_text())["status"] == "failed")
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -134,7 +158,7 @@ def read_records(root: str | Path, **filters: Any) -> list[Record]:
     Damaged ones are named in a warning and left out.
     """
     found = []
-    for path in sorted(Path(root).glob("*/cell.json")):
+    for path in paths.cell_files(Path(root)):
         try:
             record = read_record(path.parent)
         except ValueError as error:
@@ -161,13 +185,16 @@ def _parquet(samples: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _write_cell(folder: Path, cell: dict[str, Any]) -> None:
-    plain = _plain(cell)
-    text = json.dumps({**plain, "checksum": own_checksum(plain)}, indent=1, allow_nan=False)
-    write_atomic(folder / "cell.json", text.encode())
+def _write_cell(folder: Path, cell: dict[str, Any]) -> dict[str, Any]:
+    """Writes cell.json and returns its content."""
+    plain: dict[str, Any] = _plain(cell)
+    content = {**plain, "checksum": own_checksum(plain)}
+    write_atomic(folder / paths.CELL, json.dumps(content, indent=1, allow_nan=False).encode())
+    return content
 
 
 def _plain(value: Any) -> Any:
+    """The same as JSON can hold it: strings as keys, lists, Python's numbers, null for NaN and infinity."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""A finished cell as a Weights & Biases run: a view of the record, made after it."""
+"""Finished cells and trainings as Weights & Biases runs, made from what is kept."""
 
 from __future__ import annotations
 
@@ -10,48 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.storage import paths
+from benchmark.storage.cell_fields import IDENTITY_FIELDS, TAG_FIELDS
+from benchmark.storage.record_summary import summary_of
 from benchmark.storage.records import Record
 from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
-# Stable names of the summary: <column>/mean over all samples, and the rates.
-_MEANS = (
-    "map_l1",
-    "map_l2",
-    "map_iou",
-    "map_topq_iou",
-    "map_ssim",
-    "map_spearman",
-    "map_shift",
-    "linf",
-    "l2_norm",
-    "object_iou",
-    "deletion",
-    "insertion",
-    "reference_l1",
-    "confidence_benign",
-    "confidence_probe",
-)
-
-
-def summary_of(record: Record) -> dict[str, float]:
-    """The summary metrics of a record under their stable names."""
-    samples = record.samples
-    summary = {
-        f"{name}/mean": float(samples[name].mean())
-        for name in _MEANS
-        if name in samples and samples[name].notna().any()
-    }
-    for name in ("success", "looks_benign"):
-        if name in samples:
-            summary[f"{name}_rate"] = float(samples[name].mean())
-    facts = {f"fact/{name}": value for name, value in record.cell["facts"].items() if isinstance(value, int | float)}
-    return {**summary, **facts, "n_samples": record.cell["n_samples"], "seconds": sum(record.cell["seconds"].values())}
-
 
 def panel(record: Record, count: int) -> np.ndarray | None:
-    """Rows of input, probed input and their maps for the first ``count`` kept samples, uint8 (rows, columns, 3)."""
+    """Input, perturbed input and their maps, a row for each of the first ``count`` kept samples.
+
+    Returns:
+        uint8 (rows, columns, 3), or None where nothing was kept.
+    """
     images, maps = record.images, record.maps
     if not len(images.get("sample_id", ())) or not count:
         return None
@@ -62,72 +35,77 @@ def panel(record: Record, count: int) -> np.ndarray | None:
         for name in ("benign", "probed"):
             if name in maps:
                 values = (maps[name][index].astype(np.float32) * 255).astype(np.uint8)
-                place = np.arange(size) * values.shape[0] // size
-                tiles.append(np.repeat(values[place][:, place][..., None], 3, axis=2))
+                nearest = np.arange(size) * values.shape[0] // size
+                tiles.append(np.repeat(values[nearest][:, nearest][..., None], 3, axis=2))
         rows.append(np.concatenate(tiles, axis=1))
     return np.concatenate(rows, axis=0)
 
 
 def log_record(config: dict[str, Any], record: Record) -> bool:
-    """Sends one record to W&B, and tells whether it was taken; whatever goes wrong there costs nothing."""
+    """Sends one record to W&B and returns whether it was taken. An error of W&B is logged and never raised."""
     if config["logger"]["mode"] == "disabled":
         return False
     cell = record.cell
-    tags = [str(cell[name]) for name in ("data", "classifier", "interpreter", "probe", "budget")]
-    job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _flat(cell)}
+    tags = [str(cell[name]) for name in TAG_FIELDS]
+    job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _run_config(cell)}
 
     def fill(run: Any) -> None:
         import wandb
 
         picture = panel(record, config["logger"]["images"])
         if picture is not None:
-            caption = "input, probed input, benign map, probed map"
+            caption = "input, perturbed input, map of the input, map of the perturbed input"
             run.log({"samples": wandb.Image(picture, caption=caption)})
         run.summary.update(summary_of(record))
 
-    return _sent(config, job, fill)
+    return _send(config, job, fill)
 
 
-def log_training(user: Record, own: dict[str, Any], folder: Path) -> bool:
-    """Sends the curves of one artefact's training to W&B from its history, and tells whether they were taken.
+def log_training(user: Record, settings: dict[str, Any], folder: Path) -> bool:
+    """Sends the curves of one artefact's training to W&B from its history, and returns whether they were taken.
 
     Args:
-        user: a record that names the artefact. own: the settings of ``logger`` and ``paths`` to go by.
+        user: a record that names the artefact. settings: ``logger`` and ``paths``, instead of the record's.
+        folder: the artefact's.
     """
     import yaml
 
     kind, key = folder.parent.name, folder.name
-    spec = yaml.safe_load((folder / "config.yaml").read_text())
+    spec = yaml.safe_load((folder / paths.CONFIG).read_text())
     tags = [kind, *(str(user.cell[name]) for name in ("data", "classifier", "budget"))]
     parts = {name: user.cell["config"][name] for name in ("data", "classifier", "interpreter")}
     job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": tags, "config": {**parts, "spec": spec}}
 
     def fill(run: Any) -> None:
-        for line in (folder / "history.jsonl").read_text().splitlines():
+        for line in (folder / paths.HISTORY).read_text().splitlines():
             run.log(json.loads(line))
 
-    return _sent({**user.cell["config"], **own}, job, fill)
+    return _send({**user.cell["config"], **settings}, job, fill)
 
 
-def _sent(config: dict[str, Any], job: dict[str, Any], fill: Callable[[Any], None]) -> bool:
-    """Whether W&B has taken a run to its end; then it is remembered, so that sync does not make it again."""
+def _send(config: dict[str, Any], job: dict[str, Any], fill: Callable[[Any], None]) -> bool:
+    """Opens a run, lets ``fill`` log into it, and closes it. One that W&B took whole is noted, so that sync skips it.
+
+    Returns:
+        Whether W&B took it whole.
+    """
     run = start_run(config, job)
     if run is None:
         return False
-    taken = False
+    filled = False
     try:
         fill(run)
-        taken = True
-    except Exception as error:  # W&B raises many kinds; what is kept is complete and the user is told
+        filled = True
+    except Exception as error:  # W&B raises many kinds; the record is complete and the log says what happened
         log.warning("W&B did not take %s (%s); the record is complete", job["name"], error)
     finally:
-        taken = finish_run(run) and taken
+        taken = finish_run(run) and filled
     if taken:
         note_sent(config, job["id"])
     return taken
 
 
-def _flat(cell: dict[str, Any]) -> dict[str, Any]:
+def _run_config(cell: dict[str, Any]) -> dict[str, Any]:
     """What a dashboard groups and filters by: the identifying fields, artefact hashes, and the whole configuration."""
-    names = ("data", "classifier", "interpreter", "probe", "level", "steps_factor", "seed", "split", "budget", "device")
-    return {**{name: cell[name] for name in names}, "artefacts": cell["artefacts"], "config": cell["config"]}
+    identity = {name: cell[name] for name in (*IDENTITY_FIELDS, "device")}
+    return {**identity, "artefacts": cell["artefacts"], "config": cell["config"]}

@@ -1,4 +1,4 @@
-"""Weights & Biases as a view: whatever goes wrong there is told and never costs a result."""
+"""Weights & Biases runs. An error of W&B is logged and never costs a result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ log = logging.getLogger("underfire")
 
 
 def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
-    """An open W&B run, or None where the logger is off or W&B cannot start (which is told, not raised).
+    """An open W&B run, or None where the logger is off or W&B cannot start (which is logged, not raised).
 
     Args:
         job: ``job_type`` (train | cell), ``name``, ``id``, ``config`` and ``tags`` of the run.
@@ -47,23 +47,23 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
                 finish_timeout_raises=True,
             ),
         )
-    except Exception as error:  # W&B raises many kinds; a view must not cost a result
+    except Exception as error:  # W&B raises many kinds; none must cost a result
         log.warning("W&B did not start (%s); results are written all the same", error)
         return None
 
 
 def by_agent() -> bool:
-    """Whether a W&B agent started this process: its one run is the cell's, and is waited for even if nothing is new."""
+    """Whether a W&B agent started this process. The agent expects one run, the cell's, even from a cached cell."""
     return "WANDB_SWEEP_ID" in os.environ
 
 
 def finish_run(run: Any) -> bool:
-    """Closes a run, so that the next job of a sweep does not log into it; whether W&B has taken it to its end."""
+    """Closes a run, so that the next job of a sweep does not log into it, and returns whether W&B accepted that."""
     if run is None:
         return False
     try:
         run.finish()
-    except Exception as error:  # W&B raises many kinds; the user is told
+    except Exception as error:  # W&B raises many kinds; the log says what happened
         log.warning("W&B did not close its run (%s); the record is complete", error)
         return False
     return True
@@ -74,12 +74,12 @@ def _mark(config: dict[str, Any], run_id: str) -> Path:
 
 
 def was_sent(config: dict[str, Any], run_id: str) -> bool:
-    """Whether a run has been made of this cell or training, to its end, in this mode."""
+    """Whether W&B has taken a run of this cell or training whole, in this mode."""
     return _mark(config, run_id).exists()
 
 
 def note_sent(config: dict[str, Any], run_id: str) -> None:
-    """Remembers it, beside W&B's own files."""
+    """Notes, beside W&B's own files, that it has taken this run whole."""
     mark = _mark(config, run_id)
     try:
         mark.parent.mkdir(parents=True, exist_ok=True)

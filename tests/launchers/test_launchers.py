@@ -18,6 +18,7 @@ from benchmark.commands.common import worker_device
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.configuration.validation import check_values
 from benchmark.storage import leases
+from benchmark.storage.record_summary import SUMMARY_NAMES
 from benchmark.storage.records import read_records
 from benchmark.tracking.wandb_run import wandb_run
 from tests.faults.harness import computed, start
@@ -166,9 +167,7 @@ class TestAgent:
             check_values(planned.config)
 
     def test_the_metric_is_one_that_a_cell_has(self):
-        from benchmark.tracking.record_runs import _MEANS
-
-        assert self.sweep["metric"]["name"].removesuffix("/mean") in _MEANS
+        assert self.sweep["metric"]["name"] in SUMMARY_NAMES
 
     def test_the_agent_s_run_is_the_cell_s_and_trainings_open_none(self, monkeypatch):
         config = {"logger": {"mode": "offline"}, "paths": {}}

@@ -26,7 +26,7 @@ SWEEP.append("seed=" + ",".join(map(str, range(125))))
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        samples = pd.DataFrame({"sample_id": np.arange(2500), "map_l1": np.linspace(0, 1, 2500)})
+        samples = pd.DataFrame({"sample_id": np.arange(2500), "map_l1": np.linspace(0, 1, 2500, dtype=np.float32)})
         maps = {"benign": np.zeros((256, 24, 24), np.float16)}
         for planned in expand(str(conf_folder()), "run", [*SWEEP, f"paths.root={root}"]).cells:
             assert planned.config is not None

@@ -14,6 +14,7 @@ import benchmark.report
 from benchmark.report.build import build_report
 from benchmark.report.selection.aid_selection import build_selection
 from benchmark.report.statistics.bootstrap import Bootstrap
+from benchmark.storage.columns import BY_NAME
 from benchmark.storage.records import write_failure, write_record
 from tests.report.planted import World, record, sweep
 
@@ -24,7 +25,8 @@ PROBES = (("clean", None, 1), ("normal", 0.3, 1), ("pgd", None, 1), ("adv2", Non
 def store(root: Path, records) -> None:
     for one in records:
         tensors = {"images": one.images, "maps": one.maps} if one.images else {}
-        write_record(root / one.cell["name"], one.samples, tensors, one.cell)
+        samples = one.samples.astype({name: BY_NAME[name].dtype for name in one.samples})
+        write_record(root / one.cell["name"], samples, tensors, one.cell)
 
 
 @pytest.fixture(scope="module")

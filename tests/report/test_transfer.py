@@ -28,7 +28,7 @@ def root(tmp_path):
                 "sample_id": np.arange(40),
                 "source_id": np.arange(40) // 2,
                 "success": np.arange(40) % 4 > 0,
-                "map_l1": np.full(40, distance),
+                "map_l1": np.full(40, distance, dtype=np.float32),
                 "looks_benign": np.arange(40) < 40 * (0.2 - distance) * 5,
             }
         )
@@ -71,7 +71,7 @@ def write(root, source, target, success, benign, surrogate=None, classifier="net
             "sample_id": np.arange(len(success)),
             "source_id": np.arange(len(success)),
             "success": success,
-            "map_l1": np.where(benign, 0.01, 0.2),
+            "map_l1": np.where(benign, 0.01, 0.2).astype(np.float32),
             "looks_benign": benign,
         }
     )

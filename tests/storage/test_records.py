@@ -13,7 +13,7 @@ from benchmark.storage.records import is_done, read_record, read_records, write_
 SAMPLES = pd.DataFrame(
     {
         "sample_id": np.arange(4),
-        "map_l1": np.array([0.1, 0.2, np.nan, 0.4], dtype=np.float32),
+        "deletion": np.array([0.1, 0.2, np.nan, 0.4], dtype=np.float32),
         "success": [True, False, True, True],
     }
 )
@@ -29,6 +29,33 @@ def test_round_trip(tmp_path):
     assert record.images == {}
     assert record.cell["status"] == "done"
     assert record.cell["facts"] == {"rate": 0.5, "none": None}
+    assert is_done(tmp_path / "one")
+
+
+def test_what_was_written_is_returned_and_never_read_back(tmp_path):
+    images = {"sample_id": np.arange(2), "benign": np.full((2, 3, 4, 4), 7, np.uint8)}
+    written = write_record(tmp_path / "one", SAMPLES, {**TENSORS, "images": images}, CELL)
+    read = read_record(tmp_path / "one")
+    assert written == read, "folder and cell.json, number for number"
+    for name in ("images", "maps"):
+        for key, array in getattr(read, name).items():
+            np.testing.assert_array_equal(array, getattr(written, name)[key])
+    pd.testing.assert_frame_equal(written.samples, read.samples)
+    (tmp_path / "one" / "samples.parquet").unlink()
+    assert written.samples is SAMPLES
+
+
+@pytest.mark.parametrize(
+    "samples, cell, sentence",
+    [
+        (SAMPLES.assign(map_l3=0.0), CELL, r"no column 'map_l3': describe it in benchmark/storage/columns\.py"),
+        (SAMPLES, {**CELL, "mood": "good"}, r"cell\.json has no field 'mood'"),
+    ],
+)
+def test_what_the_schema_does_not_know_leaves_the_old_record(tmp_path, samples, cell, sentence):
+    write_record(tmp_path / "one", SAMPLES, TENSORS, CELL)
+    with pytest.raises(ValueError, match=sentence):
+        write_record(tmp_path / "one", samples, TENSORS, cell)
     assert is_done(tmp_path / "one")
 
 

@@ -1,0 +1,61 @@
+"""The fields of cell.json, and which of them identify a cell."""
+
+from __future__ import annotations
+
+from benchmark.storage.schema import CellField, When
+
+IDENTITY: tuple[CellField, ...] = (
+    CellField("name", "string", "name of the record's folder: the fields below and the first digits of `cell`"),
+    CellField("data", "string", "the data set, `data.name`"),
+    CellField("classifier", "string", "the classifier that is explained, `classifier.label`"),
+    CellField("interpreter", "string", "the interpreter that is measured, `interpreter.name`"),
+    CellField("probe", "string", "noise, attack or `clean`, `probe.name`"),
+    CellField("level", "number or null", "misclassification rate that noise is calibrated to, `probe.level`"),
+    CellField("steps_factor", "integer", "by what an attack's steps are multiplied, `probe.steps_factor`"),
+    CellField("seed", "integer", "seed of the run"),
+    CellField("data_seed", "integer", "seed of the data set, `data.seed`"),
+    CellField("split", "string", "`test` or `calibration`"),
+    CellField("budget", "string", "group of sizes and steps, `budget.name`"),
+    CellField("experiment", "string or null", "the experiment that the cell was computed for; not part of `cell`"),
+)
+
+FIELDS: tuple[CellField, ...] = (
+    CellField("format", "integer", "version of the record's format"),
+    CellField("cell", "string", "hash of everything that the result depends on, 16 hex digits"),
+    *IDENTITY,
+    CellField("config", "object", "the whole resolved configuration"),
+    CellField("n_samples", "integer", "rows of samples.parquet", When.DONE),
+    CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
+    CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
+    CellField("facts", "object", "numbers about the whole cell, see below", When.DONE),
+    CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
+    CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
+    CellField("versions", "object", "of Python, this suite and the packages that compute"),
+    CellField("commit", "string or null", "commit of the suite, with `-dirty` where files had changed"),
+    CellField("device", "string", "name of the GPU or CPU"),
+    CellField("threads", "integer", "CPU threads of torch"),
+    CellField("status", "string", "`done` or `failed`"),
+    CellField("reason", "object", "`stage`, `error` and `hint` of what went wrong", When.FAILED),
+    CellField("checksums", "object", "SHA-256 of every other file; empty in a failed cell"),
+    CellField("checksum", "string", "SHA-256 of this object without this field, keys sorted"),
+)
+
+FACTS: tuple[CellField, ...] = (
+    CellField("accuracy", "number", "share of the split that the classifier gets right; only these samples are used"),
+    CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
+    CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
+    CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
+    CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
+    CellField("n_calibration", "integer", "samples of that calibration", When.NOISE),
+    CellField("rate_measured", "number", "misclassification rate on the cell's samples", When.NOISE),
+    CellField("rate_measured_low", "number", "lower end of its 95 % interval over sources", When.NOISE),
+    CellField("rate_measured_high", "number", "upper end of its 95 % interval over sources", When.NOISE),
+    CellField("surrogate_map_l1", "number", "mean L1 between the maps of interpreter and surrogate", When.SURROGATE),
+)
+
+IDENTITY_FIELDS: tuple[str, ...] = tuple(field.name for field in IDENTITY)
+FIELD_NAMES = frozenset(field.name for field in FIELDS)
+
+# What commands that read records filter by, and what a run in W&B is tagged with.
+FILTER_FIELDS: tuple[str, ...] = tuple(name for name in IDENTITY_FIELDS if name not in ("name", "steps_factor"))
+TAG_FIELDS = ("data", "classifier", "interpreter", "probe", "budget")
