@@ -31,18 +31,6 @@ STOPPABLE = ("run", "status", "train_classifier", "train_interpreter")
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
 READERS = ("report", "select", "sync")
-FILTERS = (
-    "data",
-    "classifier",
-    "interpreter",
-    "probe",
-    "level",
-    "seed",
-    "data_seed",
-    "budget",
-    "split",
-    "experiment",
-)
 
 
 def conf_folder() -> Path:
@@ -117,8 +105,10 @@ def _launch(command: str, overrides: list[str]) -> None:
 
     import hydra
 
+    from benchmark.storage.cell_fields import FILTER_FIELDS
+
     if command in READERS:
-        overrides = [f"filter.{each}" if each.partition("=")[0] in FILTERS else each for each in overrides]
+        overrides = [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
     # Hydra takes overrides on one side of its flags only.
     flags = [each for each in overrides if each in ("-m", "--multirun")]
     sys.argv = [sys.argv[0], *flags, *(each for each in overrides if each not in flags)]
