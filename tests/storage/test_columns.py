@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmark.__main__ import FILTERS
-from benchmark.pipeline.provenance import identity, surroundings
+from benchmark.configuration.cells import Cell
+from benchmark.pipeline.provenance import surroundings
 from benchmark.storage.cell_fields import FIELD_NAMES, FILTER_FIELDS, IDENTITY_FIELDS, TAG_FIELDS
 from benchmark.storage.columns import COLUMNS
 from benchmark.storage.record_check import check_samples
@@ -50,7 +50,7 @@ def measured(**further: torch.Tensor) -> pd.DataFrame:
     draw = torch.Generator().manual_seed(0)
     image, ids = torch.rand(COUNT, 3, SIZE, SIZE, generator=draw), torch.arange(COUNT)
     batch = {
-        **{"image": image, "label": ids % 2, "sample_id": ids, "source_id": ids, "place": ids},
+        **{"image": image, "label": ids % 2, "sample_id": ids, "source_id": ids, "position": ids},
         **{"valid": torch.ones(COUNT, dtype=torch.bool), "prediction": Net()(image).argmax(1)},
         **further,
     }
@@ -125,11 +125,10 @@ def test_a_source_can_be_imported(column):
 
 def test_a_cell_s_fields_are_those_of_the_schema(tmp_path):
     config = configured(tmp_path)
-    fields = identity(config) | surroundings(config)
+    fields = Cell(config).identity() | surroundings(config)
     assert set(fields) <= FIELD_NAMES
     assert [name for name in fields if name in IDENTITY_FIELDS] == list(IDENTITY_FIELDS)
     assert set(TAG_FIELDS) <= set(IDENTITY_FIELDS)
-    assert set(FILTER_FIELDS) == set(FILTERS)
     for command in ("report", "sync"):
         assert set(configured(tmp_path, command=command)["filter"]) == set(FILTER_FIELDS)
 
