@@ -97,7 +97,7 @@ COLUMNS: tuple[Column, ...] = (
         when=When.PERTURBED,
         source="benchmark.metrics.prediction.decision",
         description="softmax confidence in f(x'), on x'",
-        label="confidence after",
+        label="confidence under the probe",
         summarised=True,
     ),
     Column(
@@ -132,7 +132,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.STRONGER,
         source="benchmark.metrics.prediction.perturbation",
         description="‖x' − x‖₂ over pixels and channels",
-        label="L2 norm",
+        label="L2",
         summarised=True,
     ),
     Column(
@@ -144,7 +144,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − m(x', f(x'))| over pixels",
-        label="L1",
+        label="map L1",
         summarised=True,
     ),
     Column(
@@ -156,7 +156,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l2",
         description="root mean square of m(x, f(x)) − m(x', f(x'))",
-        label="L2",
+        label="map L2",
         summarised=True,
     ),
     Column(
@@ -168,7 +168,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.MORE_SIMILAR,
         source="benchmark.metrics.map_distance.iou",
         description="intersection over union of both maps at or above measure.iou_threshold",
-        label="IoU",
+        label="map IoU",
         summarised=True,
     ),
     Column(
@@ -180,7 +180,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.MORE_SIMILAR,
         source="benchmark.metrics.map_distance.topq_iou",
         description="intersection over union of the top measure.top_share of both maps' pixels",
-        label="top IoU",
+        label="map IoU of the top pixels",
         summarised=True,
     ),
     Column(
@@ -192,7 +192,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.MORE_SIMILAR,
         source="benchmark.metrics.map_distance.ssim",
         description="structural similarity of both maps at the image's size (Wang et al. 2004)",
-        label="SSIM",
+        label="map SSIM",
         summarised=True,
     ),
     Column(
@@ -204,7 +204,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.MORE_SIMILAR,
         source="benchmark.metrics.map_distance.spearman",
         description="Spearman's rank correlation of both maps' pixels",
-        label="Spearman",
+        label="map Spearman",
         null="a map is constant",
         summarised=True,
     ),
@@ -217,7 +217,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.centre_shift",
         description="distance of both maps' centres of mass",
-        label="centre shift",
+        label="shift of the map's centre",
         summarised=True,
     ),
     Column(
@@ -228,7 +228,7 @@ COLUMNS: tuple[Column, ...] = (
         when=When.PERTURBED,
         source="benchmark.metrics.map_distance.compare",
         description="mean over the pixels of m(x', f(x'))",
-        label="mean map after",
+        label="mean map under the probe",
     ),
     Column(
         "control_class_l1",
@@ -239,7 +239,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − m(x, f(x'))|: what the change of class alone does",
-        label="L1 by class",
+        label="map L1 of the class change",
     ),
     Column(
         "looks_benign",
@@ -249,7 +249,7 @@ COLUMNS: tuple[Column, ...] = (
         when=When.PERTURBED,
         source="lightning_modules.measure.LitMeasure",
         description="map_l1 is at most the interpreter's benign spread",
-        label="looks benign",
+        label="share that looks benign",
         summarised=True,
     ),
     Column(
@@ -261,7 +261,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l1",
         description="mean |goal map − m(x', f(x'))| over pixels",
-        label="L1 to the goal",
+        label="adversarial map to the goal",
     ),
     Column(
         "goal_map_l1_benign",
@@ -272,7 +272,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l1",
         description="mean |goal map − m(x, f(x))| over pixels",
-        label="L1 to the goal before",
+        label="benign map to the goal",
     ),
     Column(
         "object_iou",
@@ -322,7 +322,7 @@ COLUMNS: tuple[Column, ...] = (
         direction=Larger.FURTHER_APART,
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − map of RTS₀|, RTS₀ being the start that interpreters share",
-        label="L1 to RTS0",
+        label="map L1 to RTS0",
         null="the interpreter has no reference",
         summarised=True,
     ),

@@ -12,6 +12,7 @@ import torch
 
 from benchmark.configuration.cells import Cell
 from benchmark.pipeline.provenance import surroundings
+from benchmark.report.labels import METRICS
 from benchmark.storage.cell_fields import FIELD_NAMES, FILTER_FIELDS, IDENTITY_FIELDS, TAG_FIELDS
 from benchmark.storage.columns import COLUMNS
 from benchmark.storage.record_check import check_samples
@@ -121,6 +122,11 @@ def test_another_dtype_and_an_unknown_column_are_named():
 def test_a_source_can_be_imported(column):
     module, _, name = column.source.rpartition(".")
     assert hasattr(importlib.import_module(module), name)
+
+
+def test_the_report_names_a_column_as_the_schema_does():
+    named = {column.name: column.label for column in COLUMNS if column.name in METRICS}
+    assert named == {name: METRICS[name].full for name in named}
 
 
 def test_a_cell_s_fields_are_those_of_the_schema(tmp_path):
