@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
+from benchmark.storage.schema import Column
 from benchmark.types import Batch, Interpreter
 
 
@@ -42,6 +45,9 @@ class LitMeasure(pl.LightningModule):
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples
+
+    # Columns beyond those of benchmark/storage/columns.py: for a subclass outside the suite to describe its own.
+    further_columns: Sequence[Column] = ()
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
