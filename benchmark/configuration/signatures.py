@@ -226,6 +226,10 @@ def _named(module: str, name: str) -> Any:
     for node in (_tree(module) or ast.Module([], [])).body:
         if isinstance(node, ast.Assign) and [ast.unparse(each) for each in node.targets] == [name]:
             return _type(module, node.value) if isinstance(node.value, ast.Subscript | ast.BinOp) else Any
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in OURS:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    return _named(node.module, alias.name)
     return _unknown(module)
 
 

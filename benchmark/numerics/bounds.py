@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, Le, Lt, Predicate
 
 from benchmark.numerics.expectations import Expectation, Limit, Says, expectation
 
-Made = TypeVar("Made", bound=Callable[..., None])
+Made = TypeVar("Made", bound=Callable[..., Any])
 
 LONGEST_NAME = 60
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
@@ -33,8 +33,9 @@ Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
 Weight = Annotated[float, Ge(0), Says("a weight, 0 or more")]
 Fraction = Annotated[float, Ge(0), Le(1)]
+Probability = Annotated[float, Ge(0), Le(1), Says("a probability, from 0 to 1")]
 UnitInterval = Annotated[float, Gt(0), Le(1)]
-OpenInterval = Annotated[float, Gt(0), Lt(1)]
+OpenInterval = Annotated[float, Gt(0), Lt(1), Says("a share between 0 and 1")]
 WholePositive = Annotated[int, Ge(1), Limit(1_000_000_000)]
 WholeNonNegative = Annotated[int, Ge(0), Limit(1_000_000_000)]
 Seed = Annotated[int, Ge(0), Limit(2**32 - 1)]
@@ -57,7 +58,10 @@ Label = Annotated[
 
 
 def checked_arguments(make: Made) -> Made:
-    """A constructor that raises a ValueError for an argument outside its annotation's type or range."""
+    """A constructor, or a dataclass, that raises a ValueError for an argument outside its annotation's range."""
+    if isinstance(make, type):
+        make.__init__ = checked_arguments(make.__init__)  # type: ignore[misc]
+        return make
     signature = inspect.signature(make)
 
     @functools.cache

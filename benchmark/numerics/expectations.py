@@ -163,7 +163,7 @@ def _holds(bound: Any, value: Any) -> bool:
 
 def _one_of(options: tuple[Any, ...]) -> Expectation:
     *first, last = ("null" if option is None else shown(option).strip("'") for option in options)
-    words = f"{', '.join(first)} or {last}" if first else last
+    words = f"one of {', '.join(first)}, {last}" if len(first) > 1 else " or ".join([*first, last])
     return Expectation(
         words, lambda value: any(type(value) is type(option) and value == option for option in options), options
     )
