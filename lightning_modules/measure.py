@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
+from benchmark.storage.schema import Column
 from benchmark.types import Batch, Interpreter
 
 
@@ -22,6 +25,8 @@ class LitMeasure(pl.LightningModule):
     Raises:
         ValueError: a threshold or share outside (0, 1].
     """
+
+    further_columns: Sequence[Column] = ()  # a subclass describes those that it adds to storage/columns.py's
 
     def __init__(
         self,
