@@ -27,6 +27,8 @@ class LitMeasure(pl.LightningModule):
         ValueError: a threshold or share outside (0, 1].
     """
 
+    further_columns: Sequence[Column] = ()  # what a subclass adds to the columns of storage/columns.py
+
     @checked_arguments
     def __init__(
         self,
@@ -43,9 +45,6 @@ class LitMeasure(pl.LightningModule):
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples
-
-    # Columns beyond those of benchmark/storage/columns.py: for a subclass outside the suite to describe its own.
-    further_columns: Sequence[Column] = ()
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
