@@ -158,7 +158,7 @@ def _cells(composer: Composer, fixed: list[str], groups: Choices, values: Choice
         template = None
         if several:
             stand_ins = [f"{key}={_stand_in(place)}" for place, (key, _) in enumerate(values)]
-            template = _composed(composer, merged, [*fixed, *group_texts], stand_ins)
+            template = composed(composer, merged, [*fixed, *group_texts], stand_ins)
         for combination in itertools.product(*(options for _, options in values)):
             value_texts = _texts(values, combination)
             shown = (*group_texts, *value_texts)
@@ -168,7 +168,7 @@ def _cells(composer: Composer, fixed: list[str], groups: Choices, values: Choice
                 put = {_stand_in(place): _value(text) for place, text in enumerate(combination)}
                 yield Planned(shown, _filled_in(template, put))
             else:
-                found = _composed(composer, merged, [*fixed, *group_texts], value_texts)
+                found = composed(composer, merged, [*fixed, *group_texts], value_texts)
                 yield Planned(shown, None, found) if isinstance(found, str) else Planned(shown, found)
 
 
@@ -249,7 +249,7 @@ class _Combinations:
         return self._sweeper
 
 
-def _composed(composer: Composer, merged: Merged | str | None, texts: list[str], values: list[str]) -> Resolved | str:
+def composed(composer: Composer, merged: Merged | str | None, texts: list[str], values: list[str]) -> Resolved | str:
     """The resolved configuration, or why there is none."""
     if isinstance(merged, str):
         return merged
