@@ -76,12 +76,16 @@ def main() -> None:
     try:
         if command in PLANNERS:
             raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
-        if command == "run":
-            from benchmark.planning.precheck import precheck_sweep
+        from benchmark.planning.precheck import precheck_command, precheck_sweep
 
-            if (status := _told(precheck_sweep, str(conf_folder()), arguments[1:])) is not None:
-                raise SystemExit(status)
-        _launch(command, arguments[1:])
+        overrides = _with_filters(command, arguments[1:])
+        if command == "run":
+            status = _told(precheck_sweep, str(conf_folder()), overrides)
+        else:
+            status = _told(precheck_command, str(conf_folder()), command, overrides)
+        if status is not None:
+            raise SystemExit(status)
+        _launch(command, overrides)
     except signals.Stopped as stop:
         logging.getLogger("underfire").warning("%s", stop)
         raise SystemExit(stop.exit_code) from None
@@ -100,15 +104,20 @@ def _told(work: Callable[..., Any], *arguments: Any) -> Any:
         return 1
 
 
+def _with_filters(command: str, overrides: list[str]) -> list[str]:
+    """The overrides, with the words of ``run`` as filters where records are read."""
+    if command not in READERS:
+        return overrides
+    from benchmark.storage.cell_fields import FILTER_FIELDS
+
+    return [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
+
+
 def _launch(command: str, overrides: list[str]) -> None:
     """One job of Hydra's, or with -m many."""
 
     import hydra
 
-    from benchmark.storage.cell_fields import FILTER_FIELDS
-
-    if command in READERS:
-        overrides = [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
     # Hydra takes overrides on one side of its flags only.
     flags = [each for each in overrides if each in ("-m", "--multirun")]
     sys.argv = [sys.argv[0], *flags, *(each for each in overrides if each not in flags)]

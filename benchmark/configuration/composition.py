@@ -19,8 +19,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 
+from benchmark.configuration.messages import null_group
 from benchmark.configuration.resolution import Unusual
-from benchmark.numerics.expectations import near
+from benchmark.numerics.expectations import near, shown
 
 Tree = dict[str, Any]
 File = tuple[str, str]  # of the configuration and the package that it is put in
@@ -56,12 +57,16 @@ class Composer:
 
         Raises:
             HydraException: Hydra's, for groups and options that are not there.
+            OverrideError: a group is given no option.
             Unusual: the merge is one that is left to Hydra.
         """
+        parsed = self.parse(overrides)
+        for override in parsed:
+            self._check_option(override)
         found = create_defaults_list(
             repo=self.repository,
             config_name=self.command,
-            overrides_list=self.parse(overrides),
+            overrides_list=parsed,
             prepend_hydra=True,
             skip_missing=False,
         )
@@ -71,6 +76,16 @@ class Composer:
             _merge(tree, self._file(each))
         sweeper = tree.pop("hydra", {}).get("sweeper")
         return Merged(tree, [_named(each) for each in own], found.config_overrides, sweeper)
+
+    def _check_option(self, override: Override) -> None:
+        group = override.key_or_group
+        if override.is_delete() or override.is_sweep_override() or not self.repository.group_exists(group):
+            return
+        value = override.value()
+        if value is None:
+            raise OverrideError(null_group(group))
+        if not all(isinstance(option, str) for option in (value if isinstance(value, list) else [value])):
+            raise OverrideError(f"{group} is a group of options: name one ({group}=NAME), got {shown(value)}")
 
     def _file(self, default: ResultDefault) -> Tree:
         name = _named(default)

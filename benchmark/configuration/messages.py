@@ -6,13 +6,28 @@ import re
 from collections.abc import Iterator
 
 from hydra.core.global_hydra import GlobalHydra
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.configuration.resolution import no_value
 from benchmark.numerics.expectations import near
 
+EXAMPLES = {
+    "budget": "bench",
+    "data": "digits",
+    "classifier": "small_resnet",
+    "interpreter": "rts",
+    "probe": "clean",
+    "measure": "default",
+    "trainer": "auto",
+    "logger": "none",
+    "paths": "default",
+}
+
 
 def composition_sentence(error: BaseException) -> str:
     """What is wrong with a command line or a file of conf/, from the error that its composition ended with."""
+    if isinstance(error, ValueError) and not isinstance(error, OmegaConfBaseException):
+        return str(error)  # our own
     text = " ".join(_texts(error))
     if found := re.search(r"Could not find '([^']+)'", text):
         return _no_option(found[1], re.search(r"Available options in '([^']+)'", text))
@@ -67,6 +82,11 @@ def _tidy(text: str) -> str:
     """Without names of classes of errors and pointers into the interpreter."""
     text = re.sub(r"\b\w*(?:Error|Exception|Config|Node)\b:?|full_key: \S*|object_type=\S*|HYDRA_\w+(=1)?", "", text)
     return " ".join(text.split())[:300]
+
+
+def null_group(group: str) -> str:
+    """What is said of a group that no option is chosen for."""
+    return f"{group} is null: name one ({group}={EXAMPLES.get(group, 'NAME')})"
 
 
 def unreadable(text: str) -> str:

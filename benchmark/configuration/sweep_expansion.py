@@ -75,7 +75,7 @@ def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
         composer = Composer(command, _parse, fixed)
         try:
             whole = compose(command, _without_values(composer, fixed), return_hydra_config=True)
-        except (HydraException, OmegaConfBaseException) as error:
+        except (HydraException, OmegaConfBaseException, OverrideError) as error:
             return Sweep(bool(flags), [Planned((), None, composition_sentence(error))])
         if not str(whole.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
             raise Uncountable(
@@ -113,9 +113,12 @@ def _parse(texts: list[str]) -> list[Override]:
 @cache
 def _parsed(text: str) -> Override:
     try:
-        return OverridesParser.create().parse_override(text)
+        parsed = OverridesParser.create().parse_override(text)
     except (HydraException, ValueError):
         raise ValueError(unreadable(text)) from None
+    if not parsed.key_or_group:
+        raise ValueError(unreadable(text))
+    return parsed
 
 
 def _choices(overrides: list[Override]) -> dict[str, list[str]]:
@@ -155,7 +158,7 @@ def _cells(composer: Composer, fixed: list[str], groups: Choices, values: Choice
         template = None
         if several:
             stand_ins = [f"{key}={_stand_in(place)}" for place, (key, _) in enumerate(values)]
-            template = _composed(composer, merged, [*fixed, *group_texts], stand_ins)
+            template = composed(composer, merged, [*fixed, *group_texts], stand_ins)
         for combination in itertools.product(*(options for _, options in values)):
             value_texts = _texts(values, combination)
             shown = (*group_texts, *value_texts)
@@ -165,7 +168,7 @@ def _cells(composer: Composer, fixed: list[str], groups: Choices, values: Choice
                 put = {_stand_in(place): _value(text) for place, text in enumerate(combination)}
                 yield Planned(shown, _filled_in(template, put))
             else:
-                found = _composed(composer, merged, [*fixed, *group_texts], value_texts)
+                found = composed(composer, merged, [*fixed, *group_texts], value_texts)
                 yield Planned(shown, None, found) if isinstance(found, str) else Planned(shown, found)
 
 
@@ -241,12 +244,12 @@ class _Combinations:
         if not hasattr(self, "_sweeper"):
             try:
                 self._sweeper = self.composer.merged(self.fixed).sweeper
-            except (Unusual, HydraException, OmegaConfBaseException):
+            except (Unusual, HydraException, OmegaConfBaseException, ValueError):
                 self._sweeper = None
         return self._sweeper
 
 
-def _composed(composer: Composer, merged: Merged | str | None, texts: list[str], values: list[str]) -> Resolved | str:
+def composed(composer: Composer, merged: Merged | str | None, texts: list[str], values: list[str]) -> Resolved | str:
     """The resolved configuration, or why there is none."""
     if isinstance(merged, str):
         return merged
@@ -256,17 +259,15 @@ def _composed(composer: Composer, merged: Merged | str | None, texts: list[str],
         return resolved(overridden(merged.tree, [*merged.values, *_parse(values)]))
     except Unusual:
         return _by_hydra(composer, [*texts, *values])
-    except (HydraException, OmegaConfBaseException, OverrideError, ValueError, RecursionError) as error:
-        return str(error) if isinstance(error, ValueError) else composition_sentence(error)
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+        return composition_sentence(error)
 
 
 def _by_hydra(composer: Composer, texts: list[str]) -> Resolved | str:
     try:
         return as_dict(compose(composer.command, texts))
-    except (HydraException, OmegaConfBaseException, RecursionError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
         return composition_sentence(error)
-    except ValueError as error:
-        return str(error)
 
 
 def _stand_in(place: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.configuration.groups import Run
+from benchmark.configuration.messages import EXAMPLES, null_group
 from benchmark.configuration.signatures import OURS, Argument, NoSuchTarget, Signature, signature
 from benchmark.numerics.expectations import expectation, near, shown
 from benchmark.storage.atomic import make_folder
@@ -22,17 +23,6 @@ from benchmark.storage.atomic import make_folder
 # Arguments that are put in when a part is built.
 _SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members"}
 _RESERVED = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
-_EXAMPLES = {
-    "budget": "bench",
-    "data": "digits",
-    "classifier": "small_resnet",
-    "interpreter": "rts",
-    "probe": "clean",
-    "measure": "default",
-    "trainer": "auto",
-    "logger": "none",
-    "paths": "default",
-}
 
 
 def check_folders(config: dict[str, Any]) -> None:
@@ -41,21 +31,29 @@ def check_folders(config: dict[str, Any]) -> None:
     make_folder(Path(config["paths"]["store"]), "paths.store")
 
 
-def check_values(config: dict[str, Any]) -> None:
-    """Raises a ValueError with a sentence for every value that cannot be; touches no folder."""
-    if found := list(mistakes(config)):
+def check_values(config: dict[str, Any], *, whole: bool = True) -> None:
+    """Raises a ValueError with a sentence for every value that cannot be; touches no folder.
+
+    Args:
+        whole: whether the configuration is that of ``run``; other commands have some of its groups, and own keys.
+    """
+    if found := list(mistakes(config, whole=whole)):
         raise ValueError("; also: ".join(found))
 
 
-def mistakes(config: dict[str, Any]) -> Iterator[str]:
+def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
     """A sentence for every value that cannot be, as far as that can be told without building anything.
 
     Each names the key as it is typed: a value that parts take over from another key is told under that key, once.
     """
     check = _Check(getattr(config, "origins", {}))
-    check.group("", config, Run)
+    if whole:
+        check.group("", config, Run)
+    else:
+        check.groups(config, Run)
     yield from check.found.values()
-    if not any(key.startswith("probe") for key in check.found):
+    joined = ("", "level", "steps", "warmup", "module")
+    if "probe" in config and not any(check.typed("probe", name).strip(".") in check.found for name in joined):
         yield from _joint(config["probe"])
 
 
@@ -141,6 +139,12 @@ class _Check:
         if arguments is not None:
             self.complete(key, node, arguments)
 
+    def groups(self, node: dict[str, Any], kind: type) -> None:
+        """Those of the known keys that are there."""
+        fields = _fields(kind)
+        for name in node.keys() & fields.keys():
+            self.field(self.typed("", name), node[name], fields[name])
+
     def field(self, where: str, value: Any, field: _Field) -> None:
         if field.group is None and field.groups is None:
             self.value(where, value, field.argument)
@@ -203,8 +207,8 @@ class _Check:
 
     def missing(self, key: str, name: str) -> None:
         where = f"{key}.{name}" if key else name
-        if where in _EXAMPLES:
-            self.note(where, f"{where} is null: name one ({where}={_EXAMPLES[where]})")
+        if where in EXAMPLES:
+            self.note(where, null_group(where))
         else:
             self.note(where, f"{where} is missing: set it ({where}=...)")
 
@@ -217,8 +221,8 @@ class _Check:
 
 def _choice(where: str) -> str:
     """How a group is named on the command line."""
-    if where in _EXAMPLES:
-        return f" ({where}={_EXAMPLES[where]})"
+    if where in EXAMPLES:
+        return f" ({where}={EXAMPLES[where]})"
     kinds = {"encoder": "classifier", "surrogate": "classifier", "source": "interpreter"}
     kind = kinds.get(where.rpartition(".")[2])
     return f" (+{kind}@{where}=NAME)" if kind else ""
