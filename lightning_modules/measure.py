@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
+from benchmark.numerics.bounds import Positive, UnitInterval, WholeNonNegative, checked_arguments
 from benchmark.storage.schema import Column
 from benchmark.types import Batch, Interpreter
 
@@ -26,24 +27,21 @@ class LitMeasure(pl.LightningModule):
         ValueError: a threshold or share outside (0, 1].
     """
 
-    further_columns: Sequence[Column] = ()  # a subclass describes those that it adds to storage/columns.py's
+    further_columns: Sequence[Column] = ()  # what a subclass adds to the columns of storage/columns.py
 
+    @checked_arguments
     def __init__(
         self,
         *,
         interpreter: Interpreter,
         reference: Interpreter | None,
         spread: float,
-        blur: float,
-        n_faithfulness_samples: int,
-        iou_threshold: float = 0.5,
-        top_share: float = 0.2,
+        blur: Positive,
+        n_faithfulness_samples: WholeNonNegative,
+        iou_threshold: UnitInterval = 0.5,
+        top_share: UnitInterval = 0.2,
     ) -> None:
         super().__init__()
-        if not 0 < iou_threshold <= 1 or not 0 < top_share <= 1:
-            raise ValueError(
-                f"measure.iou_threshold and measure.top_share lie in (0, 1], got {iou_threshold} and {top_share}"
-            )
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples

@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from benchmark.numerics.bounds import Text, WholePositive, checked_arguments
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
 
@@ -31,11 +32,12 @@ class TimmClassifier(nn.Module):
     mean: Tensor
     std: Tensor
 
+    @checked_arguments
     def __init__(
         self,
         *,
-        name: str,
-        num_classes: int,
+        name: Text,
+        num_classes: WholePositive,
         pretrained: bool = False,
         small_input: bool = False,
         options: dict[str, Any] | None = None,

@@ -6,16 +6,20 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from benchmark.data.array_set import ArraySet
-from benchmark.data.calibration_split import FIRST_ID, calibration_rows, check_settings, drawn_order
+from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.image_file import check_header, read_image, read_mask
+from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
+from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
 
@@ -40,21 +44,19 @@ class ImageFolder:
         ValueError, FileNotFoundError: a folder of another layout. :meth:`split` raises for broken files.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         root: str,
-        seed: int,
-        image_size: int,
-        calibration_share: float = 0.1,
-        train: int | None = None,
-        calibration: int | None = None,
-        test: int | None = None,
+        seed: Seed,
+        image_size: Annotated[int, Ge(16), Limit(16_384), Says("at least 16 pixels, a whole number")],
+        calibration_share: OpenInterval = 0.1,
+        train: ImageCount | None = None,
+        calibration: ImageCount | None = None,
+        test: ImageCount | None = None,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
-        check_settings(seed, calibration_share, self.counts)
-        if image_size < 16:
-            raise ValueError(f"data.image_size must be at least 16 pixels, got {image_size}")
         self.root, self.seed, self.image_size = existing(root), seed, image_size
         self.class_names, found = listing(self.root)
         self.num_classes = len(self.class_names)

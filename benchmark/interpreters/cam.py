@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.postprocess import min_max
+from benchmark.numerics.bounds import checked_arguments
 from benchmark.types import Classifier, Explanation, Trunk
 
 
@@ -56,6 +57,7 @@ class GradCAM(TrunkInterpreter):
         plus_plus: Grad-CAM++. closed_form: use the closed form where the head allows it.
     """
 
+    @checked_arguments
     def __init__(
         self, *, classifier: Classifier, image_size: int, plus_plus: bool = False, closed_form: bool = True
     ) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
+from benchmark.numerics.bounds import Seed, Text, WholePositive, checked_arguments
 from benchmark.types import Classifier
 
 # Methods of captum that draw random numbers.
@@ -35,15 +36,16 @@ class CaptumAttribution(BaseInterpreter):
 
     differentiable = False
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
-        method: str,
+        method: Text,
         options: dict[str, Any] | None = None,
-        pool: int = 2,
-        seed: int = 0,
+        pool: WholePositive = 2,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(classifier=classifier)
         check_pool(pool, image_size)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.surrogate import copy_with, smooth
+from benchmark.numerics.bounds import Positive, Seed, WholePositive, checked_arguments
 from benchmark.numerics.modules import shallow_copy
 from benchmark.types import Classifier
 
@@ -47,8 +48,15 @@ class GuidedBackprop(Gradient):
         ValueError: a net without a ReLU: there is nothing to guide.
     """
 
+    @checked_arguments
     def __init__(
-        self, *, classifier: Classifier, image_size: int, beta: float = 20.0, pool: int = 2, seed: int = 0
+        self,
+        *,
+        classifier: Classifier,
+        image_size: int,
+        beta: Positive = 20.0,
+        pool: WholePositive = 2,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(classifier=classifier, image_size=image_size, beta=beta, pool=pool, seed=seed)
         if not any(isinstance(module, nn.ReLU) for module in classifier.modules()):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.masking_network import MaskingNetwork
+from benchmark.numerics.bounds import WholePositive, checked_arguments
 from benchmark.numerics.modules import freeze
 from benchmark.types import Classifier, Explanation
 
@@ -30,14 +31,15 @@ class RTS(TrunkInterpreter):
 
     masking: MaskingNetwork
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
         encoder: Classifier | None = None,
-        blocks: int = 3,
-        width: int | None = None,
+        blocks: WholePositive = 3,
+        width: WholePositive | None = None,
         confidence: float = 0.0,
     ) -> None:
         super().__init__(classifier=classifier)

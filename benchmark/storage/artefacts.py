@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,26 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def artefact_key(kind: str, spec: Spec) -> str:
-    """The hash of an artefact: of its kind, the kind's format version, and its spec without our modules' paths."""
+    """The hash of an artefact: of its kind, the kind's format version, and its spec without our modules' paths.
+
+    Raises:
+        TypeError: the spec holds something else than plain values; the message says where.
+    """
+    try:
+        text = json.dumps(spec, sort_keys=True)
+    except TypeError:
+        return _key(kind, spec)
+    return _known_key(kind, text)
+
+
+def _key(kind: str, spec: Spec) -> str:
     return content_hash({"kind": kind, "format": FORMAT[kind], "spec": without_modules(spec)})
+
+
+@lru_cache(maxsize=100_000)
+def _known_key(kind: str, text: str) -> str:
+    """Of a spec as JSON: the cells of a sweep share most of theirs, and JSON is written faster than a hash is made."""
+    return _key(kind, json.loads(text))
 
 
 class Store:

@@ -24,6 +24,7 @@ from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.processes import ranks
+from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA
@@ -81,11 +82,11 @@ def main(rank: int, world: int, port: str, folder: Path, kind: str) -> None:
     distributed.join(config)
     assert (ranks.rank(), ranks.world_size()) == (rank, world)
     trained, lit = module(kind)
-    job = {"job_type": "train", "name": kind, "id": kind, "tags": [], "config": {}}
+    info = RunInfo("train", kind, kind, [], {})
     place = folder / f"{kind}-{world}"
     place.mkdir(exist_ok=True)
     loader = epoch_loader(load_data(config).split("train"), 32, seed=0)
-    fit(config, lit, loader, place, steps=1, job=job)
+    fit(config, lit, loader, place, steps=1, info=info)
     if ranks.is_main_process():
         save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, f"{place}.safetensors")
 

@@ -24,6 +24,7 @@ from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
 from benchmark.storage.paths import lease_in_folder
 from benchmark.storage.records import read_records
+from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.classifier import LitClassifier
 from tests.data.folders import small
 from tests.faults.harness import computed, finish
@@ -110,9 +111,9 @@ def test_a_harmed_checkpoint_has_a_predecessor(tmp_path, harm, caplog):
         kind = Breaking if breaks else LitClassifier
         module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
         folder.mkdir(exist_ok=True)
-        job = {"job_type": "train", "name": "t", "id": "t", "tags": [], "config": {}}
+        info = RunInfo("train", "t", "t", [], {})
         checked = FixedGroups(data, range(64), 64)
-        fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=4, validation=checked, job=job)
+        fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=4, validation=checked, info=info)
         return network.state_dict()
 
     whole = train(tmp_path / "whole", False)

@@ -178,7 +178,7 @@ def test_a_run_that_never_ends_is_given_up(root, monkeypatch, caplog):
 
     monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings) or Run())
     config = configured(root, "logger=wandb", "logger.patience=3")
-    run = wandb_run.start_run(config, {"job_type": "cell", "name": "a", "id": "a", "config": {}, "tags": []})
+    run = wandb_run.start_run(config, wandb_run.RunInfo("cell", "a", "a", [], {}))
     settings = asked["settings"]
     assert (settings.init_timeout, settings.finish_timeout, settings.finish_timeout_raises) == (3, 30, True)
     with caplog.at_level(logging.WARNING, "underfire"):

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from benchmark.commands.common import console
 from benchmark.commands.common.sweep_summary import note_outcome
 from benchmark.commands.common.worker_device import take
-from benchmark.configuration.sweep_expansion import as_dict
+from benchmark.configuration.resolution import as_dict
 from benchmark.processes import signals
 
 log = logging.getLogger("underfire")
