@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from itertools import pairwise
 
@@ -46,6 +47,7 @@ Arrow = tuple[str, str]
 WIDTH, HEIGHT, FLOOR, GAP = 186, 46, 104, 26
 
 
+@cache
 def imports() -> list[Arrow]:
     """(room, room that it imports from), in the order of the rooms."""
     found = {(room_of(path), used) for path in FILES for used in rooms_used(path)}

@@ -61,5 +61,6 @@ def test_a_recipe_makes_a_record(outside, heading):
     assert len(samples) >= 8
     whole = samples.drop(columns="map_spearman")  # has no value where a map is constant
     assert np.isfinite(whole.to_numpy(float)).all()
-    assert samples["linf"].gt(0).all()
+    assert samples["linf"].gt(0).all() and samples["map_l1"].gt(0).any()
+    assert (np.ptp(record.maps["benign"], axis=(1, 2)) > 0.5).all(), "maps that say something"
     assert ("map_entropy_benign" in samples) == (heading == "A measure")
