@@ -21,7 +21,7 @@ class LitMeasure(pl.LightningModule):
     Args:
         interpreter: what is measured. reference: RTS_0, the common starting point, or None.
         spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
-        faithful: how many samples, by their position, get deletion and insertion scores.
+        n_faithfulness_samples: how many samples, by their position, get deletion and insertion scores.
         iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
     Raises:
         ValueError: a threshold or share outside (0, 1].

@@ -289,7 +289,7 @@ def _filled_in(template: Resolved, put: dict[str, Any]) -> Resolved:
 
 
 def _filled(node: Any, put: dict[str, Any]) -> Any:
-    """``node`` with every stand-in replaced; inside a longer text by the value's own text.
+    """``node`` with every placeholder replaced; inside a longer text by the value's own text.
 
     What has none is shared with ``node``.
     """
