@@ -52,9 +52,17 @@ def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
     else:
         check.groups(config, Run)
     yield from check.found.values()
+    if "interpreter" in config and not any(key.startswith("interpreter") for key in check.found):
+        yield from _reference(config["interpreter"])
     joined = ("", "level", "steps", "warmup", "module")
     if "probe" in config and not any(check.typed("probe", name).strip(".") in check.found for name in joined):
         yield from _joint(config["probe"])
+
+
+def _reference(interpreter: dict[str, Any]) -> Iterator[str]:
+    reference, stages = interpreter["reference"], list(interpreter["stages"])
+    if reference is not None and reference not in stages:
+        yield f"interpreter.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
 
 
 def _joint(probe: dict[str, Any]) -> Iterator[str]:

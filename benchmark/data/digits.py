@@ -57,7 +57,7 @@ class Digits:
         root: str,
         seed: Seed,
         image_size: Annotated[
-            int, Ge(32), Limit(16_384), Says("at least 32 pixels for a digit to be legible, a whole number")
+            int, Ge(32), Limit(16_384), Says("a whole number of pixels, at least 32 for a digit to be legible")
         ] = 48,
         train: ImageCount = 8000,
         calibration: ImageCount = 2500,

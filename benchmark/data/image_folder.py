@@ -50,7 +50,7 @@ class ImageFolder:
         *,
         root: str,
         seed: Seed,
-        image_size: Annotated[int, Ge(16), Limit(16_384), Says("at least 16 pixels, a whole number")],
+        image_size: Annotated[int, Ge(16), Limit(16_384), Says("a whole number of pixels, at least 16")],
         calibration_share: OpenInterval = 0.1,
         train: ImageCount | None = None,
         calibration: ImageCount | None = None,

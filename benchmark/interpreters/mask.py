@@ -13,6 +13,7 @@ from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics.adam import Adam
 from benchmark.numerics.bounds import Positive, Weight, WholeNonNegative, WholePositive, checked_arguments
+from benchmark.numerics.expectations import Limit
 from benchmark.numerics.images import at_image_size
 from benchmark.numerics.modules import shallow_copy
 from benchmark.objectives.deletion import deletion_objective
@@ -50,7 +51,7 @@ class Mask(BaseInterpreter):
         *,
         classifier: Classifier,
         image_size: int,
-        cells: Annotated[int, Ge(2)] = 12,
+        cells: Annotated[int, Ge(2), Limit(16_384)] = 12,
         steps: WholePositive = 60,
         warm: WholeNonNegative = 4,
         tracked: WholePositive = 4,

@@ -161,7 +161,7 @@ def test_a_whole_cache_is_used(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"image_size": 31}, "at least 32 pixels .*, got 31"),
+        ({"image_size": 31}, "at least 32 for .*, got 31"),
         ({"test": 0}, "test is a number of images, a whole number of 1 or more, got 0"),
         ({"train": None}, "train is a number of images, a whole number of 1 or more, got null"),
     ],

@@ -252,7 +252,7 @@ def test_a_bad_folder_is_told_in_a_sentence(tmp_path, harm, kind, message, memor
     ("knobs", "message"),
     [
         ({"root": "???"}, "data.root is not set: name the folder"),
-        ({"image_size": 15}, "at least 16 pixels, a whole number, got 15"),
+        ({"image_size": 15}, "at least 16, got 15"),
         ({"calibration_share": 1.0}, "between 0 and 1, got 1.0"),
         ({"train": 0}, "train is a number of images, a whole number of 1 or more, or null"),
         ({"seed": -1}, "seed is a whole number, 0 or more, got -1"),
