@@ -97,7 +97,7 @@ class GradientAttack:
                 class_B = observe.class_B
                 explanation = observe(adversarial, objective.needs_map)
                 loss_B = objective(explanation, goal, step / max(steps - 1, 1))
-                _check_graph(loss_B)
+                check_graph(loss_B)
                 penalty_B = self.perturbation.penalty(parameter, image_BCHW)
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
@@ -136,9 +136,9 @@ _NO_GRAPH = (
 )
 
 
-def _check_graph(loss_B: Tensor) -> None:
-    """Raises a ValueError where the loss depends on the image by no differentiable step."""
-    if not loss_B.requires_grad:
+def check_graph(value: Tensor) -> None:
+    """Raises a ValueError where a loss, or logits, depend on the image by no differentiable step."""
+    if not value.requires_grad:
         raise ValueError(_NO_GRAPH)
 
 
