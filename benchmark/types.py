@@ -32,6 +32,7 @@ class Batch(TypedDict, total=False):
     probed: Tensor  # (B, 3, H, W) float32, the perturbed images, multiples of 1/255
     goal: Tensor  # (B,) int64, the goal class; -1 where there is none
     goal_map: Tensor  # (B, h, w), the goal map; only for the interpreter that was attacked
+    zero_gradient: Tensor  # (B,), share of the attack's steps at which the gradient was zero; only where it took any
 
 
 @runtime_checkable
@@ -220,6 +221,7 @@ class Outcome(NamedTuple):
     image_BCHW: Tensor
     success_B: Tensor  # (B,) bool, whether it reaches its goal
     cost_B: Tensor  # (B,) by what it was chosen: its map loss (NaN without a map) or the L2 norm of x' - x
+    zero_gradient_B: Tensor | None = None  # (B,) share of steps at which the gradient in x' was exactly zero
 
 
 class Perturbed(NamedTuple):
@@ -228,6 +230,7 @@ class Perturbed(NamedTuple):
     image_BCHW: Tensor  # in [0, 1], not yet rounded to 8 bit
     goal_B: Tensor  # (B,) int64, the goal class; -1 where the probe has none
     goal_Bhw: Tensor | None = None  # (B, h, w), the goal map; None where the probe has none, or an ensemble several
+    zero_gradient_B: Tensor | None = None  # (B,), as of an outcome; None where the probe takes no gradient
 
 
 class Probe(Protocol):

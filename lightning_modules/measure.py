@@ -24,7 +24,7 @@ class LitMeasure(pl.LightningModule):
         n_faithfulness_samples: how many samples, by their position, get deletion and insertion scores.
         iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
     Raises:
-        ValueError: a threshold or share outside (0, 1].
+        ValueError: a threshold or share outside (0, 1]; when called, maps of fewer than 4 x 4 places.
     """
 
     further_columns: Sequence[Column] = ()  # what a subclass adds to the columns of storage/columns.py
@@ -59,6 +59,7 @@ class LitMeasure(pl.LightningModule):
             "label": batch["label"],
             "pred_benign": predicted_B,
             "confidence_benign": confidence_B,
+            "has_map": map_distance.has_map(benign),
             "benign_map": benign,
         }
         columns |= self._probed(batch, benign) if "probed" in batch else self._clean(batch, benign)
@@ -76,15 +77,17 @@ class LitMeasure(pl.LightningModule):
         if "goal_map" in batch:
             distances["goal_map_l1"] = map_distance.l1(batch["goal_map"], probed_map)
             distances["goal_map_l1_benign"] = map_distance.l1(batch["goal_map"], benign)
+        distances["control_class_l1"] = map_distance.l1(benign, changed_class)
+        distances["looks_benign"] = (distances["map_l1"] <= self.spread).float()
+        if "zero_gradient" in batch:
+            distances["zero_gradient"] = batch["zero_gradient"]
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,
             "confidence_probe": confidence_B,
             "success": prediction.success(class_B, predicted_B, batch["goal"]),
             **prediction.perturbation(image, probed),
-            **distances,
-            "control_class_l1": map_distance.l1(benign, changed_class),
-            "looks_benign": distances["map_l1"] <= self.spread,
+            **_where_there_is_a_map(distances, benign),
             "probed_map": probed_map,
         }
 
@@ -107,10 +110,23 @@ class LitMeasure(pl.LightningModule):
             scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)
             for name, value in zip(("deletion", "insertion"), scores, strict=True):
                 columns[name] = torch.where(scored, value, nothing)
-        return columns
+        return _where_there_is_a_map(columns, benign)
+
+
+_WITHOUT_A_MAP = ("map_mean_benign", "map_mean_probe", "zero_gradient")  # columns that need none
+
+
+def _where_there_is_a_map(columns: dict[str, Tensor], benign_Bhw: Tensor) -> dict[str, Tensor]:
+    """The columns, NaN where the benign map is constant: nothing compared with nothing is not perfect."""
+    present_B = map_distance.has_map(benign_Bhw)
+    return {
+        name: value if name in _WITHOUT_A_MAP else value.masked_fill(~present_B.to(value.device), float("nan"))
+        for name, value in columns.items()
+    }
 
 
 def _checked(map_Bhw: Tensor, id_B: Tensor) -> Tensor:
+    map_distance.check_places(map_Bhw.shape[1], map_Bhw.shape[2])
     bad_B = ~torch.isfinite(map_Bhw).flatten(1).all(1)
     if bad_B.any():
         raise FloatingPointError(

@@ -23,8 +23,8 @@ class LitProbe(pl.LightningModule):
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has one, ``goal_map``
-        (B, h, w) of the real samples of the group.
+        """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has them, ``goal_map``
+        (B, h, w) and ``zero_gradient`` (B,) of the real samples of the group.
         """
         valid = batch["valid"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
@@ -32,4 +32,6 @@ class LitProbe(pl.LightningModule):
         made = {"sample_id": batch["sample_id"], "image": image, "goal": probed.goal_B}
         if probed.goal_Bhw is not None:
             made["goal_map"] = probed.goal_Bhw.detach()
+        if probed.zero_gradient_B is not None:
+            made["zero_gradient"] = probed.zero_gradient_B
         return {name: value[valid] for name, value in made.items()}

@@ -72,6 +72,27 @@ def object_iou(map_Bhw: Tensor, mask_BHW: Tensor, threshold: float = 0.5) -> Ten
     return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= threshold, mask_BHW)
 
 
+MIN_SIDE = 4
+_CONSTANT = 1e-6  # a map whose values differ by no more is constant
+
+
+def check_places(rows: int, columns: int) -> None:
+    """Raises a ValueError where a map has too few places to say where anything is."""
+    if min(rows, columns) < MIN_SIDE:
+        raise ValueError(
+            f"the interpreter's maps have {rows}x{columns} places, and a map needs at least {MIN_SIDE}x{MIN_SIDE} to "
+            "say where something is: use larger images (data.image_size), a net of smaller stride "
+            "(classifier.small_input=true or +classifier.options.output_stride=8 for a ResNet) or an interpreter with "
+            "a finer grid (interpreter.blocks, interpreter.pool, interpreter.cells)"
+        )
+
+
+def has_map(map_Bhw: Tensor) -> Tensor:
+    """Whether a map is not constant, (B,) bool: one that is ranks no place above another, and is no map."""
+    flat = map_Bhw.flatten(1)
+    return flat.amax(1) - flat.amin(1) > _CONSTANT
+
+
 def compare(
     benign_Bhw: Tensor, perturbed_Bhw: Tensor, size: Sequence[int], threshold: float = 0.5, share: float = 0.2
 ) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ from benchmark.engine import out_of_memory
 from benchmark.engine.distributed import join
 from benchmark.pipeline import provenance
 from benchmark.processes import ranks, signals
-from benchmark.storage import records
+from benchmark.storage import flags, records
 from benchmark.storage.artefacts import main_process_lease
 from benchmark.storage.leases import Lease
 from benchmark.storage.paths import lease_in_folder
@@ -67,6 +67,8 @@ def _computed(cell: Cell, lease: Lease | None) -> tuple[Path, str]:
     record = _with_enough_memory(cell, lease)
     if record is not None:  # in the main process
         log.info("done    %s  %.1f s  %s", cell.name, time.perf_counter() - start, provenance.one_line(record.samples))
+        for name in record.cell.get("flags", ()):
+            log.warning("flagged %s  %s: %s", cell.name, name, flags.BY_NAME[name].sentence)
         log_record(cell.config, record)
     return cell.folder, "done"
 
@@ -115,6 +117,8 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
         "counts": evaluation.passes,
         **provenance.surroundings(ctx.config),
     }
+    if evaluation.flags is not None:
+        content["flags"] = evaluation.flags
     return records.write_record(cell.folder, measured.samples, measured.tensors, content, further=measured.further)
 
 

@@ -13,16 +13,22 @@ from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.measure import Measurements, measure
 from benchmark.pipeline.preflight import check_before_training, check_settings
 from benchmark.pipeline.probe import Facts, perturb
+from benchmark.pipeline.soundness import gradient_check
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
+from benchmark.storage.flags import ordered
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of a cell: its measurements, facts beside them, and the images passed forward and backward."""
+    """What came of a cell: its measurements, facts beside them, and the images passed forward and backward.
+
+    flags: why its probe is no evidence of robustness (storage/flags.py); None in a cell without a probe.
+    """
 
     measurements: Measurements
     facts: Facts
+    flags: list[str] | None
     passes: dict[str, int]
 
 
@@ -40,8 +46,17 @@ def evaluate(ctx: RunContext) -> Evaluation:
         measurements = measure(ctx, interpreter, spread, perturbed.groups)
     facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
+    zero_gradient, flags = gradient_check(measurements.samples)
+    facts |= {**_without_map(measurements), **zero_gradient}
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
-    return Evaluation(measurements, facts, _total(ranks.gather(spent)))
+    found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
+    return Evaluation(measurements, facts, found, _total(ranks.gather(spent)))
+
+
+def _without_map(measurements: Measurements) -> Facts:
+    """How many samples have a constant benign map; nothing where a measure from outside does not say."""
+    samples = measurements.samples
+    return {"n_without_map": int((~samples["has_map"]).sum())} if "has_map" in samples else {}
 
 
 def _rate(ctx: RunContext, measurements: Measurements) -> Facts:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.groups import check_labels
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.base import BaseInterpreter
-from benchmark.interpreters.cam import CAM, GradCAM
-from benchmark.interpreters.rts import RTS
+from benchmark.interpreters.captum_adapter import CaptumAttribution
+from benchmark.interpreters.gradient import Gradient
+from benchmark.interpreters.mask import Mask
+from benchmark.interpreters.rise import RISE
+from benchmark.metrics.map_distance import check_places
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import build_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build_interpreter, load_checkpoint
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import classifier_ref, stage_refs
-from benchmark.types import Data
+from benchmark.probes.attack import GradientAttack, check_graph
+from benchmark.probes.const_search import ConstSearch
+from benchmark.probes.goal_attack import GoalAttack
+from benchmark.types import Classifier, Data, Interpreter
 
 
 def check_settings(ctx: RunContext, data: Data) -> None:
@@ -72,7 +79,9 @@ def _build_untrained(ctx: RunContext) -> None:
     instantiate(config["classifier"]["training"]["module"], network=network)
     interpreter = build_interpreter(ctx, network)
     check_attackable(config, interpreter)
-    _check_map(ctx, interpreter, data.image_size)
+    for each in interpreter.members or (interpreter,):
+        check_places(*_grid(ctx, each, data.image_size))
+    _check_gradient(ctx, network, data.image_size)
     if config["interpreter"].get("checkpoint") is not None:
         load_checkpoint(ctx, interpreter)
     for stage in config["interpreter"].get("stages", {}).values():
@@ -89,8 +98,28 @@ def check_attackable(config: Config, interpreter: BaseInterpreter) -> None:
         )
 
 
-def _check_map(ctx: RunContext, interpreter: BaseInterpreter, size: int) -> None:
-    """Takes one map of a grey image where maps rest on features: only then it shows whether these lie on a grid."""
-    if isinstance(interpreter, CAM | GradCAM | RTS):
-        grey = torch.full((1, 3, size, size), 0.5, device=ctx.device)
-        interpreter.explain(grey, torch.zeros(1, dtype=torch.long, device=ctx.device))
+def _grid(ctx: RunContext, interpreter: Interpreter, size: int) -> tuple[int, int]:
+    """Rows and columns of a map; one is taken, of a grey image, where they do not follow from the settings."""
+    if isinstance(interpreter, Mask):
+        return interpreter.cells, interpreter.cells
+    if isinstance(interpreter, Gradient | RISE | CaptumAttribution):  # RISE takes hundreds of passes for a map
+        return size // interpreter.pool, size // interpreter.pool
+    map_Bhw = interpreter(*_grey(ctx, size))
+    return map_Bhw.shape[1], map_Bhw.shape[2]
+
+
+def _check_gradient(ctx: RunContext, network: Classifier, size: int) -> None:
+    """Raises a ValueError where the probe takes gradients and the classifier has none."""
+    settings = ctx.config["probe"]
+    if settings["module"] is None or settings["level"] is not None:
+        return
+    probe = instantiate(settings["module"])
+    if isinstance(probe, GoalAttack) and isinstance(probe.attack, GradientAttack | ConstSearch):
+        image, _ = _grey(ctx, size)
+        check_graph(network(image.requires_grad_()))
+
+
+def _grey(ctx: RunContext, size: int) -> tuple[Tensor, Tensor]:
+    """A grey image and class 0."""
+    grey = torch.full((1, 3, size, size), 0.5, device=ctx.device)
+    return grey, torch.zeros(1, dtype=torch.long, device=ctx.device)

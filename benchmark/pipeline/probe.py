@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import torch
+from dataclasses import dataclass, field
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import Groups, Population
 from benchmark.interpreters.base import BaseInterpreter
-from benchmark.metrics.map_distance import l1
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
@@ -17,6 +14,7 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.artefacts.probed_images import get_probed_images
 from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.preflight import check_attackable
+from benchmark.pipeline.soundness import first_images, map_gradient_flags, repeat_flags, surrogate_check, uncounted
 from benchmark.types import Classifier, Probe
 
 Facts = dict[str, float]
@@ -28,6 +26,7 @@ class PerturbedSamples:
 
     groups: Groups
     facts: Facts
+    flags: list[str] = field(default_factory=list)
 
 
 def perturb(ctx: RunContext, interpreter: BaseInterpreter, correct_samples: Population) -> PerturbedSamples:
@@ -52,11 +51,23 @@ def perturb(ctx: RunContext, interpreter: BaseInterpreter, correct_samples: Popu
         source_interpreter = get_interpreter(source_ctx, source_classifier)
     check_attackable(source_ctx.config, source_interpreter)
     probe, facts = get_probe(source_ctx, source_classifier)
+    flags = _flags(ctx, interpreter, samples, needs_map=False)
+    if source_ctx is not ctx or probe.needs_map:
+        flags += _flags(source_ctx, source_interpreter, source_samples, needs_map=probe.needs_map)
     if probe.needs_map:
-        facts |= _surrogate_error(source_interpreter, source_samples, settings["batch_size"])
+        more_facts, more_flags = surrogate_check(source_interpreter, source_samples, settings["batch_size"])
+        facts, flags = facts | more_facts, flags + more_flags
     own = source_ctx is ctx
     groups = get_probed_images(source_ctx, source_interpreter, source_samples, probe, samples, goal_maps=own)
-    return PerturbedSamples(groups, facts)
+    return PerturbedSamples(groups, facts, flags)
+
+
+def _flags(ctx: RunContext, interpreter: BaseInterpreter, samples: Population, *, needs_map: bool) -> list[str]:
+    """What a few of the samples show before any attack; see storage/flags.py."""
+    image, class_B = first_images(samples, ctx.device)
+    with uncounted(interpreter.classifier):
+        found = repeat_flags(interpreter, image, class_B)
+        return found + (map_gradient_flags(interpreter, image, class_B) if needs_map else [])
 
 
 def get_probe(ctx: RunContext, classifier: Classifier) -> tuple[Probe, Facts]:
@@ -67,19 +78,3 @@ def get_probe(ctx: RunContext, classifier: Classifier) -> tuple[Probe, Facts]:
     found = get_noise_scale(ctx, classifier, settings["module"], settings["level"])
     facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["samples"]}
     return instantiate(settings["module"], scale=found["scale"]), facts
-
-
-def _surrogate_error(interpreter: BaseInterpreter, population: Population, batch_size: int) -> Facts:
-    """Mean L1 between an interpreter's maps and those of the surrogate that attacks differentiate, on the first group.
-
-    Empty where attacks differentiate the interpreter itself.
-    """
-    surrogate = interpreter.surrogate()
-    if surrogate is interpreter or interpreter.members:
-        return {}
-    batch = next(iter(population.groups(batch_size)))
-    device = next(interpreter.classifier.parameters()).device
-    image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-    true, smooth = (each(image, class_B).detach() for each in (interpreter, surrogate))
-    with torch.no_grad():
-        return {"surrogate_map_l1": float(l1(true, smooth)[batch["valid"].to(device)].mean())}

@@ -37,9 +37,18 @@ def stage_of(error: BaseException) -> str:
 
 
 def one_line(samples: pd.DataFrame) -> str:
-    """Number of samples, success and map distance of a cell, for its line on the terminal."""
-    means = [f"{name} {samples[name].mean():.3f}" for name in ("map_l1", "success") if name in samples]
+    """Number of samples, success and map distance of a cell, for its line on the terminal.
+
+    A mean of fewer samples, because some have no map, says of how many.
+    """
+    means = [_mean(name, samples[name]) for name in ("map_l1", "success") if name in samples]
     return "  ".join([f"n {len(samples)}", *means])
+
+
+def _mean(name: str, values: pd.Series[Any]) -> str:
+    n = int(values.notna().sum())
+    mean = f"{values.mean():.3f}" if n else "null"
+    return f"{name} {mean}" + (f" (n {n})" if n < len(values) else "")
 
 
 def _version(name: str) -> str | None:

@@ -44,6 +44,7 @@ class GradientAttack:
         keep: map | size. margin: by how many logits a class has to win to reach the goal, >= 0.
     Raises:
         ValueError: negative steps, or phases that do not add up to ``steps``.
+        ValueError, when called: the loss is not a differentiable function of the image.
         FloatingPointError, when called: a loss or gradient that is not finite; names the step.
     """
 
@@ -88,6 +89,7 @@ class GradientAttack:
         parameter = self.perturbation.start(image_BCHW, key_B)
         best = BestIterate(image_BCHW, goal, self.keep, self.margin)
         optimizer = self.perturbation.optimizer()
+        n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
@@ -95,21 +97,49 @@ class GradientAttack:
                 class_B = observe.class_B
                 explanation = observe(adversarial, objective.needs_map)
                 loss_B = objective(explanation, goal, step / max(steps - 1, 1))
+                check_graph(loss_B)
                 penalty_B = self.perturbation.penalty(parameter, image_BCHW)
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
-                (gradient,) = torch.autograd.grad(loss_B.sum(), parameter)
-                gradient = gradient.contiguous()  # networks return it channels last, and adding mixed layouts is slow
+                gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
                 _check_finite(loss_B, gradient, number, step)
+                n_zero_B += (image_gradient == 0).flatten(1).all(1)
                 if number > 0 or self.keep == "size":
                     best.update(adversarial, explanation, class_B)
                 parameter = optimizer(parameter.detach(), gradient, image_BCHW)
-                del adversarial, explanation, loss_B, penalty_B, gradient  # frees their memory for the next step
+                del adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
             class_B = observe.class_B
             best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
-        return Outcome(best.image_BCHW, best.success_B, best.cost_B)
+        total = sum(steps for _, steps in self.schedule)
+        return Outcome(best.image_BCHW, best.success_B, best.cost_B, n_zero_B / max(total, 1))
+
+
+def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of the summed losses in the parameter, and in the perturbed image, by one backward pass.
+
+    A penalty is a function of the parameter alone, so that the gradient in the image is that of the objective.
+    """
+    inputs = (parameter,) if adversarial is parameter else (parameter, adversarial)
+    found = torch.autograd.grad(loss_B.sum(), inputs, allow_unused=True)
+    if found[-1] is None:
+        raise ValueError(_NO_GRAPH)
+    gradient = found[0].contiguous()  # networks return it channels last, and adding mixed layouts is slow
+    return gradient, gradient if adversarial is parameter else found[-1]
+
+
+_NO_GRAPH = (
+    "the attack's loss has no gradient in the image: a step inside the network or the interpreter is not "
+    "differentiable or cuts the graph (rounding to integers, argmax, detach, no_grad, numpy); give it a differentiable "
+    "one, or use a probe that takes no gradient (probe=normal, uniform or sign)"
+)
+
+
+def check_graph(value: Tensor) -> None:
+    """Raises a ValueError where a loss, or logits, depend on the image by no differentiable step."""
+    if not value.requires_grad:
+        raise ValueError(_NO_GRAPH)
 
 
 def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:

@@ -38,22 +38,28 @@ class ConstSearch:
         c_B = image_BCHW.new_full((len(image_BCHW),), self.first)
         low_B, high_B = torch.zeros_like(c_B), torch.full_like(c_B, float("inf"))
         best: Outcome | None = None
+        zero_gradient: list[Tensor] = []  # (B,) of every round
         size_B = torch.full_like(c_B, float("inf"))
         for _ in range(self.rounds):
             found = self.attack.with_perturbation(self.with_const(c_B))(interpreter, image_BCHW, goal, key_B)
             now_B = (found.image_BCHW - image_BCHW).flatten(1).norm(dim=1)
             better_B = found.success_B & (now_B < size_B)
-            if best is None:
-                best = found
-            else:  # a sample without a success keeps the outcome of the first round
-                best = Outcome(*(_choose(better_B, new, old) for new, old in zip(found, best, strict=True)))
+            if found.zero_gradient_B is not None:
+                zero_gradient.append(found.zero_gradient_B)
+            # a sample without a success keeps the outcome of the first round
+            best = found if best is None else _choose(better_B, found, best)
             size_B = torch.where(better_B, now_B, size_B)
             high_B = torch.where(found.success_B, torch.minimum(high_B, c_B), high_B)
             low_B = torch.where(found.success_B, low_B, torch.maximum(low_B, c_B))
             c_B = torch.where(high_B.isinf(), 10 * c_B, (low_B + high_B) / 2)
         assert best is not None
-        return best
+        return best._replace(zero_gradient_B=torch.stack(zero_gradient).mean(0) if zero_gradient else None)
 
 
-def _choose(which_B: Tensor, new: Tensor, old: Tensor) -> Tensor:
-    return torch.where(which_B.view(-1, *[1] * (new.ndim - 1)), new, old)
+def _choose(which_B: Tensor, new: Outcome, old: Outcome) -> Outcome:
+    """The new outcome of the samples that are chosen, the old one of the others."""
+    return Outcome(
+        torch.where(which_B[:, None, None, None], new.image_BCHW, old.image_BCHW),
+        torch.where(which_B, new.success_B, old.success_B),
+        torch.where(which_B, new.cost_B, old.cost_B),
+    )

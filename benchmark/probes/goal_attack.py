@@ -63,7 +63,8 @@ class GoalAttack:
         attacked = interpreter.surrogate() if self.needs_map else interpreter
         outcome = self.attack(attacked, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         single_Bhw = None if interpreter.members else map_Bhw  # an ensemble has no single goal map to keep
-        return Perturbed(outcome.image_BCHW, goal_B if self.targeted else torch.full_like(goal_B, -1), single_Bhw)
+        drawn_B = goal_B if self.targeted else torch.full_like(goal_B, -1)
+        return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, outcome.zero_gradient_B)
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor

@@ -28,6 +28,7 @@ FIELDS: tuple[CellField, ...] = (
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
     CellField("facts", "object", "numbers about the whole cell, see below", When.DONE),
+    CellField("flags", "array", "names of what makes the result no evidence of robustness, see below", When.PROBED),
     CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
     CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
     CellField("versions", "object", "of Python, this suite and the packages that compute"),
@@ -43,6 +44,7 @@ FIELDS: tuple[CellField, ...] = (
 FACTS: tuple[CellField, ...] = (
     CellField("accuracy", "number", "share of the split that the classifier gets right; only these samples are used"),
     CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
+    CellField("n_without_map", "integer", "samples whose benign map is constant: their distances are NaN"),
     CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
     CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
     CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
@@ -51,6 +53,8 @@ FACTS: tuple[CellField, ...] = (
     CellField("rate_measured_low", "number", "lower end of its 95 % interval over sources", When.NOISE),
     CellField("rate_measured_high", "number", "upper end of its 95 % interval over sources", When.NOISE),
     CellField("surrogate_map_l1", "number", "mean L1 between the maps of interpreter and surrogate", When.SURROGATE),
+    CellField("other_map_l1", "number", "mean L1 between the interpreter's maps of different images", When.SURROGATE),
+    CellField("n_zero_gradient", "integer", "samples whose gradient was exactly zero at every step", When.ATTACK),
 )
 
 IDENTITY_FIELDS: tuple[str, ...] = tuple(field.name for field in IDENTITY)

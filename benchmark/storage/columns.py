@@ -12,6 +12,7 @@ import math
 from benchmark.storage.schema import Column, Larger, When
 
 INF = math.inf
+NO_MAP = "m(x, f(x)) is constant"
 
 COLUMNS: tuple[Column, ...] = (
     Column(
@@ -70,6 +71,15 @@ COLUMNS: tuple[Column, ...] = (
         source="lightning_modules.measure.LitMeasure",
         description="mean over the pixels of m(x, f(x))",
         label="mean map",
+    ),
+    Column(
+        "has_map",
+        "bool",
+        unit="flag",
+        range=(0, 1),
+        when=When.ALWAYS,
+        source="benchmark.metrics.map_distance.has_map",
+        description="m(x, f(x)) is not constant; a constant map is no map, and has no distances",
     ),
     Column(
         "goal",
@@ -145,6 +155,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − m(x', f(x'))| over pixels",
         label="map L1",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -157,6 +168,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l2",
         description="root mean square of m(x, f(x)) − m(x', f(x'))",
         label="map L2",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -169,6 +181,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.iou",
         description="intersection over union of both maps at or above measure.iou_threshold",
         label="map IoU",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -181,6 +194,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.topq_iou",
         description="intersection over union of the top measure.top_share of both maps' pixels",
         label="map IoU of the top pixels",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -193,6 +207,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.ssim",
         description="structural similarity of both maps at the image's size (Wang et al. 2004)",
         label="map SSIM",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -218,6 +233,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.centre_shift",
         description="distance of both maps' centres of mass",
         label="shift of the map's centre",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -240,16 +256,18 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − m(x, f(x'))|: what the change of class alone does",
         label="map L1 of the class change",
+        null=NO_MAP,
     ),
     Column(
         "looks_benign",
-        "bool",
+        "float32",
         unit="flag",
         range=(0, 1),
         when=When.PERTURBED,
         source="lightning_modules.measure.LitMeasure",
-        description="map_l1 is at most the interpreter's benign spread",
+        description="1 where map_l1 is at most the interpreter's benign spread, else 0",
         label="share that looks benign",
+        null=NO_MAP,
         summarised=True,
     ),
     Column(
@@ -262,6 +280,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l1",
         description="mean |goal map − m(x', f(x'))| over pixels",
         label="adversarial map to the goal",
+        null=NO_MAP,
     ),
     Column(
         "goal_map_l1_benign",
@@ -273,6 +292,17 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l1",
         description="mean |goal map − m(x, f(x))| over pixels",
         label="benign map to the goal",
+        null=NO_MAP,
+    ),
+    Column(
+        "zero_gradient",
+        "float32",
+        unit="share",
+        range=(0, 1),
+        when=When.ATTACK,
+        source="benchmark.probes.attack.GradientAttack",
+        description="share of the attack's steps at which the objective's gradient in x' was exactly zero",
+        label="zero gradient",
     ),
     Column(
         "object_iou",
@@ -284,7 +314,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.object_iou",
         description="intersection over union of the object's mask and the map at or above measure.iou_threshold",
         label="object IoU",
-        null="the data set has no masks",
+        null=f"the data set has no masks, or {NO_MAP}",
         summarised=True,
     ),
     Column(
@@ -297,7 +327,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.faithfulness.deletion_and_insertion",
         description="area under the confidence in f(x) while pixels are blurred by importance (Petsiuk et al. 2018)",
         label="deletion AUC",
-        null="a sample is beyond the first measure.faithful_samples",
+        null=f"a sample is beyond the first measure.faithful_samples, or {NO_MAP}",
         summarised=True,
     ),
     Column(
@@ -310,7 +340,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.faithfulness.deletion_and_insertion",
         description="area under the confidence in f(x) while pixels are restored by importance (Petsiuk et al. 2018)",
         label="insertion AUC",
-        null="a sample is beyond the first measure.faithful_samples",
+        null=f"a sample is beyond the first measure.faithful_samples, or {NO_MAP}",
         summarised=True,
     ),
     Column(
@@ -323,7 +353,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.l1",
         description="mean |m(x, f(x)) − map of RTS₀|, RTS₀ being the start that interpreters share",
         label="map L1 to RTS0",
-        null="the interpreter has no reference",
+        null=f"the interpreter has no reference, or {NO_MAP}",
         summarised=True,
     ),
 )

@@ -8,7 +8,7 @@ FORMAT = {
     "interpreter": 2,
     "predictions": 2,
     "scale": 2,
-    "probed": 4,
-    "spread": 2,
-    "cell": 2,
+    "probed": 5,
+    "spread": 3,
+    "cell": 3,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmark.storage import flags
 from benchmark.storage.cell_fields import FIELD_NAMES
 from benchmark.storage.columns import BY_NAME
 from benchmark.storage.schema import Column
@@ -36,10 +37,13 @@ def check_samples(samples: pd.DataFrame, further: Sequence[Column] = ()) -> None
 
 
 def check_cell(cell: Mapping[str, Any]) -> None:
-    """Raises a ValueError if a field of cell.json is unknown."""
+    """Raises a ValueError if a field or a flag of cell.json is unknown."""
     if unknown := sorted(set(cell) - FIELD_NAMES):
         names = ", ".join(map(repr, unknown))
         raise ValueError(f"cell.json has no field {names}: describe it in benchmark/storage/cell_fields.py")
+    if unknown := sorted(set(cell.get("flags", ())) - set(flags.BY_NAME)):
+        names = ", ".join(map(repr, unknown))
+        raise ValueError(f"cell.json has no flag {names}: describe it in benchmark/storage/flags.py")
 
 
 def _check_column(values: pd.Series[Any], column: Column) -> None:

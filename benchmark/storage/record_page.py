@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from benchmark.storage import paths
 from benchmark.storage.cell_fields import FACTS, FIELDS
 from benchmark.storage.columns import COLUMNS
+from benchmark.storage.flags import FLAGS
 from benchmark.storage.schema import CellField, Column, When
 
 _INTRODUCTION = f"""# Records
@@ -38,6 +39,11 @@ x is the input, x' the perturbed input, f(x) the class that the classifier predi
 of x for class c. Maps and images have values in [0, 1]. A record is checked against these tables before it is written.
 """
 
+_FLAGS = """### Flags
+
+A flagged cell is no evidence of robustness: reports mark it, give no verdict on it, and choose nothing by it.
+"""
+
 _SUMMARY = """## Summary
 
 These numbers stand for a record: `objective=` names one of them, and a run in W&B shows all. They are `n_samples`,
@@ -55,6 +61,8 @@ def records_page() -> str:
         fields_markdown(FIELDS),
         "### Facts\n",
         fields_markdown(FACTS),
+        _FLAGS,
+        _table(("flag", "what was found"), ((f"`{flag.name}`", flag.sentence) for flag in FLAGS)),
         _SUMMARY + ", ".join(f"`{column.summary_name}`" for column in COLUMNS if column.summarised) + ".\n",
     ]
     return "\n".join(parts)

@@ -22,11 +22,13 @@ class When(StrEnum):
     ALWAYS = "every cell"
     PERTURBED = "cells with a probe"
     NOISE = "cells with noise"
+    ATTACK = "attacks that take gradients"
     SURROGATE = "attacks on maps that are taken from a surrogate of the interpreter"
     GOAL_MAP = "attacks with a goal map, measured on the interpreter that they attack"
     CLEAN = "cells without a probe"
     DONE = "finished cells"
     FAILED = "failed cells"
+    PROBED = "finished cells with a probe"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Column:
     @property
     def summary_name(self) -> str:
         """Its name in the summary of a record: the rate of a flag, the mean of a number."""
-        return f"{self.name}_rate" if self.dtype == "bool" else f"{self.name}/mean"
+        return f"{self.name}_rate" if self.unit == "flag" else f"{self.name}/mean"
 
 
 @dataclass(frozen=True)

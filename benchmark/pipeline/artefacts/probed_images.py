@@ -45,7 +45,8 @@ class GroupWriter(Callback):
 
 
 class PerturbedGroups:
-    """Fixed groups of a population, each batch with its ``probed`` images, ``goal`` and, if asked for, ``goal_map``.
+    """Fixed groups of a population, each batch with its ``probed`` images, ``goal``, ``zero_gradient`` where an attack
+    took gradients and, if asked for, ``goal_map``.
 
     Args:
         groups: whose samples are all among the perturbed ones. folder: of the images, a file a group of their own.
@@ -76,6 +77,8 @@ class PerturbedGroups:
         perturbed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
         if "goal_map" in saved:
             perturbed["goal_map"] = saved["goal_map"][rows]
+        if "zero_gradient" in saved:
+            perturbed["zero_gradient"] = saved["zero_gradient"][rows]
         return {**batch, **perturbed}
 
 
