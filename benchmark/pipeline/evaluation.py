@@ -40,6 +40,7 @@ def evaluate(ctx: RunContext) -> Evaluation:
         measurements = measure(ctx, interpreter, spread, perturbed.groups)
     facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
+    facts |= _null_counts(measurements)
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
     return Evaluation(measurements, facts, _total(ranks.gather(spent)))
 
@@ -51,6 +52,12 @@ def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
         return {}
     rate = mean(samples["success"].to_numpy(float), samples["source_id"].to_numpy())
     return {"rate_measured": rate.value, "rate_measured_low": rate.low, "rate_measured_high": rate.high}
+
+
+def _null_counts(measurements: Measurements) -> Facts:
+    """How many samples have no object IoU; nothing in cells that do not measure it."""
+    samples = measurements.samples
+    return {"n_without_object_iou": int(samples["object_iou"].isna().sum())} if "object_iou" in samples else {}
 
 
 def _total(counts: list[dict[str, int]]) -> dict[str, int]:

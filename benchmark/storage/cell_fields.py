@@ -44,6 +44,7 @@ FACTS: tuple[CellField, ...] = (
     CellField("accuracy", "number", "share of the split that the classifier gets right; only these samples are used"),
     CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
     CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
+    CellField("n_without_object_iou", "integer", "samples whose mask is missing or empty", When.CLEAN),
     CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
     CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
     CellField("n_calibration", "integer", "samples of that calibration", When.NOISE),

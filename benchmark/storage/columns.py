@@ -284,7 +284,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.object_iou",
         description="intersection over union of the object's mask and the map at or above measure.iou_threshold",
         label="object IoU",
-        null="the data set has no masks",
+        null="the split has no masks, or the sample's is empty",
         summarised=True,
     ),
     Column(

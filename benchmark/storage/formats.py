@@ -10,5 +10,5 @@ FORMAT = {
     "scale": 2,
     "probed": 4,
     "spread": 2,
-    "cell": 2,
+    "cell": 3,
 }
