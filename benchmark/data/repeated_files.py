@@ -15,6 +15,7 @@ from benchmark.data.folder_scan import content, file_size
 # Files are compared in a set of at most this many; beyond it takes minutes.
 MOST_FILES = 200_000
 _TAIL = 4096
+_CHUNK = 256
 _THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -77,8 +78,9 @@ def _grouped(groups: list[list[Path]], key: Callable[[Path], Hashable]) -> list[
     """Splits each group by a key; groups of one are left out."""
     parts: dict[Hashable, list[Path]] = defaultdict(list)
     files = [(number, file) for number, group in enumerate(groups) for file in group]
+    chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        keys = pool.map(key, (file for _, file in files))
-        for (number, file), own in zip(files, keys, strict=True):
-            parts[number, own].append(file)
+        for chunk, keys in zip(chunks, pool.map(lambda chunk: [key(file) for _, file in chunk], chunks), strict=True):
+            for (number, file), own in zip(chunk, keys, strict=True):
+                parts[number, own].append(file)
     return [part for part in parts.values() if len(part) > 1]
