@@ -47,16 +47,10 @@ def evaluate(ctx: RunContext) -> Evaluation:
     facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
     zero_gradient, flags = gradient_check(measurements.samples)
-    facts |= {**_without_map(measurements), **zero_gradient}
+    facts |= {**_null_counts(measurements), **zero_gradient}
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
     return Evaluation(measurements, facts, found, _total(ranks.gather(spent)))
-
-
-def _without_map(measurements: Measurements) -> Facts:
-    """How many samples have a constant benign map; nothing where a measure from outside does not say."""
-    samples = measurements.samples
-    return {"n_without_map": int((~samples["has_map"]).sum())} if "has_map" in samples else {}
 
 
 def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
@@ -66,6 +60,16 @@ def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
         return {}
     rate = mean(samples["success"].to_numpy(float), samples["source_id"].to_numpy())
     return {"rate_measured": rate.value, "rate_measured_low": rate.low, "rate_measured_high": rate.high}
+
+
+def _null_counts(measurements: Measurements) -> Facts:
+    """How many samples have a constant benign map, and how many no object IoU, where the cell measures these."""
+    samples, counts = measurements.samples, {}
+    if "has_map" in samples:
+        counts["n_without_map"] = int((~samples["has_map"]).sum())
+    if "object_iou" in samples:
+        counts["n_without_object_iou"] = int(samples["object_iou"].isna().sum())
+    return counts
 
 
 def _total(counts: list[dict[str, int]]) -> dict[str, int]:
