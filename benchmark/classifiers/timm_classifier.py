@@ -16,6 +16,9 @@ from benchmark.types import Trunk
 class TimmClassifier(nn.Module):
     """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, with timm's own metadata.
 
+    ``net`` is built here and belongs to this module: its fused attention is switched off and it is channels last.
+    Questions about its layers (``target_layer``, ``pyramid_shapes``, ...) leave modes and hooks as they were.
+
     Args:
         name: of the model in timm.
         num_classes: K.
@@ -138,6 +141,28 @@ class TimmClassifier(nn.Module):
             return None
         levels = [level["module"] for level in self.net.feature_info]
         return str(levels[-2])
+
+    @torch.no_grad()
+    def layer_of_features(self, image_size: int) -> str:
+        """The module of ``net`` whose output the last features are, the outermost if several return the same tensor.
+
+        "last features" where they are no module's output.
+        """
+        outputs: list[tuple[str, Any]] = []
+        hooks = [
+            module.register_forward_hook(lambda module, args, output, name=name: outputs.append((name, output)))
+            for name, module in self.net.named_modules()
+            if name
+        ]
+        image_BCHW = torch.full((1, 3, image_size, image_size), 0.5, device=self.mean.device, dtype=self.mean.dtype)
+        try:
+            with eval_mode(self):
+                features = self.net.forward_features((image_BCHW - self.mean) / self.std)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        names = [name for name, output in outputs if output is features]
+        return min(names, key=lambda name: name.count("."), default="last features")
 
     @torch.no_grad()
     def linear_head(self, image_size: int) -> nn.Linear | None:

@@ -151,7 +151,8 @@ def _is_one_sided(node: Node, stem: str) -> bool:
 
 def _is_relu(node: Node, stem: str) -> bool:
     if stem.startswith("Clamp"):
-        return {getattr(node, "_saved_min", None), getattr(node, "_saved_max", None)} == {0, None}
+        bounds = [bound for name in ("_saved_min", "_saved_max") if (bound := getattr(node, name, None)) is not None]
+        return len(bounds) == 1 and bool(torch.as_tensor(bounds[0] == 0).all())
     if stem == "Threshold":
         return bool(node._saved_threshold == 0)  # type: ignore[attr-defined]
     return stem in ("Relu", "Maximum", "Fmax", "Minimum", "Fmin", "Abs")

@@ -47,7 +47,7 @@ class SmoothLeak(nn.Module):
         self.beta, self.slope = beta, slope
 
     def forward(self, value: Tensor) -> Tensor:
-        slope = self.slope
+        slope: float | Tensor = self.slope
         if isinstance(slope, Tensor) and slope.numel() > 1:
             slope = slope.view(-1, *[1] * (value.ndim - 2))
         return slope * value + (1 - slope) * F.softplus(value, beta=self.beta)

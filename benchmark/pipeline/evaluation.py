@@ -38,8 +38,9 @@ def evaluate(ctx: RunContext) -> Evaluation:
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
         measurements = measure(ctx, interpreter, spread, perturbed.groups)
-    facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
+    facts: Facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
+    facts |= interpreter.details().items()
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
     return Evaluation(measurements, facts, _total(ranks.gather(spent)))
 

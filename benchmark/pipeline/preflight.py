@@ -71,7 +71,10 @@ def _build_untrained(ctx: RunContext) -> None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
     instantiate(config["classifier"]["training"]["module"], network=network)
     interpreter = build_interpreter(ctx, network)
-    check_attackable(config, interpreter)
+    if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
+        check_attackable(config, interpreter)
+        if config["probe"]["needs_map"]:
+            interpreter.surrogate()  # raises where an attack cannot differentiate these maps
     _check_map(ctx, interpreter, data.image_size)
     if config["interpreter"].get("checkpoint") is not None:
         load_checkpoint(ctx, interpreter)

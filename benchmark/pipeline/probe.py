@@ -19,7 +19,7 @@ from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.preflight import check_attackable
 from benchmark.types import Classifier, Probe
 
-Facts = dict[str, float]
+Facts = dict[str, float | str]
 
 
 @dataclass(frozen=True)

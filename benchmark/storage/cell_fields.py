@@ -27,7 +27,7 @@ FIELDS: tuple[CellField, ...] = (
     CellField("n_samples", "integer", "rows of samples.parquet", When.DONE),
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
-    CellField("facts", "object", "numbers about the whole cell, see below", When.DONE),
+    CellField("facts", "object", "numbers, and names of layers, about the whole cell, see below", When.DONE),
     CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
     CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
     CellField("versions", "object", "of Python, this suite and the packages that compute"),
@@ -50,6 +50,7 @@ FACTS: tuple[CellField, ...] = (
     CellField("rate_measured", "number", "misclassification rate on the cell's samples", When.NOISE),
     CellField("rate_measured_low", "number", "lower end of its 95 % interval over sources", When.NOISE),
     CellField("rate_measured_high", "number", "upper end of its 95 % interval over sources", When.NOISE),
+    CellField("target_layer", "string", "module of the network whose output makes the map", When.CAM),
     CellField("surrogate_map_l1", "number", "mean L1 between the maps of interpreter and surrogate", When.SURROGATE),
 )
 
