@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from benchmark.classifiers.pretrained import check_pretrained, not_downloaded
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
 
@@ -26,8 +27,9 @@ class TimmClassifier(nn.Module):
         small_input: the 32-px variant: stride 1 in the first convolution and no max-pool.
         options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
     Raises:
-        ValueError: a name that timm does not know (names near ones), or an option that the model does not take.
-        OSError: pretrained weights that cannot be downloaded.
+        ValueError: a name that timm does not know (names near ones), an option that the model does not take, or
+            pretrained weights that do not exist or do not fit the options.
+        OSError: pretrained weights that cannot be downloaded; told within some seconds where there is no network.
     """
 
     net: Any
@@ -206,15 +208,21 @@ def _create(name: str, num_classes: int, pretrained: bool, options: dict[str, An
         near = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
         hint = f"near ones: {', '.join(near)}" if near else "timm.list_models() lists them"
         raise ValueError(f"classifier.name is {name!r}, which timm {timm.__version__} does not know; {hint}")
+    if pretrained:
+        check_pretrained(name)
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **options)
     except TypeError as error:
         raise ValueError(f"timm's {name} does not take classifier.options={options}: {error}") from error
-    except OSError as error:
-        raise OSError(
-            f"the pretrained weights of {name} could not be downloaded ({error}); set classifier.pretrained=false, "
-            "or fetch them once on a machine with a network and set HF_HOME to that cache"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        if "size mismatch" in str(error) or "Missing key" in str(error) or "Unexpected key" in str(error):
+            raise ValueError(
+                f"timm's pretrained weights of {name} do not fit classifier.options={options}: leave the options that "
+                "change its layers away, or set classifier.pretrained=false"
+            ) from error
+        raise not_downloaded(name, (str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def _keep_resolution(net: nn.Module, name: str) -> None:

@@ -23,7 +23,7 @@ from benchmark.types import Classifier
 SHARP, SOFT = 1e6, 2.0  # betas at which softplus is a ReLU to float32, and at which it bends slowly
 STEP = 1e-3  # in image units, per pixel: half of the segment along which slopes are compared
 LEAST_CHANGE = 1e-3  # of the slope along the segment, relative: with less there is nothing to compare
-GAP = 0.2  # between the change of the slope and the integral of its derivative, relative; smooth nets have below 0.01
+GAP = 0.05  # between the change of the slope and the integral of its derivative, relative; smooth nets have below 0.01
 POINTS = (1, 8, 64)  # of the integral; the next where the one before did not agree
 OUTPUT_GAP = 1e-2  # between logits, relative to the largest
 ELSE = "or use a map that needs no copy of the net: interpreter=gradcam, rts or rise"
@@ -69,6 +69,16 @@ def check_guided_copy(classifier: Classifier, replace: Replace, guides: type[nn.
     softened = _copy(classifier, lambda activation: smooth(activation, SOFT))
     if not find_kinks(softened, image_BCHW):  # kinks that are no ReLUs keep their own rule, and would hide others
         _check_slopes(softened, image_BCHW, name_of(classifier))
+
+
+def check_activations_are_modules(classifier: Classifier, image_size: int, method: str) -> None:
+    """Raises a ValueError, by one pass of an image, where the net calls an activation with a kink as a function."""
+    kinks = find_kinks(_copy(classifier, lambda activation: None), _images(classifier, image_size)[:1])
+    if left := [kink for kink in kinks if not kink.is_module]:
+        raise ValueError(
+            f"{method} works on the modules of {name_of(classifier)}, and would leave out {left[0]}{_more(len(left))}: "
+            "write it as a module (nn.ReLU), or choose a method without rules for modules (Saliency, Occlusion, ...)"
+        )
 
 
 def _more(count: int) -> str:

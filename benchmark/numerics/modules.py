@@ -91,18 +91,13 @@ def restored(module: nn.Module) -> Iterator[None]:
         for each, state in states:
             for name in set(vars(each)) - set(state):
                 del vars(each)[name]
-            for name, value in state.items():
-                if isinstance(value, dict) and isinstance(current := vars(each).get(name), dict):
-                    current.clear()
-                    current.update(value)
-                else:
-                    vars(each)[name] = value
+            vars(each).update(state)
         for parameter, flag in flags:
             parameter.requires_grad_(flag)
 
 
 def _state(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module by name; tables of hooks are copied, other attributes are kept as they are."""
+    """The attributes of a module by name, and copies of its tables of hooks."""
     return {
         name: copy.copy(value) if name.endswith("_hooks") and isinstance(value, dict) else value
         for name, value in vars(module).items()

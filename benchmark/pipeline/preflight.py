@@ -6,6 +6,7 @@ import math
 
 import torch
 
+from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
 from benchmark.data.groups import check_labels
@@ -69,6 +70,8 @@ def _build_untrained(ctx: RunContext) -> None:
     network.check_size(data.image_size)
     if (checkpoint := config["classifier"]["checkpoint"]) is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
+    elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
+        check_pretrained(config["classifier"]["name"])
     instantiate(config["classifier"]["training"]["module"], network=network)
     interpreter = build_interpreter(ctx, network)
     if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
