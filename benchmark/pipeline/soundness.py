@@ -17,7 +17,7 @@ from benchmark.types import Classifier, Interpreter
 
 CHECKED = 4  # samples that the checks before an attack take
 
-Facts = dict[str, float]
+Facts = dict[str, float | str]
 
 
 @contextmanager
