@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import Fraction, NonNegative, Positive, Seed, checked_arguments
 from benchmark.types import Batch
 from lightning_modules.training import Training
 
@@ -21,19 +24,18 @@ class LitClassifier(Training):
             drawn per sample and epoch). label_smoothing: of the cross-entropy.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         network: TimmClassifier,
-        lr: float,
-        weight_decay: float,
-        seed: int,
-        augment: str = "none",
-        label_smoothing: float = 0.0,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
+        augment: Literal["none", "flip_crop"] = "none",
+        label_smoothing: Fraction = 0.0,
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed, decoupled=True)
-        if augment not in ("none", "flip_crop"):
-            raise ValueError(f"training.augment is none or flip_crop, got {augment!r}")
         self.network, self.augment, self.label_smoothing = network, augment, label_smoothing
         self.accuracy = MulticlassAccuracy(network.num_classes, average="micro")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
 from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
+from benchmark.numerics.bounds import Positive, UnitInterval, WholeNonNegative, checked_arguments
+from benchmark.storage.schema import Column
 from benchmark.types import Batch, Interpreter
 
 
@@ -17,28 +21,27 @@ class LitMeasure(pl.LightningModule):
     Args:
         interpreter: what is measured. reference: RTS_0, the common starting point, or None.
         spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
-        faithful: how many samples, by their position, get deletion and insertion scores.
+        n_faithfulness_samples: how many samples, by their position, get deletion and insertion scores.
         iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
     Raises:
         ValueError: a threshold or share outside (0, 1]; when called, maps of fewer than 4 x 4 places.
     """
 
+    further_columns: Sequence[Column] = ()  # what a subclass adds to the columns of storage/columns.py
+
+    @checked_arguments
     def __init__(
         self,
         *,
         interpreter: Interpreter,
         reference: Interpreter | None,
         spread: float,
-        blur: float,
-        n_faithfulness_samples: int,
-        iou_threshold: float = 0.5,
-        top_share: float = 0.2,
+        blur: Positive,
+        n_faithfulness_samples: WholeNonNegative,
+        iou_threshold: UnitInterval = 0.5,
+        top_share: UnitInterval = 0.2,
     ) -> None:
         super().__init__()
-        if not 0 < iou_threshold <= 1 or not 0 < top_share <= 1:
-            raise ValueError(
-                f"measure.iou_threshold and measure.top_share lie in (0, 1], got {iou_threshold} and {top_share}"
-            )
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import NonNegative, Positive, Probability, Seed, checked_arguments
 from benchmark.numerics.images import at_image_size
 from benchmark.objectives.evidence import edit, noisy_and_alternative
 from benchmark.objectives.rts import MapWeights, map_objective
@@ -21,10 +22,11 @@ class FakeClasses(Training):
         interpreter: the network. p_fake: probability of a fake class, drawn uniformly from the other K - 1.
     """
 
-    def __init__(self, *, interpreter: RTS, p_fake: float, lr: float, weight_decay: float, seed: int) -> None:
+    @checked_arguments
+    def __init__(
+        self, *, interpreter: RTS, p_fake: Probability, lr: Positive, weight_decay: NonNegative, seed: Seed
+    ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed)
-        if not 0 <= p_fake <= 1:
-            raise ValueError(f"training.p_fake is a probability, got {p_fake}")
         self.interpreter, self.p_fake = interpreter, p_fake
 
     def selected(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -63,20 +65,19 @@ class LitRTS(FakeClasses):
         blur: sigma in pixels of the blur that Phi blends in.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         interpreter: RTS,
         weights: MapWeights,
-        blur: float,
-        p_fake: float,
-        lr: float,
-        weight_decay: float,
-        seed: int,
+        blur: Positive,
+        p_fake: Probability,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
     ) -> None:
         super().__init__(interpreter=interpreter, p_fake=p_fake, lr=lr, weight_decay=weight_decay, seed=seed)
-        if blur <= 0:
-            raise ValueError(f"interpreter.blur is a sigma in pixels above 0, got {blur}")
         self.weights, self.blur = weights, blur
 
     def trained(self) -> nn.Module:

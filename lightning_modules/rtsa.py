@@ -7,11 +7,15 @@ steps train the equal-budget RTS, with x in place of A(x).
 from __future__ import annotations
 
 import copy
+from typing import Annotated, Literal
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
 from benchmark.interpreters.rts import RTS
+from benchmark.numerics.bounds import NonNegative, Positive, Probability, Seed, Weight, checked_arguments
+from benchmark.numerics.expectations import Says
 from benchmark.numerics.modules import freeze
 from benchmark.objectives.distances import l1
 from benchmark.objectives.distillation import anchor_loss, distillation_loss
@@ -33,21 +37,22 @@ class LitRTSA(LitRTS):
         aid_on: all | successes, the inner attacks that count.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         interpreter: RTS,
         weights: MapWeights,
-        blur: float,
-        p_fake: float,
-        lr: float,
-        weight_decay: float,
-        seed: int,
+        blur: Positive,
+        p_fake: Probability,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
         attack: GradientAttack | None = None,
-        lambda_aid: float = 0.0,
-        kappa: float | None = None,
-        lambda_anchor: float = 0.0,
-        aid_on: str = "all",
+        lambda_aid: Weight = 0.0,
+        kappa: Annotated[float, Gt(0), Le(1), Says("a cap of a map distance in (0, 1]")] | None = None,
+        lambda_anchor: Weight = 0.0,
+        aid_on: Literal["all", "successes"] = "all",
     ) -> None:
         super().__init__(
             interpreter=interpreter,
@@ -58,7 +63,8 @@ class LitRTSA(LitRTS):
             weight_decay=weight_decay,
             seed=seed,
         )
-        _check(attack, lambda_aid, kappa, lambda_anchor, aid_on)
+        if lambda_aid > 0 and attack is None:
+            raise ValueError("interpreter.lambda_aid is above 0 but there is no inner attack: set interpreter.inner")
         self.attack, self.lambda_aid, self.kappa = attack, lambda_aid, kappa
         self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
         self.anchor = freeze(copy.deepcopy(interpreter.masking)) if lambda_anchor > 0 else None
@@ -109,18 +115,3 @@ class LitRTSA(LitRTS):
             parts["anchor"] = anchor_loss(benign_map, anchor_map)
             loss = loss + self.lambda_anchor * parts["anchor"]
         return self.checked(loss, {**parts, "map_mean": benign_map.mean()})
-
-
-def _check(
-    attack: GradientAttack | None, lambda_aid: float, kappa: float | None, lambda_anchor: float, aid_on: str
-) -> None:
-    if lambda_aid < 0 or lambda_anchor < 0:
-        raise ValueError(
-            f"interpreter.lambda_aid and interpreter.lambda_anchor must be >= 0, got {lambda_aid} and {lambda_anchor}"
-        )
-    if kappa is not None and not 0 < kappa <= 1:
-        raise ValueError(f"interpreter.kappa caps a map distance: it lies in (0, 1] or is null, got {kappa}")
-    if aid_on not in ("all", "successes"):
-        raise ValueError(f"interpreter.aid_on is all or successes, got {aid_on!r}")
-    if lambda_aid > 0 and attack is None:
-        raise ValueError("interpreter.lambda_aid is above 0 but there is no inner attack: set interpreter.inner")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import NonNegative, Positive, Seed, checked_arguments
 from benchmark.types import Batch
 
 
@@ -20,10 +21,9 @@ class Training(pl.LightningModule):
         seed: of all random numbers in training.
     """
 
-    def __init__(self, *, lr: float, weight_decay: float, seed: int, decoupled: bool = False) -> None:
+    @checked_arguments
+    def __init__(self, *, lr: Positive, weight_decay: NonNegative, seed: Seed, decoupled: bool = False) -> None:
         super().__init__()
-        if lr <= 0 or weight_decay < 0:
-            raise ValueError(f"training needs lr > 0 and weight_decay >= 0, got {lr} and {weight_decay}")
         self.lr, self.weight_decay, self.seed, self.decoupled = lr, weight_decay, seed, decoupled
 
     def trained(self) -> nn.Module:

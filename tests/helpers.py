@@ -12,7 +12,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 
 from benchmark.__main__ import conf_folder
-from benchmark.configuration.sweep_expansion import as_dict
+from benchmark.configuration.resolution import as_dict
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -51,7 +51,7 @@ def _without_probe() -> dict[str, Any]:
     from hydra import compose
     from hydra.core.hydra_config import HydraConfig
 
-    from benchmark.configuration.sweep_expansion import as_dict
+    from benchmark.configuration.resolution import as_dict
 
     overrides = [each for each in HydraConfig.get().overrides.task if not each.lstrip("+~").startswith("probe")]
     return as_dict(compose("run", overrides=[*overrides, "probe=clean"]))

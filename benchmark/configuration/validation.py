@@ -1,13 +1,28 @@
-"""What can be wrong with a configuration, found before anything costly starts and without importing torch."""
+"""What can be wrong with a configuration, found before anything costly starts and without importing torch.
+
+Types and ranges are those of benchmark/configuration/groups.py and of the constructors that receive the values
+(benchmark/configuration/signatures.py). What concerns several keys at once is below, in :func:`_joint`.
+"""
 
 from __future__ import annotations
 
-import math
+import dataclasses
+import types
+import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmark.configuration.groups import Run
+from benchmark.configuration.messages import EXAMPLES, null_group
+from benchmark.configuration.signatures import OURS, Argument, NoSuchTarget, Signature, signature
+from benchmark.numerics.expectations import expectation, near, shown
 from benchmark.storage.atomic import make_folder
+
+# Arguments that are put in when a part is built.
+_SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members"}
+_RESERVED = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
 def check_folders(config: dict[str, Any]) -> None:
@@ -16,117 +31,206 @@ def check_folders(config: dict[str, Any]) -> None:
     make_folder(Path(config["paths"]["store"]), "paths.store")
 
 
-def check_values(config: dict[str, Any]) -> None:
-    """Raises a ValueError with a sentence for every value that cannot be; touches no folder."""
-    if found := list(mistakes(config)):
+def check_values(config: dict[str, Any], *, whole: bool = True) -> None:
+    """Raises a ValueError with a sentence for every value that cannot be; touches no folder.
+
+    Args:
+        whole: whether the configuration is that of ``run``; other commands have some of its groups, and own keys.
+    """
+    if found := list(mistakes(config, whole=whole)):
         raise ValueError("; also: ".join(found))
 
 
-def mistakes(config: dict[str, Any]) -> Iterator[str]:
-    """A sentence for every value that cannot be, as far as that can be told without building anything."""
-    null = [name for name in ("probe", "interpreter", "logger", "classifier", "data") if config[name] is None]
-    yield from (f"{name} is null: name one ({name}={_EXAMPLES[name]})" for name in null)
-    if null:
-        return
-    for key, place in config["paths"].items():
-        if not isinstance(place, str):
-            yield f"paths.{key} is a folder, got {place!r}"
-    if config["split"] not in ("test", "calibration"):
-        yield f"split is test or calibration, got {config['split']!r}"
-    if config["force"] not in (None, "cell", "artefact"):
-        yield f"force is null, cell or artefact, got {config['force']!r}"
-    if config["retry"] not in (None, "failed"):
-        yield f"retry is null or failed, got {config['retry']!r}"
-    yield from _seeds(config)
-    yield from _counts(config)
-    yield from _interpreter(config["interpreter"])
-    wrong = list(_probe_numbers(config["probe"]))
-    yield from wrong or _probe(config["probe"])
+def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
+    """A sentence for every value that cannot be, as far as that can be told without building anything.
+
+    Each names the key as it is typed: a value that parts take over from another key is told under that key, once.
+    """
+    check = _Check(getattr(config, "origins", {}))
+    if whole:
+        check.group("", config, Run)
+    else:
+        check.groups(config, Run)
+    yield from check.found.values()
+    if "interpreter" in config and not any(key.startswith("interpreter") for key in check.found):
+        yield from _reference(config["interpreter"])
+    joined = ("", "level", "steps", "warmup", "module")
+    if "probe" in config and not any(check.typed("probe", name).strip(".") in check.found for name in joined):
+        yield from _joint(config["probe"])
 
 
-_EXAMPLES = {"probe": "clean", "interpreter": "rts", "logger": "none", "classifier": "small_resnet", "data": "digits"}
+def _reference(interpreter: dict[str, Any]) -> Iterator[str]:
+    reference, stages = interpreter["reference"], list(interpreter["stages"])
+    if reference is not None and reference not in stages:
+        yield f"interpreter.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _seeds(config: dict[str, Any]) -> Iterator[str]:
-    for path in ("seed", "data.seed", "classifier.seed", "interpreter.seed"):
-        group, _, key = path.rpartition(".")
-        seed = (config[group] if group else config)[key]
-        if not _whole(seed) or seed < 0:
-            yield f"{path} is a whole number, 0 or more, got {seed!r}"
-
-
-def _counts(config: dict[str, Any]) -> Iterator[str]:
-    for group in ("budget", "measure"):
-        for key, value in config[group].items():
-            if key != "name" and value is not None and not (_number(value) and value >= 0):
-                yield f"{group}.{key} is a number, 0 or more, got {value!r}"
-    for key in ("iou_threshold", "top_share"):
-        if _number(value := config["measure"][key]) and not 0 < value <= 1:
-            yield f"measure.{key} lies in (0, 1], got {value}"
-    if config["measure"]["spread_samples"] == 0:
-        yield "measure.spread_samples is at least 1: without samples there is no benign spread, got 0"
-    size = config["data"].get("image_size")
-    if size is not None and not (_whole(size) and size >= 1):
-        yield f"data.image_size is a whole number of pixels, got {size!r}"
-    threads = config["trainer"]["threads"]
-    if threads is not None and not (_whole(threads) and threads >= 1):
-        yield f"trainer.threads is a number of threads, or null, got {threads!r}"
-
-
-def _interpreter(settings: dict[str, Any]) -> Iterator[str]:
-    for name in ("lambda_aid", "lambda_anchor", "attack_weight"):
-        if (value := settings.get(name)) is not None and not (_number(value) and value >= 0):
-            yield f"interpreter.{name} is a weight, a number of 0 or more, got {value!r}"
-    for name in ("beta", "blur", "lr"):
-        if name in settings and not (_number(settings[name]) and settings[name] > 0):
-            yield f"interpreter.{name} is a number above 0, got {settings[name]!r}"
-    if (kappa := settings.get("kappa")) is not None and not (_number(kappa) and 0 < kappa <= 1):
-        yield f"interpreter.kappa caps a distance in (0, 1], or is null for the paper's objective, got {kappa!r}"
-    if (pool := settings.get("pool")) is not None and not (_whole(pool) and pool >= 1):
-        yield f"interpreter.pool is a whole number of pixels, got {pool!r}"
-
-
-_WHOLE = ("batch_size", "samples", "steps", "steps_factor", "warmup", "rounds", "seed")
-_REAL = ("level", "epsilon", "step_size", "weight", "lr", "confidence", "const", "smoothness", "share", "start")
-
-
-def _probe_numbers(probe: dict[str, Any]) -> Iterator[str]:
-    for key, value in probe.items():
-        right, what = (_whole, "a whole number") if key in _WHOLE else (_number, "a number")
-        if key in (*_WHOLE, *_REAL) and value is not None and not right(value):
-            hint = ": fractions are not worked out, write 8/255 as 0.0314" if key in ("epsilon", "step_size") else ""
-            yield f"probe.{key} is {what}, got {value!r}{hint}"
-    if probe["batch_size"] is None:
-        yield "probe.batch_size is a whole number, got null"
-
-
-def _probe(probe: dict[str, Any]) -> Iterator[str]:
-    """Of a probe whose numbers are numbers."""
-    level = probe["level"]
-    if level is None and (probe["module"] or {}).get("kind") in ("normal", "uniform"):
+def _joint(probe: dict[str, Any]) -> Iterator[str]:
+    """What has to go together in a probe whose values are each right."""
+    if probe["level"] is None and (probe["module"] or {}).get("kind") in ("normal", "uniform"):
         yield "probe.level is null: noise needs a misclassification rate between 0 and 1 (0.03, 0.30)"
-    if level is not None and not 0 < level < 1:
-        yield f"probe.level is a misclassification rate between 0 and 1 (0.03, 0.30), got {level}"
-    if probe["batch_size"] < 1 or (probe["samples"] is not None and probe["samples"] < 1):
-        yield f"probe.batch_size and probe.samples must be at least 1, got {probe['batch_size']} and {probe['samples']}"
-    epsilon, step_size, steps = (probe.get(name) for name in ("epsilon", "step_size", "steps"))
-    if epsilon is not None and not 0 <= epsilon <= 1:
-        hint = "; divide pixel values by 255" if epsilon > 1 else ""
-        yield f"probe.epsilon is the perturbation budget in [0, 1] (8/255 = 0.031), got {epsilon}{hint}"
-    if step_size is not None and not step_size > 0:
-        yield f"probe.step_size must be above 0 (1/255 = 0.0039 is usual), got {step_size}"
-    if steps is not None and steps < 0:
-        yield f"probe.steps is a number of steps, 0 or more, got {steps}"
-    if (warmup := probe.get("warmup")) is not None and not 0 <= warmup <= (steps or 0):
+    warmup, steps = probe.get("warmup", 0), probe.get("steps", 0)
+    if warmup > steps:
         yield f"probe.warmup is a part of probe.steps ({steps}), got {warmup}"
-    for name in ("weight", "confidence", "const", "smoothness", "presence_weight", "encoder_weight"):
-        if (value := probe.get(name)) is not None and _number(value) and value < 0:
-            yield f"probe.{name} is a weight, 0 or more, got {value}"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """A key of a group: what it may be, whether it has to be there, and the groups that it holds."""
+
+    argument: Argument
+    group: type | None = None  # the value is this group
+    groups: type | None = None  # the value is a mapping of such groups
+    nullable: bool = True
+
+
+@cache
+def _fields(group: type) -> dict[str, _Field]:
+    hints = typing.get_type_hints(group, include_extras=True)
+    return {each.name: _field(hints[each.name], _required(each)) for each in dataclasses.fields(group)}
+
+
+def _required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _field(hint: Any, required: bool) -> _Field:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    for each in options:
+        nullable = len(options) > 1
+        if dataclasses.is_dataclass(each) and isinstance(each, type):
+            return _Field(Argument(None, required), group=each, nullable=nullable)
+        held = typing.get_args(each)
+        if typing.get_origin(each) is dict and dataclasses.is_dataclass(held[1]) and isinstance(held[1], type):
+            return _Field(Argument(None, required), groups=held[1], nullable=nullable)
+    return _Field(Argument(expectation(hint), required))
+
+
+class _Check:
+    """A walk through a configuration; ``found`` holds one sentence for each key as it is typed."""
+
+    def __init__(self, origins: dict[str, str]) -> None:
+        self.found: dict[str, str] = {}
+        self.origins = origins
+        self.sources = set(origins.values())
+
+    def note(self, key: str, sentence: str) -> None:
+        self.found.setdefault(key, sentence)
+
+    def typed(self, group: str, name: str) -> str:
+        """The key that a value was typed under: its own, or the one that it is taken from."""
+        key = f"{group}.{name}" if group else name
+        for _ in range(20):
+            if key not in self.origins:
+                break
+            key = self.origins[key]
+        return key
+
+    def group(self, key: str, node: dict[str, Any], kind: type) -> None:
+        """A group of known keys."""
+        fields, arguments = _fields(kind), self.target(key, node) if "_target_" in node else None
+        for name, value in node.items():
+            where = self.typed(key, name)
+            if field := fields.get(name):
+                self.field(where, value, field)
+                continue
+            if arguments is not None and name in arguments.arguments:
+                self.value(where, value, arguments.arguments[name])
+            elif not (name in _RESERVED or getattr(kind, "open", False) or where in self.sources):
+                known = arguments is not None or "_target_" not in node
+                if known and not (arguments is not None and arguments.open):
+                    self.unknown(key, name, [*fields, *(arguments.arguments if arguments else ())])
+            self.parts(where, value)
+        for name, field in fields.items():
+            if field.argument.required and name not in node:
+                self.missing(key, name)
+        if arguments is not None:
+            self.complete(key, node, arguments)
+
+    def groups(self, node: dict[str, Any], kind: type) -> None:
+        """Those of the known keys that are there."""
+        fields = _fields(kind)
+        for name in node.keys() & fields.keys():
+            self.field(self.typed("", name), node[name], fields[name])
+
+    def field(self, where: str, value: Any, field: _Field) -> None:
+        if field.group is None and field.groups is None:
+            self.value(where, value, field.argument)
+            self.parts(where, value)
+        elif isinstance(value, dict):
+            if field.group is not None:
+                self.group(where, value, field.group)
+            for name, held in value.items() if field.groups is not None else ():
+                self.field(self.typed(where, name), held, _Field(field.argument, group=field.groups, nullable=False))
+        elif value is None:
+            if not field.nullable:
+                self.missing("", where)
+        else:
+            null = ", or null" if field.nullable else ""
+            self.note(where, f"{where} is a group of keys{_choice(where)}{null}, got {shown(value)}")
+
+    def value(self, where: str, value: Any, argument: Argument) -> None:
+        if argument.expected is not None and not argument.expected.accepts(value):
+            self.note(where, argument.expected.sentence(where, value))
+
+    def parts(self, key: str, node: Any) -> None:
+        """Every part below a node."""
+        if isinstance(node, dict):
+            found = self.target(key, node) if "_target_" in node else None
+            for name, value in node.items():
+                where = self.typed(key, str(name))
+                if found is not None and name not in _RESERVED:
+                    if name in found.arguments:
+                        self.value(where, value, found.arguments[name])
+                    elif not found.open:
+                        self.unknown(key, name, list(found.arguments))
+                self.parts(where, value)
+            if found is not None:
+                self.complete(key, node, found)
+        elif isinstance(node, list):
+            for index, value in enumerate(node):
+                self.parts(self.typed(key, str(index)), value)
+
+    def target(self, key: str, node: dict[str, Any]) -> Signature | None:
+        """The arguments of a part, if its source can be read."""
+        where, target = self.typed(key, "_target_"), node["_target_"]
+        if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
+            self.note(where, f"{where} is the path of a class (package.module.Class), got {shown(target)}")
+            return None
+        try:
+            return signature(target)
+        except NoSuchTarget as error:
+            own = target.partition(".")[0] in OURS or not error.near
+            hint = f": did you mean {target.rpartition('.')[0]}.{error.near[0]}?" if own and error.near else ""
+            self.note(where, f"{where}={target}: there is no {error}{hint}")
+            return None
+
+    def complete(self, key: str, node: dict[str, Any], found: Signature) -> None:
+        """Tells of arguments that a part lacks."""
+        if node.get("_partial_"):
+            return
+        for name, argument in found.arguments.items():
+            if argument.required and name not in node and name not in _SUPPLIED:
+                self.missing(key, name)
+
+    def missing(self, key: str, name: str) -> None:
+        where = f"{key}.{name}" if key else name
+        if where in EXAMPLES:
+            self.note(where, null_group(where))
+        else:
+            self.note(where, f"{where} is missing: set it ({where}=...)")
+
+    def unknown(self, key: str, name: str, known: list[str]) -> None:
+        where = f"{key}.{name}" if key else name
+        found = near(name, known)
+        hint = f"did you mean {f'{key}.' if key else ''}{found[0]}?" if found else f"there are {', '.join(known)}"
+        self.note(where, f"{where} is no key of {key or 'the configuration'}: {hint}")
+
+
+def _choice(where: str) -> str:
+    """How a group is named on the command line."""
+    if where in EXAMPLES:
+        return f" ({where}={EXAMPLES[where]})"
+    kinds = {"encoder": "classifier", "surrogate": "classifier", "source": "interpreter"}
+    kind = kinds.get(where.rpartition(".")[2])
+    return f" (+{kind}@{where}=NAME)" if kind else ""

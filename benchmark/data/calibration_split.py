@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 
@@ -11,17 +9,6 @@ from benchmark.numerics import rng
 
 FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
 CALIBRATION_LEAST = 5
-
-
-def check_settings(seed: int, calibration_share: float, counts: Mapping[str, int | None]) -> None:
-    """Raises a ValueError for a negative seed, a share outside (0, 1) or a count below 1."""
-    if seed < 0:
-        raise ValueError(f"data.seed must not be negative, got {seed}")
-    if not 0 < calibration_share < 1:
-        raise ValueError(f"data.calibration_share must lie between 0 and 1, got {calibration_share}")
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise ValueError(f"data.{name} must be at least 1 image, or null for all, got {count}")
 
 
 def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:

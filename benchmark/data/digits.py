@@ -9,9 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge
 from safetensors import SafetensorError
 from scipy import ndimage
 from sklearn.datasets import load_digits
@@ -21,6 +23,8 @@ from benchmark.data.calibration_split import CALIBRATION_LEAST, FIRST_ID
 from benchmark.data.digit_scenes import FRAGMENTS, compose
 from benchmark.data.row_file import RowFile, read_rows, write_rows
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import ImageCount, Seed, checked_arguments
+from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import to_bytes
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import content_hash
@@ -46,21 +50,20 @@ class Digits:
 
     num_classes = 10
 
+    @checked_arguments
     def __init__(
         self,
         *,
         root: str,
-        seed: int,
-        image_size: int = 48,
-        train: int = 8000,
-        calibration: int = 2500,
-        test: int = 4000,
+        seed: Seed,
+        image_size: Annotated[
+            int, Ge(32), Limit(16_384), Says("a whole number of pixels, at least 32 for a digit to be legible")
+        ] = 48,
+        train: ImageCount = 8000,
+        calibration: ImageCount = 2500,
+        test: ImageCount = 4000,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
-        if image_size < 32:
-            raise ValueError(f"data.image_size must be at least 32 pixels for a digit to be legible, got {image_size}")
-        if any(count is None or count < 1 for count in self.counts.values()):
-            raise ValueError(f"every split of the digits needs a number of composites, at least 1, got {self.counts}")
         self.root, self.seed, self.image_size = Path(root), seed, image_size
         self.class_names = [str(digit) for digit in range(10)]
         self._splits: dict[str, ArraySet] = {}

@@ -16,7 +16,7 @@ from benchmark.types import Batch, ImageSet
 class FixedGroups:
     """Groups of exactly ``batch_size`` samples in sample-id order, so that no result depends on how they are met.
 
-    The last group is filled up by repeating its own samples; ``real`` (B,) bool marks the others.
+    The last group is filled up by repeating its own samples; ``valid`` (B,) bool marks the others.
 
     Args:
         rows: of ``image_set``, in any order.
@@ -52,7 +52,7 @@ class Groups(Protocol):
 
 
 class GroupSubset:
-    """Those groups whose numbers are given; ``share`` takes what falls to this process of a distributed run."""
+    """Those groups whose numbers are given; ``for_rank`` takes what falls to this process of a distributed run."""
 
     def __init__(self, groups: Groups, numbers: Iterable[int]) -> None:
         self.groups, self.numbers = groups, list(numbers)

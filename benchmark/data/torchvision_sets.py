@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torchvision import datasets
 
 from benchmark.data.array_set import ArraySet
-from benchmark.data.calibration_split import FIRST_ID, calibration_rows, check_settings, drawn_order
+from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
+from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
+from benchmark.numerics.expectations import Says
 
 # The arguments that select a split of torchvision's class; all of these hold 8-bit images in memory.
 _SPLIT_BY = {
@@ -37,24 +39,23 @@ class TorchvisionSet:
             downloaded; names them and their folder.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
-        dataset: str,
+        dataset: Annotated[
+            Literal["CIFAR10", "CIFAR100", "STL10", "SVHN"],
+            Says("one of CIFAR10, CIFAR100, STL10, SVHN (for others use data=image_folder)"),
+        ],
         root: str,
-        seed: int,
-        calibration_share: float = 0.1,
+        seed: Seed,
+        calibration_share: OpenInterval = 0.1,
         download: bool = True,
-        train: int | None = None,
-        calibration: int | None = None,
-        test: int | None = None,
+        train: ImageCount | None = None,
+        calibration: ImageCount | None = None,
+        test: ImageCount | None = None,
     ) -> None:
         counts = {"train": train, "calibration": calibration, "test": test}
-        check_settings(seed, calibration_share, counts)
-        if dataset not in _SPLIT_BY:
-            raise ValueError(
-                f"data.dataset is one of {', '.join(_SPLIT_BY)}, got {dataset!r}: for others use data=image_folder"
-            )
         folder = Path(root).expanduser()
         found = {split: _fetched(dataset, folder, download, split) for split in ("train", "test")}
         self.class_names = _class_names(found["train"])

@@ -16,6 +16,7 @@ from benchmark.processes import ranks
 from benchmark.processes.sync_batch_norm import over_all_ranks
 from benchmark.storage.paths import CHECKPOINTS, HISTORY
 from benchmark.tracking.live_run import live_run
+from benchmark.tracking.wandb_run import RunInfo
 
 
 def fit(
@@ -24,7 +25,7 @@ def fit(
     loader: Any,
     folder: Path,
     *,
-    job: dict[str, Any],
+    info: RunInfo,
     epochs: int = -1,
     steps: int = -1,
     validation: Groups | None = None,
@@ -39,7 +40,7 @@ def fit(
         epochs = -(-steps // len(loader))
     last = ranks.broadcast(lambda: newest(folder / CHECKPOINTS))
     history = History(folder / HISTORY, epochs_of(last))
-    with live_run(config, job, whole=last is None) as live:
+    with live_run(config, info, whole=last is None) as live:
         trainer = make_trainer(
             config,
             max_epochs=epochs,
@@ -56,7 +57,7 @@ def fit(
             if not ran_out(error):
                 raise
             raise TrainingMemoryError(
-                f"{job['name']} ran out of memory while it was trained ({str(error).splitlines()[0]}): train it on "
+                f"{info.name} ran out of memory while it was trained ({str(error).splitlines()[0]}): train it on "
                 "smaller batches (classifier.training.batch_size, budget.decoder_batch) or in several processes "
                 "(trainer=ddp)"
             ) from error

@@ -8,14 +8,17 @@ maps of the true network.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
-from benchmark.interpreters.surrogate import check_beta, smooth_copy
+from benchmark.interpreters.surgery import check_smooth_copy
+from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import Fraction, NonNegative, Positive, Seed, WholePositive, checked_arguments
 from benchmark.numerics.modules import shallow_copy
 from benchmark.types import Classifier
 
@@ -33,30 +36,25 @@ class Gradient(BaseInterpreter):
         baseline: grey value of x0. beta: of the surrogate's softplus. pool: side of a map pixel, in pixels.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
-        kind: str = "gradient",
-        samples: int = 16,
-        noise: float = 0.1,
-        baseline: float = 0.0,
-        beta: float = 20.0,
-        pool: int = 2,
-        seed: int = 0,
+        kind: Literal["gradient", "smoothgrad", "integrated"] = "gradient",
+        samples: WholePositive = 16,
+        noise: NonNegative = 0.1,
+        baseline: Fraction = 0.0,
+        beta: Positive = 20.0,
+        pool: WholePositive = 2,
+        seed: Seed = 0,
     ) -> None:
         super().__init__(classifier=classifier)
-        if kind not in ("gradient", "smoothgrad", "integrated"):
-            raise ValueError(f"interpreter.kind is gradient, smoothgrad or integrated, got {kind!r}")
         check_pool(pool, image_size)
-        if samples < 1 or noise < 0:
-            raise ValueError(
-                f"interpreter.samples must be at least 1 and interpreter.noise at least 0, got {samples} and {noise}"
-            )
-        check_beta(beta)
         self.kind, self.samples, self.baseline, self.pool = kind, samples, baseline, pool
-        self.beta = beta
+        self.beta, self.image_size = beta, image_size
+        self.is_checked = False  # whether the smooth copy has been; see surrogate
         keys = rng.sample_keys(seed, "smoothgrad", torch.arange(samples))
         noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
@@ -64,7 +62,14 @@ class Gradient(BaseInterpreter):
         self.map_network = self.classifier  # whose gradient makes the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Gradient:
-        """The same interpreter with maps of the smooth network and logits of the true one."""
+        """The same interpreter with maps of the smooth network and logits of the true one.
+
+        Raises:
+            ValueError: the network has no smooth copy; checked once.
+        """
+        if not self.is_checked:
+            check_smooth_copy(self.classifier, self.image_size)
+            self.is_checked = True
         other = shallow_copy(self)
         other.map_network = smooth_copy(self.classifier, self.beta)
         return other

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
-from benchmark.interpreters.surrogate import check_beta, smooth_copy
+from benchmark.interpreters.surgery import check_smooth_copy
+from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics.adam import Adam
+from benchmark.numerics.bounds import Positive, Weight, WholeNonNegative, WholePositive, checked_arguments
+from benchmark.numerics.expectations import Limit
 from benchmark.numerics.images import at_image_size
 from benchmark.numerics.modules import shallow_copy
 from benchmark.objectives.deletion import deletion_objective
@@ -41,45 +46,47 @@ class Mask(BaseInterpreter):
         ValueError: a setting outside its range.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
-        cells: int = 12,
-        steps: int = 60,
-        warm: int = 4,
-        tracked: int = 4,
-        lr: float = 0.1,
-        area: float = 0.1,
-        smoothness: float = 0.2,
-        power: float = 3.0,
-        blur: float = 4.0,
-        beta: float = 20.0,
+        cells: Annotated[int, Ge(2), Limit(16_384)] = 12,
+        steps: WholePositive = 60,
+        warm: WholeNonNegative = 4,
+        tracked: WholePositive = 4,
+        lr: Positive = 0.1,
+        area: Weight = 0.1,
+        smoothness: Weight = 0.2,
+        power: Annotated[float, Ge(1)] = 3.0,
+        blur: Positive = 4.0,
+        beta: Positive = 20.0,
     ) -> None:
         super().__init__(classifier=classifier)
-        if not 2 <= cells <= image_size:
+        if cells > image_size:
             raise ValueError(f"interpreter.cells is the mask's side, 2 to the image's {image_size} pixels, got {cells}")
-        if not 1 <= tracked <= steps or warm < 0:
+        if tracked > steps:
             raise ValueError(
-                "mask needs interpreter.steps of at least 1, warm of at least 0 and tracked between 1 and steps (an "
-                "attack's gradient goes through them), got "
-                f"steps={steps}, warm={warm}, tracked={tracked}"
+                f"interpreter.tracked is a part of interpreter.steps ({steps}), through which an attack's gradient "
+                f"goes, got {tracked}"
             )
-        if area < 0 or smoothness < 0 or power < 1 or not blur > 0:
-            raise ValueError(
-                "mask needs interpreter.area and smoothness of at least 0, power of at least 1 and a blur above 0, got "
-                f"{area}, {smoothness}, {power} and {blur}"
-            )
-        check_beta(beta)
-        Adam(lr=lr)  # raises for a wrong lr before anything starts
         self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked
         self.lr, self.blur, self.beta = lr, blur, beta
+        self.image_size = image_size
+        self.is_checked = False  # whether the smooth copy has been; see surrogate
         self.costs = Costs(area, smoothness, power)
         self.map_network = self.classifier  # whose logits make the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Mask:
-        """The same interpreter with maps of the smooth network and logits of the true one."""
+        """The same interpreter with maps of the smooth network and logits of the true one.
+
+        Raises:
+            ValueError: the network has no smooth copy; checked once.
+        """
+        if not self.is_checked:
+            check_smooth_copy(self.classifier, self.image_size)
+            self.is_checked = True
         other = shallow_copy(self)
         other.map_network = smooth_copy(self.classifier, self.beta)
         return other

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, min_max
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import Seed, WholePositive, checked_arguments
+from benchmark.numerics.expectations import Limit, Says
 from benchmark.types import Classifier
 
 
@@ -26,24 +31,20 @@ class RISE(BaseInterpreter):
     differentiable = False
     mask_NHW: Tensor
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
-        masks: int = 500,
-        cells: int = 7,
-        keep: float = 0.5,
-        pool: int = 2,
-        seed: int = 0,
-        chunk: int = 50,
+        masks: WholePositive = 500,
+        cells: Annotated[int, Ge(2), Limit(16_384)] = 7,
+        keep: Annotated[float, Gt(0), Lt(1), Says("a probability between 0 and 1")] = 0.5,
+        pool: WholePositive = 2,
+        seed: Seed = 0,
+        chunk: WholePositive = 50,
     ) -> None:
         super().__init__(classifier=classifier)
-        if masks < 1 or cells < 2 or not 0 < keep < 1 or chunk < 1:
-            raise ValueError(
-                "rise needs masks >= 1, cells >= 2, keep between 0 and 1 and chunk >= 1, got "
-                f"{masks}, {cells}, {keep} and {chunk}"
-            )
         check_pool(pool, image_size)
         self.pool, self.chunk = pool, chunk
         self.register_buffer("mask_NHW", random_masks(masks, cells, keep, image_size, seed), persistent=False)

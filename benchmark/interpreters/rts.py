@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.masking_network import MaskingNetwork
+from benchmark.numerics.bounds import WholePositive, checked_arguments
 from benchmark.numerics.modules import freeze
 from benchmark.types import Classifier, Explanation
 
@@ -30,14 +31,15 @@ class RTS(TrunkInterpreter):
 
     masking: MaskingNetwork
 
+    @checked_arguments
     def __init__(
         self,
         *,
         classifier: Classifier,
         image_size: int,
         encoder: Classifier | None = None,
-        blocks: int = 3,
-        width: int | None = None,
+        blocks: WholePositive = 3,
+        width: WholePositive | None = None,
         confidence: float = 0.0,
     ) -> None:
         super().__init__(classifier=classifier)
@@ -50,13 +52,6 @@ class RTS(TrunkInterpreter):
             blocks=blocks,
             width=width,
         )
-
-    def train(self, mode: bool = True) -> RTS:
-        """Only the masking network ever leaves eval mode."""
-        super().train(mode)
-        self.classifier.eval()
-        self.encoder.eval()
-        return self
 
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The map (B, h, w) of one pass of the encoder; no pass of the classifier where the encoder is another."""

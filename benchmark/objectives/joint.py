@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.numerics.bounds import Weight, checked_arguments
 from benchmark.objectives.prediction import goal_loss
 from benchmark.types import Explanation, Goal
 
@@ -36,12 +37,8 @@ class Joint:
 
     needs_map = True
 
-    def __init__(self, *, weight: float, presence_weight: float = 0.0, encoder_weight: float = 0.0) -> None:
-        if min(weight, presence_weight, encoder_weight) < 0:
-            raise ValueError(
-                f"attack weights must be >= 0, got weight={weight}, presence_weight={presence_weight}, "
-                f"encoder_weight={encoder_weight}"
-            )
+    @checked_arguments
+    def __init__(self, *, weight: Weight, presence_weight: Weight = 0.0, encoder_weight: Weight = 0.0) -> None:
         self.weight, self.presence_weight, self.encoder_weight = weight, presence_weight, encoder_weight
 
     def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmark.numerics.bounds import NonNegative, Weight, checked_arguments
 from benchmark.objectives.joint import map_loss
 from benchmark.types import Explanation, Goal
 
@@ -35,9 +36,8 @@ class Margin:
         ValueError: either below zero.
     """
 
-    def __init__(self, *, confidence: float = 0.0, weight: float = 0.0) -> None:
-        if confidence < 0 or weight < 0:
-            raise ValueError(f"probe.confidence and probe.weight must be >= 0, got {confidence} and {weight}")
+    @checked_arguments
+    def __init__(self, *, confidence: NonNegative = 0.0, weight: Weight = 0.0) -> None:
         self.confidence, self.weight = confidence, weight
         self.needs_map = weight > 0
 

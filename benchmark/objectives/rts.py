@@ -12,21 +12,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.numerics.bounds import Weight, checked_arguments
 from benchmark.objectives.margin import margin
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class MapWeights:
     """Weights of L_map's terms."""
 
-    area: float = 8.0
-    total_variation: float = 0.005
-    preserve: float = 0.3
-    border: float = 0.3
-
-    def __post_init__(self) -> None:
-        if min(self.area, self.total_variation, self.preserve, self.border) < 0:
-            raise ValueError(f"the weights of L_map must be >= 0, got {self}")
+    area: Weight = 8.0
+    total_variation: Weight = 0.005
+    preserve: Weight = 0.3
+    border: Weight = 0.3
 
 
 def must_win(z_B: Tensor, by: float) -> Tensor:

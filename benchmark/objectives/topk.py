@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from annotated_types import Gt, Le
 from torch import Tensor
 
+from benchmark.numerics.bounds import Weight, checked_arguments
+from benchmark.numerics.expectations import Says
 from benchmark.numerics.images import top_region
 from benchmark.objectives.prediction import prediction_loss
 from benchmark.types import Explanation, Goal
@@ -24,11 +29,13 @@ class TopK:
 
     needs_map = True
 
-    def __init__(self, *, share: float, weight: float) -> None:
-        if not 0 < share <= 1:
-            raise ValueError(f"probe.share is a share of the map's pixels in (0, 1], got {share}")
-        if weight < 0:
-            raise ValueError(f"probe.weight must be >= 0, got {weight}")
+    @checked_arguments
+    def __init__(
+        self,
+        *,
+        share: Annotated[float, Gt(0), Le(1), Says("a share of the map's pixels in (0, 1]")],
+        weight: Weight,
+    ) -> None:
         self.share, self.weight = share, weight
 
     def __call__(self, explanation: Explanation, goal: Goal, progress: float) -> Tensor:

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config
-from benchmark.data.groups import check_labels
+from benchmark.configuration.specs import SPREAD_LEVEL, Config
+from benchmark.data.split_check import check_data
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.captum_adapter import CaptumAttribution
@@ -30,13 +31,12 @@ from benchmark.types import Classifier, Data, Interpreter
 
 
 def check_settings(ctx: RunContext, data: Data) -> None:
-    """Checks the labels of the splits, the blur against the image size, and the probe's own arguments.
+    """Checks the splits of the data set, the blur against the image size, and the probe's own arguments.
 
     Raises:
         ValueError: the part's own sentence.
     """
-    for split in ("train", "calibration", ctx.config["split"]):
-        check_labels(data.split(split), data.num_classes)
+    check_data(data, ("train", ctx.config["split"]), SPREAD_LEVEL)
     sigma, size = ctx.config["measure"]["blur"], data.image_size
     if not sigma > 0 or math.ceil(2.5 * sigma) >= size:
         raise ValueError(
@@ -76,9 +76,14 @@ def _build_untrained(ctx: RunContext) -> None:
     network.check_size(data.image_size)
     if (checkpoint := config["classifier"]["checkpoint"]) is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
+    elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
+        check_pretrained(config["classifier"]["name"])
     instantiate(config["classifier"]["training"]["module"], network=network)
     interpreter = build_interpreter(ctx, network)
-    check_attackable(config, interpreter)
+    if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
+        check_attackable(config, interpreter)
+        if config["probe"]["needs_map"]:
+            interpreter.surrogate()  # raises where an attack cannot differentiate these maps
     for each in interpreter.members or (interpreter,):
         check_places(*_grid(ctx, each, data.image_size))
     _check_gradient(ctx, network, data.image_size)

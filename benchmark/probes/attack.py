@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from benchmark.probes.best_iterate import RULES, BestIterate
+from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositive, checked_arguments
+from benchmark.probes.best_iterate import BestIterate
 from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
+@checked_arguments
 @dataclass(frozen=True)
 class Phase:
     """Some steps on one objective; ``steps`` None takes what the other phases leave of the attack's total."""
 
     objective: Objective
-    steps: int | None = None
+    steps: WholeNonNegative | None = None
 
 
 class GradientAttack:
@@ -45,20 +48,17 @@ class GradientAttack:
         FloatingPointError, when called: a loss or gradient that is not finite; names the step.
     """
 
+    @checked_arguments
     def __init__(
         self,
         *,
         perturbation: Perturbation,
         phases: list[Phase],
-        steps: int,
-        steps_factor: int = 1,
-        keep: str = "map",
-        margin: float = 0.0,
+        steps: WholeNonNegative,
+        steps_factor: WholePositive = 1,
+        keep: Literal["map", "size"] = "map",
+        margin: NonNegative = 0.0,
     ) -> None:
-        if steps < 0 or steps_factor < 1:
-            raise ValueError(f"an attack takes steps >= 0 and steps_factor >= 1, got {steps} and {steps_factor}")
-        if keep not in RULES or margin < 0:
-            raise ValueError(f"probe.keep is {' or '.join(RULES)}, with a margin >= 0, got {keep!r} and {margin}")
         fixed = sum(phase.steps for phase in phases if phase.steps is not None)
         open_phases = sum(phase.steps is None for phase in phases)
         if fixed > steps or open_phases > 1 or (open_phases == 0 and fixed != steps):

@@ -9,8 +9,6 @@ from benchmark.objectives.joint import map_loss
 from benchmark.objectives.margin import margin
 from benchmark.types import Explanation, Goal
 
-RULES = ("map", "size")
-
 
 def reaches_goal(logits_BK: Tensor, class_B: Tensor, least_margin: float) -> Tensor:
     """Whether the class is predicted, and wins by at least ``least_margin`` logits; (B,) bool.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from benchmark.numerics.bounds import Positive, WholePositive, checked_arguments
 from benchmark.probes.attack import GradientAttack
 from benchmark.types import Goal, Interpreter, Outcome, WithConst
 
@@ -21,9 +22,8 @@ class ConstSearch:
         ValueError: no round, a start not above 0, or a perturbation without a const.
     """
 
-    def __init__(self, *, attack: GradientAttack, rounds: int = 5, start: float = 1.0) -> None:
-        if rounds < 1 or not start > 0:
-            raise ValueError(f"the search needs probe.rounds >= 1 and probe.start above 0, got {rounds} and {start}")
+    @checked_arguments
+    def __init__(self, *, attack: GradientAttack, rounds: WholePositive = 5, start: Positive = 1.0) -> None:
         if not isinstance(attack.perturbation, WithConst):
             raise ValueError(f"{type(attack.perturbation).__name__} has no const to search for: use tanh_box")
         self.attack, self.rounds, self.first = attack, rounds, start

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.numerics.adam import Adam, UpdateRule
+from benchmark.numerics.bounds import Positive, Weight, checked_arguments
 from benchmark.objectives.smoothness import flow_roughness
 
 
@@ -19,10 +20,8 @@ class FlowField:
         lr: Adam's step size, in pixels. smoothness: weight of the roughness.
     """
 
-    def __init__(self, *, lr: float = 0.01, smoothness: float = 5e-4) -> None:
-        if smoothness < 0:
-            raise ValueError(f"probe.smoothness must be >= 0, got {smoothness}")
-        Adam(lr=lr)  # raises for a wrong lr before anything starts
+    @checked_arguments
+    def __init__(self, *, lr: Positive = 0.01, smoothness: Weight = 5e-4) -> None:
         self.lr, self.smoothness = lr, smoothness
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
-from benchmark.probes.goals import KINDS, UNTARGETED, benign_goal, donor_goal, goal_class, shape_goal
+from benchmark.numerics.bounds import Seed, checked_arguments
+from benchmark.probes.goals import UNTARGETED, GoalKind, benign_goal, donor_goal, goal_class, shape_goal
 from benchmark.types import Goal, Interpreter, Outcome, Perturbed
 
 
@@ -35,9 +36,8 @@ class GoalAttack:
         ValueError: an unknown goal, or targeted=False with a goal that needs a class.
     """
 
-    def __init__(self, *, attack: Attack, seed: int, goal: str = "benign", targeted: bool = True) -> None:
-        if goal not in KINDS:
-            raise ValueError(f"probe.goal is one of {', '.join(KINDS)}, got {goal!r}")
+    @checked_arguments
+    def __init__(self, *, attack: Attack, seed: Seed, goal: GoalKind = "benign", targeted: bool = True) -> None:
         if not targeted and goal not in UNTARGETED:
             raise ValueError(
                 f"probe.targeted=false leaves the class open, goal={goal} needs one: use a goal of "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
 from benchmark.types import Interpreter
 
-KINDS = ("benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape")
+GoalKind = Literal["benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape"]
 UNTARGETED = ("benign", "shape")
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.numerics import rng
 from benchmark.numerics.adam import UpdateRule
+from benchmark.numerics.bounds import Epsilon, StepSize, checked_arguments
 
 
 class LinfBall:
@@ -22,14 +23,10 @@ class LinfBall:
         ValueError: epsilon outside [0, 1], or a step size not above 0.
     """
 
-    def __init__(self, *, epsilon: float, step_size: float, random_start: bool = False, edges: bool = False) -> None:
-        if not 0 <= epsilon <= 1:
-            raise ValueError(
-                f"probe.epsilon is the perturbation budget in [0, 1] (8/255 = 0.031), got {epsilon}"
-                + ("; divide pixel values by 255" if epsilon > 1 else "")
-            )
-        if not step_size > 0:
-            raise ValueError(f"probe.step_size must be above 0 (1/255 = 0.0039 is usual), got {step_size}")
+    @checked_arguments
+    def __init__(
+        self, *, epsilon: Epsilon, step_size: StepSize, random_start: bool = False, edges: bool = False
+    ) -> None:
         self.epsilon, self.step_size, self.random_start = epsilon, step_size, random_start
         self.edges = edges
 

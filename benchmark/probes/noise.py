@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
+from benchmark.numerics.bounds import NonNegative, Seed, checked_arguments
 from benchmark.types import Interpreter, Perturbed
-
-KINDS = ("normal", "uniform", "sign")
 
 
 class Noise:
@@ -21,11 +22,14 @@ class Noise:
     needs_map = False
     needs_donors = False
 
-    def __init__(self, *, kind: str, scale: float, seed: int) -> None:
-        if kind not in KINDS:
-            raise ValueError(f"probe.kind is one of {', '.join(KINDS)}, got {kind!r}")
-        if not scale >= 0:
-            raise ValueError(f"the noise scale must be >= 0 (in image units), got {scale}")
+    @checked_arguments
+    def __init__(
+        self,
+        *,
+        kind: Literal["normal", "uniform", "sign"],
+        scale: NonNegative,
+        seed: Seed,
+    ) -> None:
         self.kind, self.scale, self.seed = kind, scale, seed
 
     def perturb(self, image_BCHW: Tensor, id_B: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics.adam import Adam, UpdateRule
+from benchmark.numerics.bounds import Positive, checked_arguments
 
 # Pixels of exactly 0 or 1 have no finite w.
 INSIDE = 1 - 1e-6
@@ -23,10 +24,8 @@ class TanhBox:
         ValueError: a step size or const not above 0.
     """
 
-    def __init__(self, *, lr: float = 0.01, const: float | Tensor = 1.0) -> None:
-        if isinstance(const, float | int) and not const > 0:
-            raise ValueError(f"probe.const weighs the objective against the perturbation's size: above 0, got {const}")
-        Adam(lr=lr)  # raises for a wrong lr before anything starts
+    @checked_arguments
+    def __init__(self, *, lr: Positive = 0.01, const: Positive | Tensor = 1.0) -> None:
         self.lr, self.const = lr, const
 
     def with_const(self, const_B: Tensor) -> TanhBox:

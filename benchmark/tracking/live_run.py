@@ -10,7 +10,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 
 from benchmark.processes import ranks
-from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
+from benchmark.tracking.wandb_run import RunInfo, finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
@@ -39,14 +39,14 @@ class LiveRun(Logger):
 
 
 @contextmanager
-def live_run(config: dict[str, Any], job: dict[str, Any], *, whole: bool = True) -> Iterator[list[Logger]]:
+def live_run(config: dict[str, Any], info: RunInfo, *, whole: bool = True) -> Iterator[list[Logger]]:
     """Lightning loggers for one training: W&B's, or none.
 
     Args:
         whole: the training starts at its first epoch. The run of a resumed one lacks the epochs before, so it is not
             noted as sent, and ``sync`` sends the whole history later.
     """
-    run = start_run(config, job) if ranks.is_main_process() else None
+    run = start_run(config, info) if ranks.is_main_process() else None
     live = None if run is None else LiveRun(run)
     ended = False
     try:
@@ -54,4 +54,4 @@ def live_run(config: dict[str, Any], job: dict[str, Any], *, whole: bool = True)
         ended = live is not None and not live.broken
     finally:
         if finish_run(run) and whole and ended:
-            note_sent(config, job["id"])
+            note_sent(config, info.key)

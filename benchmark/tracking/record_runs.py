@@ -14,7 +14,7 @@ from benchmark.storage import paths
 from benchmark.storage.cell_fields import IDENTITY_FIELDS, TAG_FIELDS
 from benchmark.storage.record_summary import summary_of
 from benchmark.storage.records import Record
-from benchmark.tracking.wandb_run import finish_run, note_sent, start_run
+from benchmark.tracking.wandb_run import RunInfo, finish_run, note_sent, start_run
 
 log = logging.getLogger("underfire")
 
@@ -47,7 +47,7 @@ def log_record(config: dict[str, Any], record: Record) -> bool:
         return False
     cell = record.cell
     tags = [str(cell[name]) for name in TAG_FIELDS]
-    job = {"job_type": "cell", "name": cell["name"], "id": cell["cell"], "tags": tags, "config": _run_config(cell)}
+    info = RunInfo("cell", cell["name"], cell["cell"], tags, _run_config(cell))
 
     def fill(run: Any) -> None:
         import wandb
@@ -58,7 +58,7 @@ def log_record(config: dict[str, Any], record: Record) -> bool:
             run.log({"samples": wandb.Image(picture, caption=caption)})
         run.summary.update(summary_of(record))
 
-    return _send(config, job, fill)
+    return _send(config, info, fill)
 
 
 def log_training(user: Record, settings: dict[str, Any], folder: Path) -> bool:
@@ -74,22 +74,22 @@ def log_training(user: Record, settings: dict[str, Any], folder: Path) -> bool:
     spec = yaml.safe_load((folder / paths.CONFIG).read_text())
     tags = [kind, *(str(user.cell[name]) for name in ("data", "classifier", "budget"))]
     parts = {name: user.cell["config"][name] for name in ("data", "classifier", "interpreter")}
-    job = {"job_type": "train", "name": f"{kind} {key}", "id": key, "tags": tags, "config": {**parts, "spec": spec}}
+    info = RunInfo("train", f"{kind} {key}", key, tags, {**parts, "spec": spec})
 
     def fill(run: Any) -> None:
         for line in (folder / paths.HISTORY).read_text().splitlines():
             run.log(json.loads(line))
 
-    return _send({**user.cell["config"], **settings}, job, fill)
+    return _send({**user.cell["config"], **settings}, info, fill)
 
 
-def _send(config: dict[str, Any], job: dict[str, Any], fill: Callable[[Any], None]) -> bool:
+def _send(config: dict[str, Any], info: RunInfo, fill: Callable[[Any], None]) -> bool:
     """Opens a run, lets ``fill`` log into it, and closes it. One that W&B took whole is noted, so that sync skips it.
 
     Returns:
         Whether W&B took it whole.
     """
-    run = start_run(config, job)
+    run = start_run(config, info)
     if run is None:
         return False
     filled = False
@@ -97,11 +97,11 @@ def _send(config: dict[str, Any], job: dict[str, Any], fill: Callable[[Any], Non
         fill(run)
         filled = True
     except Exception as error:  # W&B raises many kinds; the record is complete and the log says what happened
-        log.warning("W&B did not take %s (%s); the record is complete", job["name"], error)
+        log.warning("W&B did not take %s (%s); the record is complete", info.name, error)
     finally:
         taken = finish_run(run) and filled
     if taken:
-        note_sent(config, job["id"])
+        note_sent(config, info.key)
     return taken
 
 

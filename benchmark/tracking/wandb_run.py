@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 log = logging.getLogger("underfire")
 
 
-def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
-    """An open W&B run, or None where the logger is off or W&B cannot start (which is logged, not raised).
+@dataclass(frozen=True)
+class RunInfo:
+    """What a run in W&B is called: ``job_type`` is train or cell, ``key`` the hash of the artefact or cell."""
 
-    Args:
-        job: ``job_type`` (train | cell), ``name``, ``id``, ``config`` and ``tags`` of the run.
-    """
+    job_type: Literal["train", "cell"]
+    name: str
+    key: str
+    tags: list[str]
+    config: dict[str, Any]
+
+
+def start_run(config: dict[str, Any], info: RunInfo) -> Any:
+    """An open W&B run, or None where the logger is off or W&B cannot start (which is logged, not raised)."""
     settings = config["logger"]
-    if settings["mode"] == "disabled" or (by_agent() and job["job_type"] != "cell"):
+    if settings["mode"] == "disabled" or (by_agent() and info.job_type != "cell"):
         return None
     try:
         import wandb
@@ -28,11 +36,11 @@ def start_run(config: dict[str, Any], job: dict[str, Any]) -> Any:
             project=settings["project"],
             entity=settings["entity"],
             group=settings["group"] or config.get("experiment_name") or default_group(config),
-            job_type=job["job_type"],
-            name=job["name"],
-            id=job["id"],
-            tags=[*job["tags"], *settings["tags"]],
-            config=job["config"],
+            job_type=info.job_type,
+            name=info.name,
+            id=info.key,
+            tags=[*info.tags, *settings["tags"]],
+            config=info.config,
             dir=folder,
             mode=settings["mode"],
             resume="allow" if settings["mode"] == "online" else None,

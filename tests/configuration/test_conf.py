@@ -14,7 +14,7 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 from benchmark.__main__ import COMMANDS, PLANNERS, conf_folder
-from benchmark.configuration.sweep_expansion import as_dict
+from benchmark.configuration.resolution import as_dict
 from tests.helpers import PROJECT
 
 CONF = conf_folder()

@@ -161,9 +161,9 @@ def test_a_whole_cache_is_used(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"image_size": 31}, "at least 32 pixels .* got 31"),
-        ({"test": 0}, "number of composites, at least 1, got .*'test': 0"),
-        ({"train": None}, "number of composites, at least 1, got .*'train': None"),
+        ({"image_size": 31}, "at least 32 for .*, got 31"),
+        ({"test": 0}, "test is a number of images, a whole number of 1 or more, got 0"),
+        ({"train": None}, "train is a number of images, a whole number of 1 or more, got null"),
     ],
 )
 def test_a_bad_knob_is_told_in_a_sentence(tmp_path, knobs, message):

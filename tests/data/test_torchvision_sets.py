@@ -150,10 +150,10 @@ def test_a_damaged_batch_is_not_read(tmp_path, cifar, offline):
     [
         (
             {"dataset": "ImageNet"},
-            "one of CIFAR10, CIFAR100, STL10, SVHN, got 'ImageNet': for others use",
+            r"one of CIFAR10, CIFAR100, STL10, SVHN \(for others use data=image_folder\), got 'ImageNet'",
         ),
         ({"calibration_share": 0}, "between 0 and 1, got 0"),
-        ({"test": 0}, "data.test must be at least 1 image, or null"),
+        ({"test": 0}, "test is a number of images, a whole number of 1 or more, or null, got 0"),
         ({"calibration_share": 0.99}, "class 'airplane' has 20 training images, of which 20 would be taken"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Two processes give what one gives: attacks to the byte, a training step within float summation."""
+"""Two processes give what one gives: attacks to the byte, a training step up to the order of a sum."""
 
 from __future__ import annotations
 
@@ -20,11 +20,19 @@ from benchmark.data.epoch_loader import EpochSampler
 from benchmark.data.groups import GroupSubset
 from benchmark.processes import ranks
 from benchmark.storage.records import read_records
+from tests.distributed.two import DOUBLE, SINGLE, module
 from tests.faults.harness import start
 from tests.helpers import PROJECT, underfire
 
 CELL = ["interpreter=rtsa", "probe=adv2", "budget=smoke", "logger=none", "budget.batch_size=4"]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu"]
+# How far two processes may be from one, relative to the size of what is compared. In double precision the order of a
+# sum is felt by 5e-12, a wrong gradient by 0.3 at least and a variance of one half of the batch by 2e-4.
+ALGEBRA = 1e-9
+# In single precision, as the suite trains, BatchNorm's statistics follow their sums (7e-7). Gradients do not: the signs
+# of L_aid and L_anchor jump where two maps meet, and one pixel of L_aid on the other side turns the step by up to 0.12.
+STATISTICS = 1e-5
+STEP = 0.2
 PAYLOAD = ("samples.parquet", "maps.safetensors", "images.safetensors")
 
 
@@ -54,22 +62,32 @@ SLOW = pytest.mark.slow
     "kind", [pytest.param("classifier", marks=SLOW), pytest.param("selector", marks=SLOW), "distilled"]
 )
 def test_a_step_of_training_is_that_of_one_process(tmp_path, kind):
+    """Steps (gradients times the step size) and BatchNorm's statistics, each relative to its own size."""
     for world in (1, 2):
         for process in started(tmp_path, kind, world):
             said, _ = process.communicate(timeout=120)
             assert process.returncode == 0, said
-    one, two = (load_file(tmp_path / f"{kind}-{world}.safetensors") for world in (1, 2))
-    before = _start(kind)
+    before = {name: value.double() for name, value in module(kind)[0].state_dict().items()}
+
+    def moved(world, precision):
+        after = load_file(tmp_path / f"{kind}-{world}-{precision}.safetensors")
+        return {name: value.double() - before[name] for name, value in after.items()}
+
+    one, two, single = moved(1, DOUBLE), moved(2, DOUBLE), moved(2, SINGLE)
     weights = [name for name in one if name.endswith(("weight", "bias"))]
-    assert max(float((one[name] - before[name]).abs().max()) for name in weights) > 1e-4
-    for name in one:  # gradients and BatchNorm's running statistics, up to the order of a sum
-        torch.testing.assert_close(two[name], one[name], rtol=1e-5, atol=1e-6, msg=lambda text, name=name: name + text)
+    assert max(float(one[name].abs().max()) for name in weights) > 1e-4
+    for name in one:
+        assert off(two[name], one[name]) < ALGEBRA, name
+        if name not in weights:
+            assert off(single[name], one[name]) < STATISTICS, name
+    steps = (torch.cat([state[name].flatten() for name in weights]) for state in (single, one))
+    assert off(*steps) < STEP
 
 
-def _start(kind):
-    from tests.distributed.two import module
-
-    return {name: value.clone() for name, value in module(kind)[0].state_dict().items()}
+def off(value, expected):
+    """The distance relative to the size of what is expected; where that is zero, any distance is infinite."""
+    distance = float((value - expected).norm())
+    return distance and distance / max(float(expected.norm()), 1e-300)
 
 
 @pytest.fixture(scope="module")

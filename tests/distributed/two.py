@@ -1,6 +1,6 @@
 """Started twice by the test beside this file: one training step each on half of the batch, or one on all of it.
 
-python two.py RANK WORLD PORT FOLDER KIND     writes FOLDER/KIND-WORLD.safetensors in the first process
+python two.py RANK WORLD PORT FOLDER KIND     the first process writes FOLDER/KIND-WORLD-PRECISION.safetensors
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -24,11 +25,14 @@ from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.processes import ranks
+from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA
 from tests.helpers import configured
 
+# Twice the same step: in double precision, to compare what is computed; in single, as the suite trains.
+DOUBLE, SINGLE = PRECISIONS = ("64-true", "32-true")
 RECIPE = {"p_fake": 0.3, "lr": 0.01, "weight_decay": 0.0, "seed": 0}
 
 
@@ -80,12 +84,18 @@ def main(rank: int, world: int, port: str, folder: Path, kind: str) -> None:
     config = configured(folder, *trainer)
     distributed.join(config)
     assert (ranks.rank(), ranks.world_size()) == (rank, world)
+    for precision in PRECISIONS:
+        precise = {**config, "trainer": {**config["trainer"], "precision": precision}}
+        one_step(precise, kind, folder / f"{kind}-{world}-{precision}")
+
+
+def one_step(config: dict[str, Any], kind: str, place: Path) -> None:
+    """Trains for one step and leaves the state beside the folder ``place``."""
     trained, lit = module(kind)
-    job = {"job_type": "train", "name": kind, "id": kind, "tags": [], "config": {}}
-    place = folder / f"{kind}-{world}"
+    info = RunInfo("train", kind, kind, [], {})
     place.mkdir(exist_ok=True)
     loader = epoch_loader(load_data(config).split("train"), 32, seed=0)
-    fit(config, lit, loader, place, steps=1, job=job)
+    fit(config, lit, loader, place, steps=1, info=info)
     if ranks.is_main_process():
         save_file({name: value.contiguous() for name, value in trained.state_dict().items()}, f"{place}.safetensors")
 

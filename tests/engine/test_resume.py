@@ -17,6 +17,7 @@ from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
 from benchmark.storage.records import read_record
+from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.classifier import LitClassifier
 from tests.helpers import configured
 
@@ -39,9 +40,9 @@ def train(config, folder, kind):
     with seeded(0, "classifier"):
         network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 8, 8), "drop_rate": 0.3})
     module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
-    job = {"job_type": "train", "name": "t", "id": "t", "tags": [], "config": {}}
+    info = RunInfo("train", "t", "t", [], {})
     validation = FixedGroups(data, range(64), 64)
-    fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=3, validation=validation, job=job)
+    fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=3, validation=validation, info=info)
     return network.state_dict()
 
 

@@ -24,6 +24,7 @@ from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
 from benchmark.storage.paths import lease_in_folder
 from benchmark.storage.records import read_records
+from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.classifier import LitClassifier
 from tests.data.folders import small
 from tests.faults.harness import computed, finish
@@ -68,7 +69,7 @@ def test_harmed_artefacts_are_told_and_made_again(undisturbed, root, pattern, ha
     (path,) = [path for path in root.glob(pattern) if path.parent.name in used]
     harm(path)
     told = "the cache" if path.parent.name == "data" else path.parent.name
-    assert any(told in fault for fault in check_files(root / "store", root / "results")[1])
+    assert any(told in fault for fault in check_files(root / "store", root / "results").faults)
     with caplog.at_level(logging.WARNING, "underfire"):
         folder, status = run_cell({**config, "force": "cell"})
     assert status == "done"
@@ -110,9 +111,9 @@ def test_a_harmed_checkpoint_has_a_predecessor(tmp_path, harm, caplog):
         kind = Breaking if breaks else LitClassifier
         module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
         folder.mkdir(exist_ok=True)
-        job = {"job_type": "train", "name": "t", "id": "t", "tags": [], "config": {}}
+        info = RunInfo("train", "t", "t", [], {})
         checked = FixedGroups(data, range(64), 64)
-        fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=4, validation=checked, job=job)
+        fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=4, validation=checked, info=info)
         return network.state_dict()
 
     whole = train(tmp_path / "whole", False)

@@ -15,7 +15,7 @@ from hydra import compose, initialize_config_dir
 from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.sweep_expansion import as_dict
+from benchmark.configuration.resolution import as_dict
 from benchmark.numerics.modules import freeze
 from tests.helpers import PROJECT
 

@@ -163,7 +163,7 @@ def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
         ({"lambda_aid": 1.0}, "no inner attack"),
         ({"attack": inner(), "kappa": 0.0}, "kappa"),
         ({"attack": inner(), "aid_on": "some"}, "aid_on"),
-        ({"lr": 0.0}, "lr > 0"),
+        ({"lr": 0.0}, "lr is a number above 0, got 0.0"),
         ({"p_fake": 1.5}, "probability"),
     ],
 )

@@ -48,7 +48,7 @@ def test_joint_ramps_the_map_loss_from_c_to_2c(case, progress, factor):
 def test_joint_without_a_goal_map_says_so(case):
     with pytest.raises(ValueError, match="goal map"):
         Joint(weight=1.0)(case[0], Goal(case[1].target_B, None), 0.0)
-    with pytest.raises(ValueError, match=">= 0"):
+    with pytest.raises(ValueError, match="weight, 0 or more"):
         Joint(weight=-1.0)
 
 
@@ -95,5 +95,5 @@ def test_an_encoder_of_its_own_has_its_own_say():
     both = joint(Explanation(logits, map_Bhw, None, encoder), goal, 0.0)
     expected = 0.1 * torch.nn.functional.cross_entropy(encoder, target, reduction="none")
     torch.testing.assert_close(both - alone, expected)
-    with pytest.raises(ValueError, match="encoder_weight=-1"):
+    with pytest.raises(ValueError, match="encoder_weight is a weight, 0 or more, got -1"):
         Joint(weight=1.0, encoder_weight=-1)

@@ -87,5 +87,5 @@ def test_gradcheck():
 
 
 def test_negative_weights_are_refused():
-    with pytest.raises(ValueError, match="must be >= 0"):
+    with pytest.raises(ValueError, match="area is a weight, 0 or more"):
         rts.MapWeights(area=-1.0)

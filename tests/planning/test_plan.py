@@ -25,7 +25,7 @@ def root(tmp_path_factory):
     """A store and records with one of the four cells done and one failed."""
     folder = tmp_path_factory.mktemp("planned")
     assert underfire(folder, "run", *_one("rts", "pgd")).returncode == 0
-    failed = underfire(folder, "run", *_one("rtsa", "clean"), "interpreter.stages.finish.module.lr=-1")
+    failed = underfire(folder, "run", *_one("rtsa", "clean"), "interpreter.blocks=9")
     assert failed.returncode == 1
     return folder
 
@@ -59,11 +59,11 @@ def test_the_needs_are_what_a_record_names(root):
 
 
 def test_a_failed_cell_is_told_with_stage_and_hint(root):
-    made = planned(root, *_one("rtsa", "clean"), "interpreter.stages.finish.module.lr=-1")
+    made = planned(root, *_one("rtsa", "clean"), "interpreter.blocks=9")
     (cell,) = made.cells
     assert cell.state == "failed"
     assert "ValueError in" in cell.sentence
-    assert "lr > 0" in cell.sentence
+    assert "distinct resolutions" in cell.sentence
 
 
 def test_a_cell_in_work_is_running(root):
@@ -134,7 +134,7 @@ def test_status_watches_until_nothing_is_left(root):
     ran = underfire(root, "status", *_one("rts", "pgd"), "--watch", "--every", "0.2")
     assert ran.returncode == 0
     assert "1 done" in ran.stdout
-    ran = underfire(root, "status", *_one("rtsa", "clean"), "interpreter.stages.finish.module.lr=-1")
+    ran = underfire(root, "status", *_one("rtsa", "clean"), "interpreter.blocks=9")
     assert ran.returncode == 1
 
 

@@ -21,7 +21,7 @@ from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.goals import shape_goal
 from benchmark.probes.linf_ball import LinfBall, edge_weight
 from benchmark.types import Goal
-from tests.probes.test_attack import ALPHA, EPSILON, GreenChannel, Linear
+from tests.probes.test_attack import ALPHA, EPSILON, GreenChannel, Linear, pgd
 
 IDS = torch.arange(6)
 
@@ -162,11 +162,11 @@ def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: FlowField(lr=0.0), "step size"),
+        (lambda: FlowField(lr=0.0), "lr is a number above 0"),
         (lambda: FlowField(smoothness=-1.0), "smoothness"),
         (lambda: TopK(share=0.0, weight=1.0), "share"),
         (lambda: TopK(share=0.5, weight=-1.0), "weight"),
-        (lambda: GoalAttack(attack=None, seed=0, goal="hide"), "goal is one of"),
+        (lambda: GoalAttack(attack=pgd(), seed=0, goal="hide"), "goal is one of"),
     ],
 )
 def test_settings_that_cannot_attack_are_refused(build, words):

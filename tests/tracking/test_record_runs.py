@@ -46,7 +46,7 @@ def sent(monkeypatch, tmp_path):
     """The configuration of a run in W&B, what start_run was asked for, and the run itself."""
     asked, run = [], Run()
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(Image=lambda picture, caption: (picture, caption)))
-    monkeypatch.setattr(record_runs, "start_run", lambda config, job: asked.append(job) or run)
+    monkeypatch.setattr(record_runs, "start_run", lambda config, info: asked.append(info) or run)
     config = {"logger": {"mode": "offline", "images": 1}, "paths": {"wandb": str(tmp_path / "wandb")}}
     return config, asked, run
 
@@ -55,9 +55,9 @@ def test_a_record_in_memory_is_a_run(record, sent, monkeypatch):
     config, asked, run = sent
     monkeypatch.setattr(record_runs, "finish_run", lambda run: True)
     assert log_record(config, record)
-    (job,) = asked
-    assert set(job["config"]) == {*IDENTITY_FIELDS, "device", "artefacts", "config"}
-    assert job["tags"] == ["data", "classifier", "interpreter", "probe", "budget"]
+    (info,) = asked
+    assert set(info.config) == {*IDENTITY_FIELDS, "device", "artefacts", "config"}
+    assert info.tags == ["data", "classifier", "interpreter", "probe", "budget"]
     assert run.summary == summary_of(record) and run.summary["map_l1/mean"] == 0.5
     picture, _ = run.logged["samples"]
     np.testing.assert_array_equal(picture[0, ::4, 0], [10, 20, 0, 255], "input, perturbed, and their maps")

@@ -20,6 +20,7 @@ from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref
 from benchmark.processes import ranks
 from benchmark.storage.paths import WEIGHTS
+from benchmark.tracking.wandb_run import RunInfo
 
 
 def build_classifier(ctx: RunContext, group: Config | None = None, *, pretrained: bool = False) -> TimmClassifier:
@@ -65,13 +66,13 @@ def _train(ctx: RunContext, group: Config, ref: ArtefactRef, folder: Path) -> di
         folder,
         epochs=training["epochs"],
         validation=FixedGroups(calibration, range(len(calibration)), checked),
-        job={
-            "job_type": "train",
-            "name": f"{ref.name} {ref.label}",
-            "id": ref.key,
-            "tags": [ctx.config["data"]["name"], group["label"]],
-            "config": {"data": ctx.config["data"], "classifier": group},
-        },
+        info=RunInfo(
+            job_type="train",
+            name=f"{ref.name} {ref.label}",
+            key=ref.key,
+            tags=[ctx.config["data"]["name"], group["label"]],
+            config={"data": ctx.config["data"], "classifier": group},
+        ),
     )
     return {**{key: float(value) for key, value in metrics.items()}, **_save(network, folder)}
 

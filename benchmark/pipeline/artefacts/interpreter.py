@@ -21,6 +21,7 @@ from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, stage_refs
 from benchmark.processes import ranks
 from benchmark.storage.paths import WEIGHTS
+from benchmark.tracking.wandb_run import RunInfo
 from benchmark.types import Classifier
 
 
@@ -89,13 +90,13 @@ def _train(
         epoch_loader(load_data(ctx.config).split("train"), stage["batch_size"], seed=group["seed"]),
         folder,
         steps=stage["steps"],
-        job={
-            "job_type": "train",
-            "name": ref.label,
-            "id": ref.key,
-            "tags": [ctx.config["data"]["name"], ctx.config["classifier"]["label"], group["name"], name],
-            "config": {key: ctx.config[key] for key in ("data", "classifier", "interpreter")},
-        },
+        info=RunInfo(
+            job_type="train",
+            name=ref.label,
+            key=ref.key,
+            tags=[ctx.config["data"]["name"], ctx.config["classifier"]["label"], group["name"], name],
+            config={key: ctx.config[key] for key in ("data", "classifier", "interpreter")},
+        ),
     )
     _save(interpreter, folder)
     interpreter.to(ctx.device)

@@ -94,9 +94,9 @@ def attack_gaps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Tab
         rows.append([*names, success.difference, distance.difference, distance.ratio, error])
     caption = (
         "Attacks against PGD, paired on the same images and goals: success minus PGD's, map L1 minus PGD's and "
-        "over PGD's; and how far the maps of the smooth stand-in that was attacked lie from the true ones (L1, "
+        "over PGD's; and how far the maps of the smooth surrogate that was attacked lie from the true ones (L1, "
         f"benign images), where there is one. {ESTIMATE_NOTE}{_note(cohort)}"
     )
     success_name, map_name = metric_name("success"), metric_name("map_l1")
-    columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "stand-in's map error"]
+    columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "surrogate's map error"]
     return Table("attack_gaps", caption, ["attack", "interpreter", *columns], rows)

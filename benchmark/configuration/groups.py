@@ -1,0 +1,220 @@
+"""What every group of the configuration holds, with types and ranges; parts with a ``_target_`` say theirs themselves.
+
+Fields without a default have to be there. Groups with a ``_target_`` (data, trainer) also take its arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from benchmark.numerics.bounds import (
+    Epsilon,
+    ImageCount,
+    Label,
+    Level,
+    Positive,
+    Seed,
+    StepSize,
+    Text,
+    UnitInterval,
+    Weight,
+    WholeNonNegative,
+    WholePositive,
+)
+from benchmark.numerics.expectations import Part
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Sizes and step counts that the other groups take over; null takes all images there are."""
+
+    name: Label
+    train_images: ImageCount | None
+    calibration_images: ImageCount | None
+    test_images: ImageCount | None
+    noise_images: WholePositive | None
+    noise_images_30: WholePositive | None
+    attack_images: WholePositive | None
+    converged_images: WholePositive | None
+    batch_size: WholePositive
+    keep: WholeNonNegative
+    spread_images: WholePositive
+    faithful_images: WholeNonNegative
+    classifier_epochs: WholeNonNegative
+    selector_steps: WholeNonNegative
+    start_steps: WholeNonNegative
+    selector_batch: WholePositive
+    selector_lr: Positive
+    decoder_batch: WholePositive
+    decoder_lr: Positive
+    finish_lr: Positive
+    finish_steps: WholeNonNegative
+    inner_steps: WholeNonNegative
+    inner_step_size: StepSize
+    attack_warmup: WholeNonNegative
+    attack_steps: WholeNonNegative
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set's own keys, beside the arguments of its ``_target_``."""
+
+    name: Label
+    fingerprint: bool = False
+
+
+@dataclass(frozen=True)
+class ClassifierTraining:
+    """How a classifier is trained."""
+
+    epochs: WholeNonNegative
+    batch_size: WholePositive
+    module: Part
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A timm network and its training."""
+
+    name: Text
+    label: Label
+    pretrained: bool
+    checkpoint: Text | None
+    small_input: bool
+    options: dict[str, Any] | None
+    seed: Seed
+    training: ClassifierTraining
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of an interpreter's training."""
+
+    steps: WholeNonNegative
+    batch_size: WholePositive
+    module: Part
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """An interpreter's common keys; further ones are handed to its parts by interpolation."""
+
+    open: ClassVar[bool] = True
+
+    name: Label
+    attack_weight: Weight
+    seed: Seed
+    encoder: Classifier | None
+    checkpoint: Text | None
+    reference: Text | None
+    network: Part
+    stages: dict[str, Stage]
+    members: dict[str, Interpreter] | None = None
+    inner: Part | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A probe's common keys; further ones are handed to its parts by interpolation."""
+
+    open: ClassVar[bool] = True
+
+    name: Label
+    level: Level | None
+    steps_factor: WholePositive
+    samples: WholePositive | None
+    batch_size: WholePositive
+    needs_map: bool
+    seed: Seed
+    source: Interpreter | None
+    surrogate: Classifier | None
+    module: Part | None
+    epsilon: Epsilon = 0.0
+    steps: WholeNonNegative = 0
+    warmup: WholeNonNegative = 0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is measured beside the maps' distances."""
+
+    keep: WholeNonNegative
+    spread_samples: WholePositive
+    faithful_samples: WholeNonNegative
+    iou_threshold: UnitInterval
+    top_share: UnitInterval
+    blur: Positive
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """What is asked of Lightning's Trainer, beside its further arguments, and the number of CPU threads."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda"]
+    devices: WholePositive | Literal["auto"] | list[WholeNonNegative]
+    threads: WholePositive | None
+    strategy: Literal["auto", "ddp"] = "auto"
+    num_nodes: WholePositive = 1
+    deterministic: bool | Literal["warn"] = True
+    inference_mode: bool = False
+    use_distributed_sampler: bool = False
+    num_sanity_val_steps: WholeNonNegative = 0
+    enable_model_summary: bool = False
+    log_every_n_steps: WholePositive = 10
+
+
+@dataclass(frozen=True)
+class Logger:
+    """Weights & Biases."""
+
+    mode: Literal["offline", "online", "disabled"]
+    project: Text
+    entity: Text | None
+    group: Text | None
+    tags: list[Text]
+    patience: Positive
+    images: WholeNonNegative
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The folders that are written to and read from."""
+
+    root: Text
+    store: Text
+    data: Text
+    results: Text
+    report: Text
+    wandb: Text
+    outputs: Text
+
+
+@dataclass(frozen=True)
+class Modules:
+    """The LightningModules that a cell runs."""
+
+    probe: Part
+    measure: Part
+
+
+@dataclass(frozen=True)
+class Run:
+    """The whole configuration of one cell."""
+
+    seed: Seed
+    split: Literal["test", "calibration"]
+    force: Literal["cell", "artefact"] | None
+    objective: Text | list[Text] | None
+    retry: Literal["failed"] | None
+    budget: Budget
+    data: Data
+    classifier: Classifier
+    interpreter: Interpreter
+    probe: Probe
+    measure: Measure
+    trainer: Trainer
+    logger: Logger
+    paths: Paths
+    modules: Modules
+    experiment_name: Label = ""
