@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.report.claims.verdicts import Verdicts
 from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
+from benchmark.report.cohorts.flags import flags_of
 from benchmark.report.figures.all_figures import FigureFile
 from benchmark.report.labels import CLAIMS, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
@@ -117,8 +118,9 @@ def _provenance(cohort: Cohort) -> list[str]:
         size = f"{cell.get('n_samples')} / {cell.get('n_sources')}"
         time = round(sum((cell.get("seconds") or {}).values()), 1)
         passes = f"{counts.get('forward', 0)} / {counts.get('backward', 0)}"
-        cells.append([cell["interpreter"], probe, size, spread, f"{time:g}", passes, cell.get("name")])
-    columns = ["interpreter", "probe", "n", "benign spread", "seconds", "forward / backward", "record"]
+        flags = ", ".join(flags_of(record))
+        cells.append([cell["interpreter"], probe, size, spread, flags, f"{time:g}", passes, cell.get("name")])
+    columns = ["interpreter", "probe", "n", "benign spread", "flags", "seconds", "forward / backward", "record"]
     table = Table("cells", "Cells of this section.", columns, cells)
     provenance_table = Table("provenance", "What these results were computed with.", ["", "value"], provenance)
     return ["### Provenance", "", markdown(provenance_table), *_folded(f"The {len(records)} cells", markdown(table))]

@@ -56,4 +56,4 @@ BY_NAME = {flag.name: flag for flag in FLAGS}
 def ordered(names: Iterable[str]) -> list[str]:
     """The names without repeats, in the order of ``FLAGS``."""
     found = set(names)
-    return [flag.name for flag in FLAGS if flag.name in found]
+    return [name for name in BY_NAME if name in found]

@@ -29,7 +29,7 @@ def root(tmp_path):
                 "source_id": np.arange(40) // 2,
                 "success": np.arange(40) % 4 > 0,
                 "map_l1": np.full(40, distance, dtype=np.float32),
-                "looks_benign": np.arange(40) < 40 * (0.2 - distance) * 5,
+                "looks_benign": (np.arange(40) < 40 * (0.2 - distance) * 5).astype(np.float32),
             }
         )
         cell = {
@@ -72,7 +72,7 @@ def write(root, source, target, success, benign, surrogate=None, classifier="net
             "source_id": np.arange(len(success)),
             "success": success,
             "map_l1": np.where(benign, 0.01, 0.2).astype(np.float32),
-            "looks_benign": benign,
+            "looks_benign": np.asarray(benign, dtype=np.float32),
         }
     )
     probe = {"source": {"name": source}, "surrogate": None if surrogate is None else {"label": surrogate}}

@@ -66,7 +66,8 @@ def _one_attack(
 ) -> list[ClaimRow]:
     pairs = subject.pair(cells)
     success = _success_row(subject, pairs, probe, factor, "control" if role == "primary" else role, "")
-    success_note = SUCCESS_DIFFERS if success.verdict not in (decision_rules.HOLDS, decision_rules.TOO_FEW) else ""
+    agreeing = (decision_rules.HOLDS, decision_rules.TOO_FEW, decision_rules.WITHHELD)
+    success_note = SUCCESS_DIFFERS if success.verdict not in agreeing else ""
     settings = [f"{name} {value} against {reference}" for name, (value, reference) in probe_differences(*cells).items()]
     caveat = notes(note, success_note, f"attack tuned per interpreter: {', '.join(settings)}" if settings else "")
     secondary_role = "secondary" if role == "primary" else role
@@ -106,7 +107,9 @@ def _convergence(subject: Subject) -> tuple[list[ClaimRow], str]:
             continue
         row, change = _change(subject, interpreter, cells[0], cells[1])
         rows.append(row)
-        if math.isnan(change) or abs(change) > decision_rules.CONVERGENCE_MARGIN:
+        if row.verdict == decision_rules.WITHHELD:
+            missing.append(interpreter)
+        elif math.isnan(change) or abs(change) > decision_rules.CONVERGENCE_MARGIN:
             changed.append(f"{interpreter} {100 * change:+.0f} %")
     return rows, notes(
         f"{NOT_CONVERGED} (map L1 at {MANY_STEPS} times the steps: {', '.join(changed)})" if changed else "",

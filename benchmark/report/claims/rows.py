@@ -120,9 +120,11 @@ def claim_row(
 ) -> ClaimRow:
     """The row of one comparison, its numbers rounded to six significant digits and None where they are not finite.
 
+    The verdict is withheld where a cell of the comparison is flagged.
     ``interpreter`` stands in for the subject's own name and objective where the row concerns the reference alone.
     """
     difference, ratio, key = comparison.difference, comparison.ratio, subject.cohort.key
+    withheld = f"{decision_rules.WITHHELD} ({comparison.withheld})" if comparison.withheld else ""
     return ClaimRow(
         claim=claim,
         objective=subject.objective if interpreter is None else interpreter,
@@ -144,8 +146,8 @@ def claim_row(
         value=finite(comparison.value),
         n=difference.n,
         n_sources=difference.n_sources,
-        verdict=verdict,
-        note=notes(note, subject.caveat),
+        verdict=decision_rules.WITHHELD if withheld else verdict,
+        note=notes(withheld, note, subject.caveat),
         data=key.data,
         classifier=key.classifier,
         seed=key.seed,

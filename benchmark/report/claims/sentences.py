@@ -78,7 +78,12 @@ def _noise(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     if absent:
         parts.append(f"{UNMEASURED}: {', '.join(absent)}")
     body = ". ".join(_capital(part) for part in parts) + "."
-    return _Assessment(decision_rules.conjunction([row.verdict for row in primary]), not absent, body)
+    caveat = notes(*dict.fromkeys(part for row in primary for part in row.note.split("; ") if _is_withheld(part)))
+    return _Assessment(decision_rules.conjunction([row.verdict for row in primary]), not absent, body, caveat)
+
+
+def _is_withheld(note: str) -> bool:
+    return note.startswith(decision_rules.WITHHELD)
 
 
 def _attack(rows: list[ClaimRow], subject: Subject) -> _Assessment:
@@ -94,7 +99,7 @@ def _attack(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     parts += [f"Where both attacks succeed: {amount(other)}, {other.verdict}" for other in both]
     parts.append(f"Success rate: {amount(success)}")
     parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other.verdict}" for other in longer]
-    caveats = (SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
+    caveats = (decision_rules.WITHHELD, SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
     caveat = "; ".join(part for part in row.note.split("; ") if part.startswith(caveats))
     complete = bool(longer) and all(other.verdict == decision_rules.HOLDS for other in longer)
     return _Assessment(row.verdict, complete, ". ".join(parts) + ".", caveat)

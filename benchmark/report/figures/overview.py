@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.cohorts.cohort import Cohort
+from benchmark.report.cohorts.flags import flags_of
 from benchmark.report.figures.panels import interpreters_to_draw
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
 from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
@@ -20,11 +21,11 @@ from benchmark.report.statistics.sample_metrics import column, mean_with_interva
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "
     "the whole interval is above zero; claim 3 where it is inside the grey margins. Hollow marks: fewer than 30 "
-    "samples, no verdict."
+    "samples or a flagged cell, no verdict."
 )
 BARS_CAPTION = (
     "Mean L1 distance between the map of the input and of the probed input, with 95 % bootstrap intervals over "
-    "sources. Noise: misclassified samples. Sign and attacks: all samples probed."
+    "sources. Noise: misclassified samples. Sign and attacks: all samples probed. Flagged cells are left out."
 )
 FOREST_METRICS = (
     *("map_l1", "iou_distance", "spearman_distance", "class_excess"),
@@ -87,7 +88,8 @@ def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: li
         line, index = labels.index(_label(row)), names.index(row.interpreter)
         y = line + (index - (len(names) - 1) / 2) * spacing
         colour = colour_of(row.interpreter, index)
-        face = "white" if row.verdict == decision_rules.TOO_FEW else colour
+        undecided = row.verdict in (decision_rules.TOO_FEW, decision_rules.WITHHELD)
+        face = "white" if undecided else colour
         if row.low is not None and row.high is not None:
             axes.plot([row.low, row.high], [y, y], color=colour, lw=1.2, solid_capstyle="butt")
         axes.plot([row.difference], [y], marker_of(row.interpreter), ms=4, mfc=face, mec=colour, mew=0.9)
@@ -119,7 +121,7 @@ def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | N
         bars_at: list[tuple[float, Estimate]] = []
         for x, (probe, level) in enumerate(probes):
             record = cohort.find(name, probe, level)
-            if record is None:
+            if record is None or flags_of(record):
                 continue
             population = column(record.samples, "success") == 1 if level is not None else None
             estimate = mean_with_interval(record, "map_l1", bootstrap, population)

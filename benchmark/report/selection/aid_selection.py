@@ -122,6 +122,7 @@ def _with_choice(candidates: Sequence[Candidate]) -> list[Candidate]:
             and candidate.harmless == decision_rules.HOLDS
             and candidate.attack is not None
             and candidate.attack.difference is not None
+            and candidate.attack.verdict != decision_rules.WITHHELD
         ]
         if harmless:
             chosen.append(-max(harmless)[1])

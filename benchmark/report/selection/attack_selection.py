@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmark.report.cohorts.flags import flag_note, flags_of, marked
 from benchmark.report.labels import metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, mean
 from benchmark.report.tables.formats import Entry, Table, markdown, write_csv
@@ -20,9 +21,19 @@ _METRICS = ("success", "map_l1")
 RULE = f"the smallest map L1 over all samples, among settings whose success is within {SLACK} of the best"
 
 
-def chosen(records: list[Record]) -> Record:
-    """The setting of one interpreter by the rule; without the selector's presence logit in the loss, for one attack."""
-    plain = [record for record in records if not record.cell["config"]["probe"]["presence_weight"]]
+def candidates(records: list[Record]) -> list[Record]:
+    """The sound ones that have a map to measure: an attack that could not attack is no choice."""
+    return [record for record in records if not flags_of(record) and record.samples["map_l1"].notna().any()]
+
+
+def chosen(records: list[Record]) -> Record | None:
+    """The setting of one interpreter by the rule; without the selector's presence logit in the loss, for one attack.
+
+    None where no cell is sound.
+    """
+    plain = [record for record in candidates(records) if not record.cell["config"]["probe"]["presence_weight"]]
+    if not plain:
+        return None
     best = max(record.samples["success"].mean() for record in plain)
     successful = [record for record in plain if record.samples["success"].mean() >= best - SLACK]
     return min(successful, key=lambda record: record.samples["map_l1"].mean())
@@ -42,7 +53,7 @@ def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
             weight, presence = _setting(record)
             rows.append(
                 [
-                    interpreter,
+                    marked(interpreter, record),
                     str(weight),
                     str(presence),
                     *(mean(samples[metric].to_numpy(float), source, bootstrap) for metric in _METRICS),
@@ -50,6 +61,8 @@ def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
                 ]
             )
     caption = f"Chosen: {RULE}. 95 % bootstrap intervals over sources, n as samples / sources."
+    if note := flag_note(records):
+        caption += f"{note} Flagged cells are not chosen."
     columns = ["interpreter", "c", "presence_weight", *(f"ADV2 {metric_name(metric)}" for metric in _METRICS), ""]
     return Table("attack_selection", caption, columns, rows)
 

@@ -1,4 +1,4 @@
-"""When a claim holds: the rules that turn an interval into one of four words, and the fixed margins."""
+"""When a claim holds: the rules that turn an interval into one of five words, and the fixed margins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ HOLDS = "holds"
 DOES_NOT_HOLD = "does not hold"
 NOT_DISTINGUISHABLE = "not distinguishable"
 TOO_FEW = "too few samples"
-VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_DISTINGUISHABLE, TOO_FEW)
+WITHHELD = "withheld"  # a cell is flagged: its attack could not attack
+VERDICTS = (HOLDS, DOES_NOT_HOLD, NOT_DISTINGUISHABLE, TOO_FEW, WITHHELD)
 
 MIN_SAMPLES = 30
 FEW_SOURCES = 20  # below this a percentile interval over sources is known to be too narrow: rows say so
@@ -54,8 +55,8 @@ def inside(estimate: Estimate, margins: tuple[float, float]) -> str:
 
 
 def conjunction(verdicts: list[str]) -> str:
-    """Verdict on "all of these": refuted by one refutation, else as weak as its weakest part."""
-    for verdict in (DOES_NOT_HOLD, TOO_FEW, NOT_DISTINGUISHABLE):
+    """Verdict on "all of these": withheld with one part, refuted by one, else as weak as its weakest part."""
+    for verdict in (WITHHELD, DOES_NOT_HOLD, TOO_FEW, NOT_DISTINGUISHABLE):
         if verdict in verdicts:
             return verdict
     return HOLDS if verdicts else TOO_FEW

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmark.report.cohorts.flags import reason
 from benchmark.report.statistics.bootstrap import (
     DEFAULT_BOOTSTRAP,
     Bootstrap,
@@ -30,12 +31,16 @@ _WITH_RATIO = {"map_l1", "iou_distance", "spearman_distance", "control_class_l1"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired difference with the two means it is made of and their ratio (None where it would mean nothing)."""
+    """A paired difference with the two means it is made of and their ratio (None where it would mean nothing).
+
+    withheld: why no verdict rests on it, by the flags of its cells; empty where they are sound.
+    """
 
     difference: Estimate
     ratio: Estimate | None
     reference: float
     value: float
+    withheld: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Pairs:
     reference: pd.DataFrame
     n_unpaired: int
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+    withheld: str = ""
 
     @property
     def source_N(self) -> np.ndarray:
@@ -79,6 +85,7 @@ class Pairs:
             ratio=ratio,
             reference=float(reference_N[present_N].mean()) if present_N.any() else np.nan,
             value=float(value_N[present_N].mean()) if present_N.any() else np.nan,
+            withheld=self.withheld,
         )
 
     def compare_populations(self, name: str, first_N: np.ndarray, second_N: np.ndarray) -> Comparison:
@@ -92,9 +99,9 @@ class Pairs:
         present_N = ~np.isnan(difference_N)
         first_N, second_N = first_N & present_N, second_N & present_N
         if not (first_N.any() and second_N.any()):
-            return Comparison(estimate, None, np.nan, np.nan)
+            return Comparison(estimate, None, np.nan, np.nan, self.withheld)
         gap = [float(side[first_N].mean() - side[second_N].mean()) for side in (reference_N, value_N)]
-        return Comparison(estimate, None, *gap)
+        return Comparison(estimate, None, gap[0], gap[1], self.withheld)
 
 
 def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
@@ -109,4 +116,4 @@ def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
             same_task_N &= left.loc[common, name].to_numpy() == right.loc[common, name].to_numpy()
     matched = common[same_task_N]
     value_rows, reference_rows = (side.loc[matched].reset_index() for side in (left, right))
-    return Pairs(value_rows, reference_rows, total - len(matched), bootstrap)
+    return Pairs(value_rows, reference_rows, total - len(matched), bootstrap, reason((value, reference)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmark.report.cohorts.cohort import Cohort, fact_of, level_of, steps_factor_of
+from benchmark.report.cohorts.flags import flag_note, marked
 from benchmark.report.labels import metric_name, probe_setting, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.paired import pair
@@ -27,9 +28,14 @@ def _attack_cells(cohort: Cohort) -> list[tuple[list[Entry], Record]]:
     order = cohort.interpreters
     records.sort(key=lambda r: (steps_factor_of(r), probes.index(r.cell["probe"]), order.index(r.cell["interpreter"])))
     return [
-        ([probe_setting(str(r.cell["probe"]), None, steps_factor_of(r)), str(r.cell["interpreter"])], r)
+        ([probe_setting(str(r.cell["probe"]), None, steps_factor_of(r)), marked(str(r.cell["interpreter"]), r)], r)
         for r in records
     ]
+
+
+def _note(cohort: Cohort) -> str:
+    """What the captions say of flagged cells."""
+    return flag_note(record for _, record in _attack_cells(cohort))
 
 
 def attack_rates(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
@@ -41,7 +47,7 @@ def attack_rates(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Ta
     caption = (
         "Attacks: how often the class is reached (topk, fixed_label: kept), the map looks benign (L1 within the "
         "interpreter's own benign spread), and both; the size of the perturbation, image units. All attacked "
-        f"samples. {ESTIMATE_NOTE}"
+        f"samples. {ESTIMATE_NOTE}{_note(cohort)}"
     )
     return Table("attack_rates", caption, ["attack", "interpreter", *map(short_metric_name, _RATES)], rows)
 
@@ -54,7 +60,7 @@ def attack_maps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Tab
         populations = [(metric, population_N) for metric in DISTANCES for population_N in (None, success_N)]
         rows.append([*names, *(mean_with_interval(record, metric, bootstrap, which) for metric, which in populations)])
     columns = [f"{short_metric_name(metric)}, {which}" for metric in DISTANCES for which in ("all", "successes")]
-    caption = f"Attacks: the adversarial map against the benign one, white box each. {ESTIMATE_NOTE}"
+    caption = f"Attacks: the adversarial map against the benign one, white box each. {ESTIMATE_NOTE}{_note(cohort)}"
     return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows)
 
 
@@ -68,7 +74,7 @@ def attack_goals(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Ta
     caption = (
         "Attacks with a goal map: L1 of the benign and of the adversarial map to it. Where the prediction is to be "
         "kept (topk, fixed_label) success is that it was; the goal map of adv2 and of topk is the benign map, "
-        f"which adv2 is to keep and topk to leave. {ESTIMATE_NOTE}"
+        f"which adv2 is to keep and topk to leave. {ESTIMATE_NOTE}{_note(cohort)}"
     )
     return Table("attack_goals", caption, ["attack", "interpreter", *map(short_metric_name, _GOALS)], rows)
 
@@ -89,7 +95,7 @@ def attack_gaps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Tab
     caption = (
         "Attacks against PGD, paired on the same images and goals: success minus PGD's, map L1 minus PGD's and "
         "over PGD's; and how far the maps of the smooth surrogate that was attacked lie from the true ones (L1, "
-        f"benign images), where there is one. {ESTIMATE_NOTE}"
+        f"benign images), where there is one. {ESTIMATE_NOTE}{_note(cohort)}"
     )
     success_name, map_name = metric_name("success"), metric_name("map_l1")
     columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "surrogate's map error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmark.report.cohorts.cohort import Cohort, fact_of
+from benchmark.report.cohorts.flags import flag_note, marked
 from benchmark.report.labels import probe_name, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.sample_metrics import column, mean_with_interval
@@ -47,10 +48,11 @@ def noise_maps(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Tabl
     for noise, interpreter, record in _noise_cells(cohort):
         success = column(record.samples, "success")
         wrong = [mean_with_interval(record, metric, bootstrap, success == 1) for metric in DISTANCES]
-        rows.append([noise, interpreter, *wrong, mean_with_interval(record, "map_l1", bootstrap, success == 0)])
+        right = mean_with_interval(record, "map_l1", bootstrap, success == 0)
+        rows.append([noise, marked(interpreter, record), *wrong, right])
     columns = [*(f"{short_metric_name(metric)}, wrong" for metric in DISTANCES), "L1, right"]
     caption = (
         "Noise: the noisy map against the clean one, on samples it makes wrong and on those still right. "
-        f"{ESTIMATE_NOTE}"
+        f"{ESTIMATE_NOTE}{flag_note(record for *_, record in _noise_cells(cohort))}"
     )
     return Table("noise_maps", caption, ["noise", "interpreter", *columns], rows)

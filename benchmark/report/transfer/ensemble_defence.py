@@ -8,21 +8,27 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from benchmark.report.cohorts.flags import flag_note, flags_of
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, mean
 from benchmark.report.tables.formats import Entry, Table
 from benchmark.report.transfer.matrix import sources_and_readers
 from benchmark.report.transfer.transfer_cells import TransferCells, TransferKey
+from benchmark.storage.records import Record
 
 # An attack fools a set where more than this share of its images succeeds and looks benign to every member.
 TOLERANCE = 0.05
 
 
 def fooled(cells: TransferCells, source: str, readers: Sequence[str]) -> pd.DataFrame:
-    """A column per reader: the class is reached and its map looks benign, by sample; ``source_id`` is the index."""
+    """A column per reader: the class is reached and its map looks benign, by sample; ``source_id`` is the index.
+
+    Samples without a benign map in one of the readers are left out.
+    """
     columns = {}
     for reader in readers:
         samples = cells[TransferKey(source, reader)].samples.set_index(["sample_id", "source_id"])
-        columns[reader] = (samples["success"].astype(bool)) & (samples["looks_benign"].astype(bool))
+        looks_benign = samples["looks_benign"].astype("float64")  # null where the benign map is no map
+        columns[reader] = (samples["success"].astype("float64") * looks_benign).where(looks_benign.notna())
     return pd.DataFrame(columns).dropna().astype(bool).droplevel("sample_id")
 
 
@@ -36,15 +42,17 @@ def defence_table(name: str, cells: TransferCells, bootstrap: Bootstrap = DEFAUL
 
     A set holds where the upper end of the interval of its worst rate is at most TOLERANCE. A reader that has not read
     every source's images, or was never attacked itself, is no candidate: an attack that was not tried would count as
-    one that failed.
+    one that failed. An interpreter whose own attack is flagged, or that has no maps, is neither source nor candidate.
     """
-    sources, readers = sources_and_readers(cells)
+    all_sources, readers = sources_and_readers(cells)
+    unsound = [source for source in all_sources if not _is_sound(cells.get(TransferKey(source, source)))]
+    sources = [source for source in all_sources if source not in unsound]
     candidates = [
         reader
         for reader in readers
         if reader in sources and all(TransferKey(source, reader) in cells for source in sources)
     ]
-    excluded = [reader for reader in readers if reader not in candidates]
+    incomplete = [reader for reader in readers if reader not in candidates and reader not in unsound]
     by_source = {source: fooled(cells, source, candidates) for source in sources} if candidates else {}
     rows: list[list[Entry]] = []
     smaller_holds = False
@@ -60,11 +68,20 @@ def defence_table(name: str, cells: TransferCells, bootstrap: Bootstrap = DEFAUL
         f"the 95 % bootstrap interval over sources is at most {TOLERANCE:g}. The set is chosen on the images "
         "that it is measured on."
     )
-    if excluded:
-        caption += (
-            f" No candidates, for they were not attacked or have not read every source's images: {', '.join(excluded)}."
-        )
+    if incomplete:
+        caption += " No candidates, for they were not attacked or have not read every source's images: "
+        caption += f"{', '.join(incomplete)}."
+    if unsound:
+        caption += f" Left out, for the attack on them is flagged, or they have no maps: {', '.join(unsound)}."
+        caption += flag_note(cells.values())
     return Table(name, caption, ["size", "set", "worst attack on", "fooled", ""], rows)
+
+
+def _is_sound(attacked_itself: Record | None) -> bool:
+    """Whether the cell in which an interpreter reads the images made against it is unflagged, and has maps."""
+    if attacked_itself is None:
+        return True
+    return not flags_of(attacked_itself) and bool(attacked_itself.samples["looks_benign"].notna().any())
 
 
 def _best_set(

@@ -65,7 +65,7 @@ def _heat_map_panel(axes: Axes, metric: str, matrix: Matrix, *, is_first: bool) 
     values = np.full((len(sources), len(readers)), np.nan)
     for key, estimate in matrix.items():
         values[sources.index(key.source), readers.index(key.reader)] = estimate.value
-    top = max(float(np.nanmax(values)), 1e-6) if metric == "map_l1" else 1.0
+    top = max(float(np.nanmax(values, initial=0.0)), 1e-6) if metric == "map_l1" else 1.0
     axes.imshow(values, cmap="viridis", vmin=0, vmax=top, aspect="auto")
     for row, column in np.ndindex(values.shape):
         dark = values[row, column] < 0.6 * top

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.report.cohorts.flags import flag_note
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.tables.formats import markdown, write_table
@@ -60,7 +61,7 @@ def _write_matrices(
         save(heat_map(by_metric), out / "figures", name)
     lines = [f"## {title}", "", f"![{title}](figures/{name}.png)", ""]
     for metric, matrix in by_metric.items():
-        table = matrix_table(f"{name}-{metric}", metric, matrix, caption)
+        table = matrix_table(f"{name}-{metric}", metric, matrix, caption + flag_note(cells.values()))
         write_table(out / "tables", table)
         lines.append(markdown(table))
     return lines
