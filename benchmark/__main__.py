@@ -173,7 +173,8 @@ def _jobs(command: str) -> int:
     if failed is not None:
         from benchmark.commands.common.job import hydras_mistake
 
-        print(f"underfire: {hydras_mistake(failed, str(conf_folder()))}", file=sys.stderr)
+        sentence = hydras_mistake(failed, str(conf_folder()), jobs_failed=sweep_summary.any_failed())
+        print(f"underfire: {sentence}", file=sys.stderr)
         return 1
     if sweep_summary.any_failed():
         signals.raise_if_stopped()

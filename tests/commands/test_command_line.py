@@ -193,6 +193,8 @@ class TestWhatHydraRaises:
     def test_another_error_keeps_its_traceback(self):
         with pytest.raises(RuntimeError, match="a bug"):
             hydras_mistake(RuntimeError("a bug"), CONF)
+        told = hydras_mistake(RuntimeError("a worker was killed"), CONF, jobs_failed=True)
+        assert told == "the launcher has broken off: RuntimeError"
 
 
 def test_an_interrupt_number_is_what_shells_say():

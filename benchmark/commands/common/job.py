@@ -71,11 +71,13 @@ def sentence_of(error: BaseException) -> str:
     return str(error)
 
 
-def hydras_mistake(error: Exception, conf: str) -> str:
+def hydras_mistake(error: Exception, conf: str, *, jobs_failed: bool = False) -> str:
     """A sentence on what kept Hydra from starting or ending a job.
 
+    Args:
+        jobs_failed: some jobs are known to have failed or to have been killed, after which launchers break off.
     Raises:
-        Exception: ``error`` itself, where it is no user's mistake.
+        Exception: ``error`` itself, where it is neither a user's mistake nor a launcher's end.
     """
     if isinstance(error, HydraException | OmegaConfBaseException):
         with initialize_config_dir(version_base="1.3", config_dir=conf):
@@ -87,4 +89,6 @@ def hydras_mistake(error: Exception, conf: str) -> str:
         )
     if isinstance(error, ValueError):
         return str(error)
+    if jobs_failed:
+        return f"the launcher has broken off: {type(error).__name__}"
     raise error
