@@ -129,7 +129,7 @@ def test_a_loss_without_a_graph_is_answered_in_our_words(batch):
     interpreter = Green(Linear(prepare=lambda image: image.detach()))
     prediction = interpreter.classifier(batch["image"]).argmax(1)
     for probe in (ATTACKS["pgd"](), ATTACKS["tanh box"]()):
-        with pytest.raises(ValueError, match="no gradient in the image.* use a probe that takes no gradient"):
+        with pytest.raises(ValueError, match=r"no gradient in the image.* use a probe that takes no gradient"):
             probe(interpreter, batch["image"], prediction, batch["sample_id"])
 
 
