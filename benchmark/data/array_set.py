@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from benchmark.data.masks import MaskCounts, count_masks
 from benchmark.data.row_file import RowFile
 from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
@@ -26,6 +28,17 @@ class ArraySet(Dataset):
 
     def __len__(self) -> int:
         return len(self.label_N)
+
+    def mask_counts(self) -> MaskCounts:
+        """How many masks are empty or cover the image."""
+        return self._mask_counts
+
+    @cached_property
+    def _mask_counts(self) -> MaskCounts:
+        if not self.has_masks:
+            return MaskCounts()
+        masks = self.arrays["mask"]
+        return count_masks(masks[rows] for rows in torch.arange(len(self)).split(1024))
 
     def __getitems__(self, indices: list[int]) -> Batch:
         rows = torch.as_tensor(indices)

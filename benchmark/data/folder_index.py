@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from functools import cache
 from pathlib import Path
 
+from benchmark.data.folder_scan import SUFFIXES, check_class_name, file_size, folders, images, is_folder
+
 SPLITS = ("train", "calibration", "test")
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 LAYOUT = "expected ROOT/train/CLASS/IMAGE and ROOT/test/CLASS/IMAGE"
 
 
@@ -19,7 +19,7 @@ def fingerprint(root: str) -> str:
     content changes and whose name and size do not is not noticed.
 
     Raises:
-        FileNotFoundError, ValueError: see :func:`existing`, and FileNotFoundError for a broken link.
+        OSError, ValueError: see :func:`existing` and :func:`images`, and ValueError for an empty file.
     """
     return _fingerprint(existing(root).resolve())
 
@@ -30,69 +30,45 @@ def _fingerprint(root: Path) -> str:
     for top in (*SPLITS, *(f"masks/{split}" for split in SPLITS)):
         for folder in folders(root / top):
             for file in images(folder):
-                digest.update(
-                    f"{file.relative_to(root).as_posix()}\0{_bytes(file)}\n".encode("utf-8", "surrogateescape")
-                )
+                if not (size := file_size(file)):
+                    raise ValueError(f"{file} is empty (0 bytes): restore the file or remove it")
+                digest.update(f"{file.relative_to(root).as_posix()}\0{size}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:16]
-
-
-def _bytes(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError as error:
-        raise FileNotFoundError(f"{file} cannot be read ({error.strerror}): restore the file or remove it") from None
 
 
 def existing(root: str | Path | None) -> Path:
     """``root`` as a path.
 
     Raises:
-        ValueError: no root was given. FileNotFoundError: it is not a folder.
+        ValueError: no root was given. OSError: it is not a folder, or not one that can be entered.
     """
     if root in (None, "", "???"):
         raise ValueError(f"data.root is not set: name the folder of the images, data.root=FOLDER ({LAYOUT})")
-    path = Path(str(root)).expanduser()
-    if not path.is_dir():
+    try:
+        path = Path(str(root)).expanduser()
+    except RuntimeError:
+        raise FileNotFoundError(f"data.root={root}: there is no such user: correct data.root") from None
+    if not is_folder(path):
         what = "is a file" if path.exists() else "does not exist"
         raise FileNotFoundError(f"data.root={root} {what}, {LAYOUT}: correct data.root")
     return path
-
-
-def folders(parent: Path) -> list[Path]:
-    """The folders in ``parent`` by name, without hidden ones; none where there is no ``parent``."""
-    if not parent.is_dir():
-        return []
-    with os.scandir(parent) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
-    return [parent / name for name in names]
-
-
-def images(folder: Path) -> list[Path]:
-    """The files in ``folder`` whose names end as an image's does, by name, without hidden ones."""
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if _is_image(entry.name) and not entry.is_dir())
-    return [folder / name for name in names]
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(SUFFIXES) and not name.startswith(".")
 
 
 def listing(root: Path) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
     """The class names, and for each split that is there its (file, label) in the order of class and name.
 
     Raises:
-        FileNotFoundError: no ``train`` or ``test``. ValueError: a split or class without an image, or classes that
-            differ between splits.
+        FileNotFoundError: no ``train`` or ``test``. ValueError: a split or class without an image, classes that
+            differ between splits, or a class whose name cannot be printed. And see :func:`images`.
     """
     for split in ("train", "test"):
-        if not (root / split).is_dir():
+        if not is_folder(root / split):
             there = ", ".join(folder.name for folder in folders(root)[:8]) or "no folder"
             raise FileNotFoundError(f"{root} has no folder {split!r}, {LAYOUT}, found {there}: correct data.root")
     names = _classes(root / "train")
     found = {}
     for split in SPLITS:
-        if split == "calibration" and not (root / split).is_dir():
+        if split == "calibration" and not is_folder(root / split):
             continue
         _same_classes(names, _classes(root / split), split)
         found[split] = [(file, label) for label, name in enumerate(names) for file in _some(root / split / name)]
@@ -103,6 +79,8 @@ def _classes(folder: Path) -> list[str]:
     names = [entry.name for entry in folders(folder)]
     if not names:
         raise ValueError(f"{folder} has no class folder in it, {LAYOUT}: put the images into one folder a class")
+    for name in names:
+        check_class_name(name, folder)
     return names
 
 

@@ -9,20 +9,27 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmark.data.folder_scan import content
+
 # What Pillow raises for broken files besides its own errors, which are OSErrors.
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, struct.error, zlib.error, Image.DecompressionBombError)
+# Pixels of the shorter side.
+SMALLEST = 8
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND"}
+_TAIL = 32
 SHOWABLE = ("1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 
 
-def check_header(file: Path, mask: Path | None) -> None:
-    """Opens an image and its mask without decoding them.
+def check_header(file: Path) -> None:
+    """Opens an image without decoding it, and decodes it if its file does not end as its format does.
 
     Raises:
-        ValueError: not an image, a mode that 8 bits cannot show, or a mask of another size; names the file.
+        ValueError: not an image, too small, a mode that 8 bits cannot show, or cut off; names the file.
     """
     with _opened(file) as image:
-        if mask is not None:
-            _check_mask(mask, image.size)
+        whole = _has_end(file, image.format)
+    if not whole:
+        read_image(file, SMALLEST)
 
 
 def read_image(file: Path, size: int) -> np.ndarray:
@@ -31,7 +38,8 @@ def read_image(file: Path, size: int) -> np.ndarray:
     Transparent images are composed on white. The first frame of an animation; EXIF orientation is not applied.
 
     Raises:
-        ValueError: as :func:`check_header`, or broken pixel data; names the file.
+        ValueError: not an image, less than 8 pixels a side, a mode that 8 bits cannot show, or broken pixel data;
+            names the file.
     """
     with _opened(file) as image:
         try:
@@ -42,7 +50,11 @@ def read_image(file: Path, size: int) -> np.ndarray:
 
 
 def read_mask(file: Path, image_file: Path, size: int) -> np.ndarray:
-    """The same square of the mask, resized by nearest pixels, (size, size) bool: True on the object."""
+    """The same square of the mask, resized by nearest pixels, (size, size) bool: True on the object.
+
+    Raises:
+        ValueError: not an image, of another size than the image, or broken pixel data; names the file.
+    """
     with _opened(image_file) as image:
         expected = image.size
     with _check_mask(file, expected) as mask:
@@ -63,7 +75,16 @@ def _opened(file: Path) -> Image.Image:
     if image.mode not in SHOWABLE:
         image.close()
         raise ValueError(f"{file} has mode {image.mode}, which 8 bits cannot show: convert it to 8-bit grey or RGB")
+    if min(image.size) < SMALLEST:
+        size = f"{image.size[0]}x{image.size[1]}"
+        image.close()
+        raise ValueError(f"{file} has {size} pixels, at least {SMALLEST} a side are expected: remove it or replace it")
     return image
+
+
+def _has_end(file: Path, kind: str | None) -> bool:
+    """Whether the last bytes are those that a file of this format ends with; False for formats without such bytes."""
+    return kind in _ENDS and _ENDS[kind] in content(file, last=_TAIL)
 
 
 def _check_mask(file: Path, expected: tuple[int, int]) -> Image.Image:

@@ -17,7 +17,10 @@ from torch.utils.data import Dataset
 from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
+from benchmark.data.folder_notes import folder_notes
 from benchmark.data.image_file import check_header, read_image, read_mask
+from benchmark.data.masks import MaskCounts, count_masks
+from benchmark.data.notices import warn_once
 from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
 from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import from_bytes
@@ -36,12 +39,15 @@ class ImageFolder:
     calibration split. Sample ids number the images of a folder in the order of ``drawn_order``: train from 0 (with the
     calibration samples taken from it), a calibration folder from 1e9, test from 2e9. Each image is its own source.
 
+    Files that are not used, and images that repeat others, are logged as warnings with their numbers.
+
     Args:
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n in that order; None for all.
     Raises:
-        ValueError, FileNotFoundError: a folder of another layout. :meth:`split` raises for broken files.
+        ValueError, OSError: a folder of another layout, or one that cannot be read. :meth:`split` raises for broken
+            files.
     """
 
     @checked_arguments
@@ -66,6 +72,8 @@ class ImageFolder:
         for name, count in self.counts.items():
             self._rows[name] = self._rows[name].only(np.arange(len(self._rows[name]))[:count])
         self._splits: dict[str, ArraySet | FolderSet] = {}
+        for note in folder_notes(self.root.resolve()):
+            warn_once(note)
 
     def _numbered(self, name: str, files: list[tuple[Path, int]]) -> FolderSet:
         label_N = np.array([label for _, label in files])
@@ -81,6 +89,13 @@ class ImageFolder:
         if not folder.is_dir():
             return None
         masks = [folder / path.parent.name / f"{path.stem}.png" for path in paths]
+        image_of: dict[Path, Path] = {}
+        for mask, path in zip(masks, paths, strict=True):
+            if image_of.setdefault(mask, path) != path:
+                raise ValueError(
+                    f"{image_of[mask]} and {path.name} would share the mask {mask}: rename one of the images, and give "
+                    "each its own mask"
+                )
         missing = [index for index, mask in enumerate(masks) if not mask.is_file()]
         if missing:
             raise FileNotFoundError(
@@ -124,6 +139,7 @@ class FolderSet(Dataset):
         self.class_names, self.image_size, self.files, self.masks = class_names, image_size, files, masks
         self.has_masks = masks is not None
         self.label_N, self.sample_id_N, self.source_id_N = label_N, sample_id_N, sample_id_N
+        self._mask_counts = MaskCounts()
 
     def __len__(self) -> int:
         return len(self.files)
@@ -140,9 +156,22 @@ class FolderSet(Dataset):
         return FolderSet(self.class_names, self.image_size, files, masks, self.label_N[rows], self.sample_id_N[rows])
 
     def checked(self) -> FolderSet:
-        """Itself, after the header of every file has been read."""
-        _in_threads(lambda row: check_header(self.files[row], self.masks[row] if self.masks else None), len(self))
+        """Itself, after the header of every image, whether it is whole, and every mask have been read."""
+        counts = [MaskCounts()] * len(self)
+
+        def check(row: int) -> None:
+            check_header(self.files[row])
+            if self.masks:
+                mask = read_mask(self.masks[row], self.files[row], self.image_size)
+                counts[row] = count_masks([torch.from_numpy(mask[None])])
+
+        _in_threads(check, len(self))
+        self._mask_counts = MaskCounts(*map(sum, zip(*counts, strict=True)))
         return self
+
+    def mask_counts(self) -> MaskCounts:
+        """How many masks are empty or cover the image; known once the set is :meth:`checked`."""
+        return self._mask_counts
 
     def in_memory(self) -> ArraySet:
         """The same set, decoded."""

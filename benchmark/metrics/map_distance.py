@@ -68,8 +68,12 @@ def _centre(map_Bhw: Tensor) -> Tensor:
 
 
 def object_iou(map_Bhw: Tensor, mask_BHW: Tensor, threshold: float = 0.5) -> Tensor:
-    """Overlap of the object's mask with the map, upsampled to the image and taken at >= ``threshold``; (B,), [0, 1]."""
-    return overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= threshold, mask_BHW)
+    """Overlap of the object's mask with the map, upsampled to the image and taken at >= ``threshold``; (B,), [0, 1].
+
+    NaN for an empty mask: without an object there is nothing that a map could find.
+    """
+    value_B = overlap(at_image_size(map_Bhw, mask_BHW.shape[-2:]) >= threshold, mask_BHW)
+    return torch.where(mask_BHW.flatten(1).any(1), value_B, torch.nan)
 
 
 MIN_SIDE = 4

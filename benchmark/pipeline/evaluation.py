@@ -47,7 +47,7 @@ def evaluate(ctx: RunContext) -> Evaluation:
     facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
     zero_gradient, flags = gradient_check(measurements.samples)
-    facts |= {**_without_map(measurements), **zero_gradient}
+    facts |= {**_without_map(measurements), **_without_object_iou(measurements), **zero_gradient}
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
     return Evaluation(measurements, facts, found, _total(ranks.gather(spent)))
@@ -66,6 +66,12 @@ def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
         return {}
     rate = mean(samples["success"].to_numpy(float), samples["source_id"].to_numpy())
     return {"rate_measured": rate.value, "rate_measured_low": rate.low, "rate_measured_high": rate.high}
+
+
+def _without_object_iou(measurements: Measurements) -> Facts:
+    """How many samples have no object IoU; nothing in cells that do not measure it."""
+    samples = measurements.samples
+    return {"n_without_object_iou": int(samples["object_iou"].isna().sum())} if "object_iou" in samples else {}
 
 
 def _total(counts: list[dict[str, int]]) -> dict[str, int]:

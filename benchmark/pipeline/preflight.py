@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config
-from benchmark.data.groups import check_labels
+from benchmark.configuration.specs import SPREAD_LEVEL, Config
+from benchmark.data.split_check import check_data
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.captum_adapter import CaptumAttribution
@@ -30,13 +30,12 @@ from benchmark.types import Classifier, Data, Interpreter
 
 
 def check_settings(ctx: RunContext, data: Data) -> None:
-    """Checks the labels of the splits, the blur against the image size, and the probe's own arguments.
+    """Checks the splits of the data set, the blur against the image size, and the probe's own arguments.
 
     Raises:
         ValueError: the part's own sentence.
     """
-    for split in ("train", "calibration", ctx.config["split"]):
-        check_labels(data.split(split), data.num_classes)
+    check_data(data, ("train", ctx.config["split"]), SPREAD_LEVEL)
     sigma, size = ctx.config["measure"]["blur"], data.image_size
     if not sigma > 0 or math.ceil(2.5 * sigma) >= size:
         raise ValueError(

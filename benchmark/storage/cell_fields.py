@@ -46,6 +46,9 @@ FACTS: tuple[CellField, ...] = (
     CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
     CellField("n_without_map", "integer", "samples whose benign map is constant: their distances are NaN"),
     CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
+    CellField(
+        "n_without_object_iou", "integer", "samples without object IoU: no mask, an empty one, no map", When.CLEAN
+    ),
     CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
     CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
     CellField("n_calibration", "integer", "samples of that calibration", When.NOISE),

@@ -314,7 +314,7 @@ COLUMNS: tuple[Column, ...] = (
         source="benchmark.metrics.map_distance.object_iou",
         description="intersection over union of the object's mask and the map at or above measure.iou_threshold",
         label="object IoU",
-        null=f"the data set has no masks, or {NO_MAP}",
+        null=f"the split has no masks, the sample's is empty, or {NO_MAP}",
         summarised=True,
     ),
     Column(

@@ -199,6 +199,38 @@ def test_truncated_pixels_are_named_when_they_are_read(tmp_path, suffix, monkeyp
         folder(tmp_path).split("test").__getitems__(list(range(7)))
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "gif"])
+def test_truncated_pixels_of_a_large_set_are_named_before_anything_is_trained(tmp_path, suffix, monkeypatch):
+    small(tmp_path)
+    monkeypatch.setattr(image_folder, "MEMORY", 0)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    path = save(tmp_path / "test" / "bee" / f"cut.{suffix}", noise)
+    data = folder(tmp_path)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=rf"cut\.{suffix} .*: restore the file or remove it"):
+        data.split("test")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_bytes_after_the_end_of_an_image_do_no_harm(tmp_path, suffix, monkeypatch):
+    small(tmp_path)
+    monkeypatch.setattr(image_folder, "MEMORY", 0)
+    path = save(tmp_path / "test" / "bee" / f"more.{suffix}", np.full((16, 16, 3), 9, np.uint8))
+    path.write_bytes(path.read_bytes() + bytes(500))
+    assert len(folder(tmp_path).split("test")) == 7
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (7, 64)])
+@pytest.mark.parametrize("memory", [0, 2**31])
+def test_an_image_of_a_few_pixels_is_named(tmp_path, size, memory, monkeypatch):
+    small(tmp_path)
+    monkeypatch.setattr(image_folder, "MEMORY", memory)
+    save(tmp_path / "test" / "bee" / "dot.png", np.zeros((*size, 3), np.uint8))
+    message = rf"dot\.png has {size[1]}x{size[0]} pixels, at least 8 a side are expected: remove it or replace it"
+    with pytest.raises(ValueError, match=message):
+        folder(tmp_path).split("test")
+
+
 def _no_class(root):
     shutil.rmtree(root / "train")
     (root / "train").mkdir()
@@ -213,6 +245,10 @@ def _no_image(root):
 def _few(root):
     for path in sorted((root / "train" / "bee").iterdir())[5:]:
         path.unlink()
+
+
+def _twins(root):
+    save(root / "test" / "ant" / "001.bmp", np.zeros((20, 24, 3), np.uint8))
 
 
 def _odd_mask(root):
@@ -235,6 +271,7 @@ def _odd_mask(root):
             FileNotFoundError,
             r"1 of 6 images have none.*001\.png",
         ),
+        (_twins, ValueError, r"ant/001\.bmp and 001\.png would share the mask .*001\.png: rename one of the images"),
         (_odd_mask, ValueError, r"mask .*001\.png has 8x8 pixels, its image 24x20"),
         (lambda root: (root / "masks/test/ant/001.png").write_text("x"), ValueError, r"001\.png is not a mask"),
     ],

@@ -100,7 +100,19 @@ def test_object_iou_of_a_planted_mask():
     half[:, 4:] = 0
     assert map_distance.object_iou(exact, mask).tolist() == [1.0, 1.0]
     assert map_distance.object_iou(half, mask).tolist() == [0.5, 0.5]
-    assert map_distance.object_iou(torch.zeros(2, 4, 4), torch.zeros(2, 8, 8, dtype=torch.bool)).tolist() == [1.0, 1.0]
+    assert map_distance.object_iou(torch.zeros(2, 4, 4), mask).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, 1.0])
+def test_an_empty_mask_has_no_object_iou(value):
+    """Whatever the map: an empty map is no match for it. The other samples of the batch keep their numbers."""
+    mask = torch.zeros(3, 8, 8, dtype=torch.bool)
+    mask[1, 2:6, 2:6] = True
+    maps = torch.full((3, 4, 4), value)
+    maps[1] = mask[1, ::2, ::2].float()
+    overlap = map_distance.object_iou(maps, mask)
+    assert overlap.isnan().tolist() == [True, False, True]
+    assert overlap[1] == map_distance.object_iou(maps[1:2], mask[1:2])[0] > 0.5
 
 
 def test_perturbation_and_success_by_hand():
