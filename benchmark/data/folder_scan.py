@@ -116,6 +116,8 @@ def is_portable(name: str) -> bool:
 
 def _is_text(name: str) -> bool:
     """Whether a name has neither control characters nor bytes that are no text."""
+    if name.isascii() and name.isprintable():
+        return True
     return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
 
 
