@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +27,8 @@ COMMANDS = {
 # Commands that inspect the sweep that overrides of "run" describe, without starting a job.
 PLANNERS = ("plan", "status")
 
-# Commands that end between two batches on a stop signal; the others end at once.
-STOPPABLE = ("run", "status", "train_classifier", "train_interpreter")
+# Commands that end between two batches on a stop signal once they work; the others end at once.
+STOPPABLE = ("run", "train_classifier", "train_interpreter")
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
 READERS = ("report", "select", "sync")
@@ -42,87 +43,112 @@ def conf_folder() -> Path:
 
 def usage() -> str:
     """What is printed without a command."""
+    from benchmark.commands.common.options import EXIT_STATUS
+
     width = max(map(len, COMMANDS))
     lines = [f"  {name:<{width}}  {what}" for name, what in COMMANDS.items()]
     return "\n".join(
         [
             "underfire: how well do attribution maps stand up to an adversary, and to noise?",
             "",
-            "usage: python -m benchmark COMMAND [key=value ...] [-m]",
+            "usage: python -m benchmark COMMAND [key=value ...] [-m] [--config-dir DIR]",
             "",
             *lines,
             "",
             "python -m benchmark COMMAND --help   lists its options; --cfg job prints the whole configuration",
+            "python -m benchmark --version        names the version, and the format of records that it writes",
+            "",
+            EXIT_STATUS,
         ]
     )
 
 
+def version() -> str:
+    """The suite's version and the format of its records."""
+    from importlib import metadata
+
+    from benchmark.storage.formats import FORMAT
+
+    try:
+        number = metadata.version("underfire")
+    except metadata.PackageNotFoundError:
+        number = "(not installed: a checkout)"
+    return f"underfire {number}, records of format {FORMAT['cell']}"
+
+
 def main() -> None:
-    """Runs one command; exit status 1 where it, or a cell of it, failed; 2 for an unknown command."""
+    """Runs one command. Exit status: see ``EXIT_STATUS`` of commands/common/options.py."""
+    from benchmark.commands.common import console
+
+    console.end_on_interrupt()
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage())
+        return
+    if "--version" in arguments:
+        print(version())
         return
     command = arguments[0]
     if command not in COMMANDS:
         print(f"underfire: {command!r} is no command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
-    from benchmark.commands.common import console
     from benchmark.processes import signals
 
     console.configure()
-    if command in STOPPABLE:
-        signals.install_handlers()
     try:
-        if command in PLANNERS:
-            raise SystemExit(_told(_command(command), str(conf_folder()), arguments[1:]))
-        from benchmark.planning.precheck import precheck_command, precheck_sweep
-
-        overrides = _with_filters(command, arguments[1:])
-        if command == "run":
-            status = _told(precheck_sweep, str(conf_folder()), overrides)
-        else:
-            status = _told(precheck_command, str(conf_folder()), command, overrides)
-        if status is not None:
-            raise SystemExit(status)
-        _launch(command, overrides)
+        raise SystemExit(_status(command, arguments[1:]))
     except signals.Stopped as stop:
         logging.getLogger("underfire").warning("%s", stop)
         raise SystemExit(stop.exit_code) from None
+
+
+def _status(command: str, arguments: list[str]) -> int:
+    """Runs a command and returns its exit status; mistakes in its settings are printed."""
+    try:
+        if command in PLANNERS:
+            return int(_command(command)(str(conf_folder()), arguments))
+        return _launch(command, arguments)
+    except (ValueError, OSError) as error:
+        print(f"underfire: {error}", file=sys.stderr)
+        return 1
 
 
 def _command(name: str) -> Callable[..., Any]:
     return importlib.import_module(f"benchmark.commands.{name}").main
 
 
-def _told(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns, or 1 after telling a mistake in the overrides."""
-    try:
-        return work(*arguments)
-    except ValueError as error:
-        print(f"underfire: {error}", file=sys.stderr)
-        return 1
-
-
-def _with_filters(command: str, overrides: list[str]) -> list[str]:
-    """The overrides, with the words of ``run`` as filters where records are read."""
-    if command not in READERS:
-        return overrides
+def _launch(command: str, arguments: list[str]) -> int:
+    """One job of Hydra's, or with -m many; none where it is known beforehand what would come of them."""
+    from benchmark.commands.common.options import launch_options
+    from benchmark.processes import signals
     from benchmark.storage.cell_fields import FILTER_FIELDS
 
-    return [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
+    flags, settings = launch_options(command, arguments)
+    overrides = settings.overrides
+    if command in READERS:
+        overrides = [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
+    if set(flags) <= {"--multirun", f"--config-dir={settings.config_dir}"}:  # no flag that Hydra alone answers
+        if command == "run":
+            from benchmark.commands.common.sweep_check import check_sweep
 
+            if (status := check_sweep(str(conf_folder()), settings)) is not None:
+                return status
+        else:
+            from benchmark.planning.precheck import precheck_command
 
-def _launch(command: str, overrides: list[str]) -> None:
-    """One job of Hydra's, or with -m many."""
-
-    import hydra
-
+            precheck_command(str(conf_folder()), command, overrides, settings.config_dir)
+    if command in STOPPABLE:
+        signals.install_handlers()
     # Hydra takes overrides on one side of its flags only.
-    flags = [each for each in overrides if each in ("-m", "--multirun")]
-    sys.argv = [sys.argv[0], *flags, *(each for each in overrides if each not in flags)]
+    sys.argv = [sys.argv[0], *flags, *overrides]
+    return _jobs(command)
 
-    def with_command(config):
+
+def _jobs(command: str) -> int:
+    from benchmark.commands.common import sweep_summary
+    from benchmark.processes import signals
+
+    def with_command(config: Any) -> Any:
         # Lightning's DDP launcher starts this command line again: it has to find the command there.
         sys.argv.insert(1, command)
         try:
@@ -130,16 +156,29 @@ def _launch(command: str, overrides: list[str]) -> None:
         finally:
             sys.argv.pop(1)
 
-    from benchmark.commands.common import sweep_summary
-    from benchmark.processes import signals
+    import hydra
 
+    failed = None
+    quiet = "HYDRA_FULL_ERROR" not in os.environ
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # its errors come here, not to the terminal
     try:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=command)(with_command)()
+    except Exception as error:
+        signals.raise_if_stopped()
+        failed = error
     finally:
+        if quiet:
+            os.environ.pop("HYDRA_FULL_ERROR", None)
         sweep_summary.sum_up()  # also of a sweep that its launcher, or a signal, has broken off
+    if failed is not None:
+        from benchmark.commands.common.job import hydras_mistake
+
+        print(f"underfire: {hydras_mistake(failed, str(conf_folder()))}", file=sys.stderr)
+        return 1
     if sweep_summary.any_failed():
         signals.raise_if_stopped()
-        raise SystemExit(1)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

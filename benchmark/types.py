@@ -121,6 +121,10 @@ class Classifier(Protocol):
         """The module at whose output Grad-CAM takes features; None for the last features."""
         ...
 
+    def layer_of_features(self, image_size: int) -> str:
+        """The module whose output the last features are; "last features" where they are no module's."""
+        ...
+
     def logits_and_features(self, image_BCHW: Tensor, module: str | None = None) -> tuple[Tensor, Tensor]:
         """Logits, and the features at a module's output (None: the last), in which they can be differentiated."""
         ...
@@ -160,6 +164,10 @@ class Interpreter(Protocol):
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of the same images, with as few passes of the network as the method allows."""
+        ...
+
+    def details(self) -> dict[str, str]:
+        """Facts for the record about how the maps are made."""
         ...
 
     def surrogate(self) -> Interpreter:

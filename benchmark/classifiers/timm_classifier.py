@@ -9,6 +9,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from benchmark.classifiers.pretrained import check_pretrained, not_downloaded
 from benchmark.numerics.bounds import Text, WholePositive, checked_arguments
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
@@ -17,6 +18,9 @@ from benchmark.types import Trunk
 class TimmClassifier(nn.Module):
     """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, with timm's own metadata.
 
+    ``net`` is built here and belongs to this module: its fused attention is switched off and it is channels last.
+    Questions about its layers (``target_layer``, ``pyramid_shapes``, ...) leave modes and hooks as they were.
+
     Args:
         name: of the model in timm.
         num_classes: K.
@@ -24,8 +28,9 @@ class TimmClassifier(nn.Module):
         small_input: the 32-px variant: stride 1 in the first convolution and no max-pool.
         options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
     Raises:
-        ValueError: a name that timm does not know (names near ones), or an option that the model does not take.
-        OSError: pretrained weights that cannot be downloaded.
+        ValueError: a name that timm does not know (names near ones), an option that the model does not take, or
+            pretrained weights that do not exist or do not fit the options.
+        OSError: pretrained weights that cannot be downloaded; told within some seconds where there is no network.
     """
 
     net: Any
@@ -142,6 +147,28 @@ class TimmClassifier(nn.Module):
         return str(levels[-2])
 
     @torch.no_grad()
+    def layer_of_features(self, image_size: int) -> str:
+        """The module of ``net`` whose output the last features are, the outermost if several return the same tensor.
+
+        "last features" where they are no module's output.
+        """
+        outputs: list[tuple[str, Any]] = []
+        hooks = [
+            module.register_forward_hook(lambda module, args, output, name=name: outputs.append((name, output)))
+            for name, module in self.net.named_modules()
+            if name
+        ]
+        image_BCHW = torch.full((1, 3, image_size, image_size), 0.5, device=self.mean.device, dtype=self.mean.dtype)
+        try:
+            with eval_mode(self):
+                features = self.net.forward_features((image_BCHW - self.mean) / self.std)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        names = [name for name, output in outputs if output is features]
+        return min(names, key=lambda name: name.count("."), default="last features")
+
+    @torch.no_grad()
     def linear_head(self, image_size: int) -> nn.Linear | None:
         """The last layer, if the logits are that layer on globally averaged features (compared on an image)."""
         layer = self.net.get_classifier()
@@ -183,15 +210,21 @@ def _create(name: str, num_classes: int, pretrained: bool, options: dict[str, An
         near = difflib.get_close_matches(name, timm.list_models(), n=5, cutoff=0.5)
         hint = f"near ones: {', '.join(near)}" if near else "timm.list_models() lists them"
         raise ValueError(f"classifier.name is {name!r}, which timm {timm.__version__} does not know; {hint}")
+    if pretrained:
+        check_pretrained(name)
     try:
         return timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **options)
     except TypeError as error:
         raise ValueError(f"timm's {name} does not take classifier.options={options}: {error}") from error
-    except OSError as error:
-        raise OSError(
-            f"the pretrained weights of {name} could not be downloaded ({error}); set classifier.pretrained=false, "
-            "or fetch them once on a machine with a network and set HF_HOME to that cache"
-        ) from error
+    except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
+        if "size mismatch" in str(error) or "Missing key" in str(error) or "Unexpected key" in str(error):
+            raise ValueError(
+                f"timm's pretrained weights of {name} do not fit classifier.options={options}: leave the options that "
+                "change its layers away, or set classifier.pretrained=false"
+            ) from error
+        raise not_downloaded(name, (str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def _keep_resolution(net: nn.Module, name: str) -> None:

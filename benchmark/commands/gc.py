@@ -9,11 +9,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.commands.common.integrity import unused
+from benchmark.commands.common.integrity import named_by_others, unused
 from benchmark.commands.common.job import job
 from benchmark.storage.leases import is_held, read
-from benchmark.storage.paths import artefact_leases, cell_files, cell_leases, partials
-from benchmark.storage.records import read_records
+from benchmark.storage.paths import artefact_leases, cell_leases, partials
+from benchmark.storage.records import scan_records
 
 log = logging.getLogger("underfire")
 
@@ -39,14 +39,17 @@ def main(config: DictConfig) -> None:
             raise ValueError(
                 f"{len(busy)} cells are being computed ({_about(busy)}): run gc when the sweep has ended{_ELSEWHERE}"
             )
-        records = read_records(results, status="done")
-        damaged = len(cell_files(results)) - len(read_records(results))
+        scan = scan_records(results)
+        scan.warn()
+        records, damaged = scan.matching(status="done"), len(scan.damaged)
         if resolved["delete"] and (damaged or not records):
             raise ValueError(
                 f"{results} has {len(records)} finished records and {damaged} damaged ones: what those need would be "
                 "deleted; run their cells again first, or delete the store yourself"
             )
-        found = [*unused(store, records), *partials(store)]
+        if scan.other:
+            log.info("every artefact that one of these %d records of another format names is kept", len(scan.other))
+        found = [*unused(store, records, named_by_others(scan.other)), *partials(store)]
         total = 0
         for path in found:
             files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]

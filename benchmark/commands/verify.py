@@ -26,17 +26,20 @@ def main(config: DictConfig) -> None:
         for path, key in ((store, "paths.store"), (results, "paths.results")):
             if not path.is_dir():
                 raise ValueError(f"{key} {path} is not there: nothing could be verified")
-        records, faults, corrupted = check_files(store, results)
-        for record in records:
+        checked = check_files(store, results)
+        for note in checked.notes:
+            log.warning("%s", note)
+        faults = list(checked.faults)
+        for record in checked.records:
             if lacking := missing(store, record):
                 faults += lacking
                 continue
-            if corrupted & set(record.cell["artefacts"].values()):
+            if checked.unusable & set(record.cell["artefacts"].values()):
                 continue  # reported already; classifying its images would make the artefact again
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
             faults += classify_again(record, samples)
-        log.info("checked %d artefacts and %d records", len(artefact_folders(store)), len(records))
+        log.info("checked %d artefacts and %d records", len(artefact_folders(store)), len(checked.records))
         if faults:
             raise ValueError("\n  ".join([f"{len(faults)} faults:", *faults]))
         return "done"

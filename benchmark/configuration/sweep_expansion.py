@@ -9,11 +9,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -58,17 +63,20 @@ class Uncountable(ValueError):
     """The cells are not known beforehand: a sweeper chooses each by what came of those before."""
 
 
-def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
+def expand(
+    conf: str, command: str, overrides: list[str], *, multirun: bool = False, config_dir: str | None = None
+) -> Sweep:
     """The cells of ``python -m benchmark COMMAND overrides``.
 
     Args:
-        conf: the folder of the configuration.
+        conf: the folder of the configuration. multirun: whether -m is given; it may also stand among the overrides.
+        config_dir: a folder with further options, as --config-dir adds it.
     Raises:
         ValueError: the overrides themselves cannot be read. Uncountable: the sweeper searches.
     """
-    flags = [each for each in overrides if each in ("-m", "--multirun")]
+    flags = [each for each in overrides if each in ("-m", "--multirun")] + ["-m"] * multirun
     texts = [each for each in overrides if each not in flags]
-    with initialize_config_dir(version_base="1.3", config_dir=conf):
+    with _initialized(conf, config_dir):
         parsed = _parse(texts)
         fixed = [text for text, each in zip(texts, parsed, strict=True) if not each.is_sweep_override()]
         swept = _choices(parsed)
@@ -95,6 +103,19 @@ def expand(conf: str, command: str, overrides: list[str]) -> Sweep:
         groups = [item for item in dimensions if _is_group(item[0])]
         values = [item for item in dimensions if not _is_group(item[0])]
         return Sweep(True, list(_cells(composer, fixed, groups, values)))
+
+
+@contextmanager
+def _initialized(conf: str, further: str | None) -> Iterator[None]:
+    """Hydra with the options of ``conf``, and behind them those of another folder."""
+    with initialize_config_dir(version_base="1.3", config_dir=conf):
+        if further is not None:
+            path = create_config_search_path(search_path_dir=conf)
+            folder = f"file://{Path(further).resolve()}"
+            path.prepend(provider="command-line", path=folder, anchor=SearchPathQuery(provider="schema"))
+            GlobalHydra.instance().clear()
+            Hydra.create_main_hydra2(task_name="app", config_search_path=path)
+        yield
 
 
 def _without_values(composer: Composer, texts: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -12,6 +13,10 @@ from benchmark.types import Classifier, Explanation, Interpreter
 
 class BaseInterpreter(nn.Module):
     """(image, class) to attribution map; a subclass implements :meth:`attribution_map`.
+
+    The classifier given is not copied: it is frozen (eval mode, no parameter asks for a gradient) and stays so, also
+    when the interpreter is set to train mode. Nothing else of it changes, and no hook stays behind; whoever goes on to
+    train it calls ``train()`` and ``requires_grad_()`` again, or hands over a deep copy.
 
     Attributes:
         differentiable: whether the map has a gradient in the image, so that it can be attacked.
@@ -27,6 +32,18 @@ class BaseInterpreter(nn.Module):
         self.classifier = freeze(classifier)
         self.members: Sequence[Interpreter] = ()
         self.masking: nn.Module | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Only the masking network, where there is one, ever leaves eval mode."""
+        super().train(False)
+        self.training = mode
+        if self.masking is not None:
+            self.masking.train(mode)
+        return self
+
+    def details(self) -> dict[str, str]:
+        """What a record says about how the maps are made, by the names of facts in benchmark/storage/cell_fields.py."""
+        return {}
 
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The map (B, h, w) in [0, 1], 1 = important, of images in [0, 1] for classes that the classifier has.

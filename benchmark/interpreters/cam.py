@@ -34,6 +34,11 @@ class CAM(TrunkInterpreter):
                 "has another head: use interpreter=gradcam, or a ResNet, DenseNet, EfficientNet or MobileNetV2"
             )
         self.register_buffer("weight_KC", head.weight.detach().clone(), persistent=False)
+        self.layer = classifier.layer_of_features(image_size)
+
+    def details(self) -> dict[str, str]:
+        """The module whose output is weighted."""
+        return {"target_layer": self.layer}
 
     def raw(self, trunk: Trunk, class_B: Tensor) -> Tensor:
         """sum_k w_ck F_k, (B, h, w), before it is normalised."""
@@ -67,6 +72,11 @@ class GradCAM(TrunkInterpreter):
         self.weight_KC: Tensor | None
         self.register_buffer("weight_KC", None if head is None else head.weight.detach().clone(), persistent=False)
         self.target_layer = None if head is not None else classifier.target_layer(image_size)
+        self.layer = self.target_layer or classifier.layer_of_features(image_size)
+
+    def details(self) -> dict[str, str]:
+        """The module whose output is weighted."""
+        return {"target_layer": self.layer}
 
     def channel_weights(self, features_BChw: Tensor, gradient_BChw: Tensor) -> Tensor:
         """a_k (B, C) from the gradient of the class's logit in the features."""

@@ -6,19 +6,24 @@ import importlib
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
+from benchmark.interpreters.surgery import check_activations_are_modules
 from benchmark.numerics.bounds import Seed, Text, WholePositive, checked_arguments
+from benchmark.numerics.modules import restored
 from benchmark.types import Classifier
 
 # Methods of captum that draw random numbers.
 RANDOM_METHODS = ("GradientShap", "KernelShap", "Lime", "LimeBase", "ShapleyValueSampling")
+
+# Methods that change the rules of modules by hooks, and do not see functions.
+MODULE_WISE_METHODS = ("Deconvolution", "DeepLift", "DeepLiftShap", "GuidedBackprop")
 
 
 class CaptumAttribution(BaseInterpreter):
@@ -31,7 +36,8 @@ class CaptumAttribution(BaseInterpreter):
         options: of its ``attribute``; lists are passed on as tuples. pool: side of a map pixel, in pixels.
         seed: of the method's random numbers.
     Raises:
-        ValueError: captum is not installed, or has no such method.
+        ValueError: captum is not installed, or has no such method, or one that works on modules while the net calls an
+            activation as a function.
     """
 
     differentiable = False
@@ -59,6 +65,8 @@ class CaptumAttribution(BaseInterpreter):
                 f"captum's {method} does not take the model alone ({error}): choose one that does (Saliency, DeepLift, "
                 "InputXGradient, IntegratedGradients, Occlusion, ...)"
             ) from None
+        if method in MODULE_WISE_METHODS:
+            check_activations_are_modules(classifier, image_size, f"captum's {method}")
 
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """Min-max of the pooled |attribution|, (B, H / pool, W / pool)."""
@@ -73,7 +81,7 @@ class CaptumAttribution(BaseInterpreter):
         return pooled_magnitude(torch.cat(parts), self.pool)
 
     def _attributed(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
-        with torch.enable_grad():
+        with torch.enable_grad(), restored(cast(nn.Module, self.classifier)):  # captum keeps its hooks after errors
             image = image_BCHW.detach().requires_grad_()
             try:
                 return self.method.attribute(image, target=class_B, **self.options).detach()

@@ -36,6 +36,13 @@ class Ensemble(BaseInterpreter):
         self.registered = nn.ModuleList(members)  # so that they follow .to(), .eval() and .double()
         self.differentiable = all(member.differentiable for member in members)
 
+    def details(self) -> dict[str, str]:
+        """The members' details, those of one name in one, in the order of the members."""
+        found: dict[str, list[str]] = {}
+        for name, value in (item for member in self.members for item in member.details().items()):
+            found.setdefault(name, []).append(value)
+        return {name: ", ".join(dict.fromkeys(values)) for name, values in found.items()}
+
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The mean of the members' maps, (B, h, w)."""
         return torch.stack(same_size([member(image_BCHW, class_B) for member in self.members])).mean(0)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
+from benchmark.interpreters.surgery import check_smooth_copy
 from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics import rng
 from benchmark.numerics.bounds import Fraction, NonNegative, Positive, Seed, WholePositive, checked_arguments
@@ -52,7 +53,8 @@ class Gradient(BaseInterpreter):
         super().__init__(classifier=classifier)
         check_pool(pool, image_size)
         self.kind, self.samples, self.baseline, self.pool = kind, samples, baseline, pool
-        self.beta = beta
+        self.beta, self.image_size = beta, image_size
+        self.is_checked = False  # whether the smooth copy has been; see surrogate
         keys = rng.sample_keys(seed, "smoothgrad", torch.arange(samples))
         noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
@@ -60,7 +62,14 @@ class Gradient(BaseInterpreter):
         self.map_network = self.classifier  # whose gradient makes the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Gradient:
-        """The same interpreter with maps of the smooth network and logits of the true one."""
+        """The same interpreter with maps of the smooth network and logits of the true one.
+
+        Raises:
+            ValueError: the network has no smooth copy; checked once.
+        """
+        if not self.is_checked:
+            check_smooth_copy(self.classifier, self.image_size)
+            self.is_checked = True
         other = shallow_copy(self)
         other.map_network = smooth_copy(self.classifier, self.beta)
         return other

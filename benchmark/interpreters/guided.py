@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.interpreters.gradient import Gradient
+from benchmark.interpreters.surgery import check_guided_copy
 from benchmark.interpreters.surrogate import copy_with, smooth
 from benchmark.numerics.bounds import Positive, Seed, WholePositive, checked_arguments
 from benchmark.numerics.modules import shallow_copy
@@ -45,7 +46,7 @@ class GuidedBackprop(Gradient):
     """map = min-max of the pooled magnitude of the guided gradient of the class's logit.
 
     Raises:
-        ValueError: a net without a ReLU: there is nothing to guide.
+        ValueError: a net without a ReLU, so that there is nothing to guide, or with one that is not a module.
     """
 
     @checked_arguments
@@ -59,9 +60,8 @@ class GuidedBackprop(Gradient):
         seed: Seed = 0,
     ) -> None:
         super().__init__(classifier=classifier, image_size=image_size, beta=beta, pool=pool, seed=seed)
-        if not any(isinstance(module, nn.ReLU) for module in classifier.modules()):
-            raise ValueError("guided_backprop guides plain ReLUs and this net has none: use interpreter=grad")
         self._differentiate(None)
+        check_guided_copy(self.classifier, self._replacement, GuidedReLU, image_size)
 
     def _differentiate(self, beta: float | None) -> None:
         """Takes the maps of a copy with guided ReLUs, all kinks smooth where there is a ``beta``."""
@@ -75,7 +75,12 @@ class GuidedBackprop(Gradient):
         return None if self.smoothness is None else smooth(activation, self.smoothness)
 
     def surrogate(self) -> GuidedBackprop:
-        """The same interpreter with maps of the smooth network and logits of the true one."""
+        """The same interpreter with maps of the smooth network and logits of the true one.
+
+        Raises:
+            ValueError: the network has no smooth copy; checked once.
+        """
+        super().surrogate()
         other = shallow_copy(self)
         other._differentiate(self.beta)
         return other

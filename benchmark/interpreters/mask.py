@@ -10,6 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
+from benchmark.interpreters.surgery import check_smooth_copy
 from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics.adam import Adam
 from benchmark.numerics.bounds import Positive, Weight, WholeNonNegative, WholePositive, checked_arguments
@@ -72,11 +73,20 @@ class Mask(BaseInterpreter):
             )
         self.cells, self.steps, self.warm, self.tracked = cells, steps, warm, tracked
         self.lr, self.blur, self.beta = lr, blur, beta
+        self.image_size = image_size
+        self.is_checked = False  # whether the smooth copy has been; see surrogate
         self.costs = Costs(area, smoothness, power)
         self.map_network = self.classifier  # whose logits make the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Mask:
-        """The same interpreter with maps of the smooth network and logits of the true one."""
+        """The same interpreter with maps of the smooth network and logits of the true one.
+
+        Raises:
+            ValueError: the network has no smooth copy; checked once.
+        """
+        if not self.is_checked:
+            check_smooth_copy(self.classifier, self.image_size)
+            self.is_checked = True
         other = shallow_copy(self)
         other.map_network = smooth_copy(self.classifier, self.beta)
         return other

@@ -53,13 +53,6 @@ class RTS(TrunkInterpreter):
             width=width,
         )
 
-    def train(self, mode: bool = True) -> RTS:
-        """Only the masking network ever leaves eval mode."""
-        super().train(mode)
-        self.classifier.eval()
-        self.encoder.eval()
-        return self
-
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The map (B, h, w) of one pass of the encoder; no pass of the classifier where the encoder is another."""
         return self.masking(self.encoder.trunk(image_BCHW).pyramid, class_B, self.confidence)[0]

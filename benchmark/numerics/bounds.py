@@ -20,10 +20,7 @@ Made = TypeVar("Made", bound=Callable[..., Any])
 
 LONGEST_NAME = 60
 RESERVED_NAMES = {
-    "con",
-    "prn",
-    "aux",
-    "nul",
+    *("con", "prn", "aux", "nul"),
     *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
 }
 

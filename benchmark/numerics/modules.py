@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, Self, TypeVar
@@ -49,16 +50,59 @@ def shallow_copy(module: AnyModule) -> AnyModule:
 def weight_sharing_copy(
     module: Any, replace: Callable[[nn.Module], nn.Module | None], shared: Iterable[object] = ()
 ) -> Any:
-    """A deep copy with the very same weights and buffers.
+    """A deep copy with the very same weights and buffers; the module itself stays as it is.
+
+    A submodule that is registered several times is replaced everywhere, by one and the same replacement.
 
     Args:
         replace: gives what takes the place of a submodule, or None where it stays. shared: further objects that the
             copy has in common with the module.
+    Raises:
+        ValueError: the module cannot be copied.
     """
     memo = {id(each): each for each in (*module.parameters(), *module.buffers(), *shared)}
-    other = copy.deepcopy(module, memo=memo)
+    try:
+        other = copy.deepcopy(module, memo=memo)
+    except (RuntimeError, TypeError, pickle.PicklingError) as error:
+        raise ValueError(
+            f"{type(module).__name__} cannot be copied ({_first_line(error)}): keep only modules, parameters, buffers "
+            "and plain values as its attributes"
+        ) from None
+    replacements: dict[nn.Module, nn.Module | None] = {}
     for parent in list(other.modules()):
-        for name, child in parent.named_children():
-            if (replacement := replace(child)) is not None:
+        for name, child in list(parent._modules.items()):  # named_children() skips the second name of a submodule
+            if child is not None and child not in replacements:
+                replacements[child] = replace(child)
+            if child is not None and (replacement := replacements[child]) is not None:
                 setattr(parent, name, replacement)
     return other
+
+
+@contextmanager
+def restored(module: nn.Module) -> Iterator[None]:
+    """Afterwards every submodule has the mode, hooks and plain attributes that it had before, and every parameter its
+    ``requires_grad``, whatever was raised inside.
+    """
+    states = [(each, _state(each)) for each in module.modules()]
+    flags = [(each, each.requires_grad) for each in module.parameters()]
+    try:
+        yield
+    finally:
+        for each, state in states:
+            for name in set(vars(each)) - set(state):
+                del vars(each)[name]
+            vars(each).update(state)
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+
+
+def _state(module: nn.Module) -> dict[str, Any]:
+    """The attributes of a module by name, and copies of its tables of hooks."""
+    return {
+        name: copy.copy(value) if name.endswith("_hooks") and isinstance(value, dict) else value
+        for name, value in vars(module).items()
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -66,7 +66,8 @@ def _computed(cell: Cell, lease: Lease | None) -> tuple[Path, str]:
     start = time.perf_counter()
     record = _with_enough_memory(cell, lease)
     if record is not None:  # in the main process
-        log.info("done    %s  %.1f s  %s", cell.name, time.perf_counter() - start, provenance.one_line(record.samples))
+        line = provenance.one_line(record.samples, cell.config["probe"])
+        log.info("done    %s  %.1f s  %s", cell.name, time.perf_counter() - start, line)
         for name in record.cell.get("flags", ()):
             log.warning("flagged %s  %s: %s", cell.name, name, flags.BY_NAME[name].sentence)
         log_record(cell.config, record)

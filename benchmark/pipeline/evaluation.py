@@ -12,8 +12,8 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.measure import Measurements, measure
 from benchmark.pipeline.preflight import check_before_training, check_settings
-from benchmark.pipeline.probe import Facts, perturb
-from benchmark.pipeline.soundness import gradient_check
+from benchmark.pipeline.probe import perturb
+from benchmark.pipeline.soundness import Facts, gradient_check
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
 from benchmark.storage.flags import ordered
@@ -44,19 +44,13 @@ def evaluate(ctx: RunContext) -> Evaluation:
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
         measurements = measure(ctx, interpreter, spread, perturbed.groups)
-    facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
+    facts: Facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
     facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
     zero_gradient, flags = gradient_check(measurements.samples)
-    facts |= {**_without_map(measurements), **_without_object_iou(measurements), **zero_gradient}
+    facts |= {**_null_counts(measurements), **zero_gradient, **interpreter.details()}
     spent = {name: count - before[name] for name, count in classifier.passes.items()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
     return Evaluation(measurements, facts, found, _total(ranks.gather(spent)))
-
-
-def _without_map(measurements: Measurements) -> Facts:
-    """How many samples have a constant benign map; nothing where a measure from outside does not say."""
-    samples = measurements.samples
-    return {"n_without_map": int((~samples["has_map"]).sum())} if "has_map" in samples else {}
 
 
 def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
@@ -68,10 +62,14 @@ def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
     return {"rate_measured": rate.value, "rate_measured_low": rate.low, "rate_measured_high": rate.high}
 
 
-def _without_object_iou(measurements: Measurements) -> Facts:
-    """How many samples have no object IoU; nothing in cells that do not measure it."""
-    samples = measurements.samples
-    return {"n_without_object_iou": int(samples["object_iou"].isna().sum())} if "object_iou" in samples else {}
+def _null_counts(measurements: Measurements) -> Facts:
+    """How many samples have a constant benign map, and how many no object IoU, where the cell measures these."""
+    samples, counts = measurements.samples, Facts()
+    if "has_map" in samples:
+        counts["n_without_map"] = int((~samples["has_map"]).sum())
+    if "object_iou" in samples:
+        counts["n_without_object_iou"] = int(samples["object_iou"].isna().sum())
+    return counts
 
 
 def _total(counts: list[dict[str, int]]) -> dict[str, int]:

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, Config
 from benchmark.data.split_check import check_data
@@ -75,9 +76,14 @@ def _build_untrained(ctx: RunContext) -> None:
     network.check_size(data.image_size)
     if (checkpoint := config["classifier"]["checkpoint"]) is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
+    elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
+        check_pretrained(config["classifier"]["name"])
     instantiate(config["classifier"]["training"]["module"], network=network)
     interpreter = build_interpreter(ctx, network)
-    check_attackable(config, interpreter)
+    if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
+        check_attackable(config, interpreter)
+        if config["probe"]["needs_map"]:
+            interpreter.surrogate()  # raises where an attack cannot differentiate these maps
     for each in interpreter.members or (interpreter,):
         check_places(*_grid(ctx, each, data.image_size))
     _check_gradient(ctx, network, data.image_size)

@@ -14,10 +14,15 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.artefacts.probed_images import get_probed_images
 from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.preflight import check_attackable
-from benchmark.pipeline.soundness import first_images, map_gradient_flags, repeat_flags, surrogate_check, uncounted
+from benchmark.pipeline.soundness import (
+    Facts,
+    first_images,
+    map_gradient_flags,
+    repeat_flags,
+    surrogate_check,
+    uncounted,
+)
 from benchmark.types import Classifier, Probe
-
-Facts = dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -36,13 +36,23 @@ def stage_of(error: BaseException) -> str:
     return f"{Path(ours[-1].filename).stem}.{ours[-1].name}" if ours else "unknown"
 
 
-def one_line(samples: pd.DataFrame) -> str:
+def one_line(samples: pd.DataFrame, probe: Config) -> str:
     """Number of samples, success and map distance of a cell, for its line on the terminal.
 
-    A mean of fewer samples, because some have no map, says of how many.
+    Where there are fewer samples than ``probe.samples`` asks for, the line says why. A mean of fewer samples, because
+    some have no map, says of how many.
     """
     means = [_mean(name, samples[name]) for name in ("map_l1", "success") if name in samples]
-    return "  ".join([f"n {len(samples)}", *means])
+    return "  ".join([_count(len(samples), probe), *means])
+
+
+def _count(n: int, probe: Config) -> str:
+    asked = probe["samples"]
+    if asked is None or n >= asked:
+        return f"n {n}"
+    if probe.get("surrogate") is None:
+        return f"n {n} of {asked}: the classifier gets no more of the split right"
+    return f"n {n} of {asked}: the classifier gets no more of the surrogate's samples right"
 
 
 def _mean(name: str, values: pd.Series[Any]) -> str:

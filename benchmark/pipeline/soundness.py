@@ -17,7 +17,7 @@ from benchmark.types import Classifier, Interpreter
 
 CHECKED = 4  # samples that the checks before an attack take
 
-Facts = dict[str, float]
+Facts = dict[str, float | str]
 
 
 @contextmanager
@@ -73,7 +73,8 @@ def surrogate_check(interpreter: Interpreter, population: Population, batch_size
     The facts are the mean L1 between both, and between the interpreter's maps of different images for comparison. Of an
     ensemble the facts are left out and every member is checked. Nothing where attacks differentiate the true map.
     """
-    facts, flags = {}, []
+    facts: Facts = {}
+    flags: list[str] = []
     for member in interpreter.members or (interpreter,):
         surrogate = member.surrogate()
         if surrogate is member:

@@ -13,7 +13,10 @@ from benchmark.configuration.sweep_expansion import Planned, Sweep
 from benchmark.configuration.validation import check_values
 from benchmark.planning.required_artefacts import ArtefactRef, required_artefacts
 from benchmark.storage import paths
+from benchmark.storage.artefacts import is_other_format
+from benchmark.storage.formats import is_other, records_left_out
 from benchmark.storage.leases import is_active
+from benchmark.storage.records import other_formats
 
 STATES = ("done", "running", "failed", "missing", "wrong")  # wrong: its configuration cannot be run
 
@@ -30,11 +33,12 @@ class CellStatus:
 
 @dataclass
 class Plan:
-    """A sweep and how far it is. ``uses`` counts for each artefact the cells that need it."""
+    """A sweep and how far it is. ``uses`` counts for each artefact the cells that need it, ``made`` holds its state."""
 
     cells: list[CellStatus]
     uses: Counter[ArtefactRef] = field(default_factory=Counter)
     made: dict[ArtefactRef, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)  # sentences on what lies beside the sweep
 
     def count(self, state: str) -> int:
         """How many cells are in a state."""
@@ -52,6 +56,10 @@ def plan(sweep: Sweep) -> Plan:
     if len(stores) == 1:
         root = Path(stores.pop())
         made.made = {need: _artefact_state(root / need.kind / need.key) for need in made.uses}
+    if made.count("missing"):
+        roots = {planned.config["paths"]["results"] for planned in sweep.cells if planned.config is not None}
+        others = [each for root in sorted(roots) for each in other_formats(Path(root))]
+        made.notes += filter(None, [records_left_out(others)])
     return made
 
 
@@ -75,18 +83,19 @@ def _cell_state(folder: Path) -> tuple[str, str]:
     running = is_active(paths.lease_in_folder(folder))
     try:
         cell: dict[str, Any] = json.loads((folder / paths.CELL).read_text())
-        if cell["status"] == "failed" and not running:
+        other = is_other("cell", cell.get("format"))
+        if cell["status"] == "failed" and not running and not other:
             reason = cell["reason"]
             return "failed", f"{reason['error']} in {reason['stage']}: {reason['hint']}"
         whole = all((folder / name).is_file() for name in cell["checksums"])
-        whole = whole and cell["status"] == "done"
-    except (OSError, ValueError, KeyError, TypeError):
+        whole = whole and cell["status"] == "done" and not other
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         whole = False
     return ("done" if whole else "running" if running else "missing"), ""
 
 
 def _artefact_state(folder: Path) -> str:
-    if (folder / paths.ARTEFACT).is_file():
+    if (folder / paths.ARTEFACT).is_file() and not is_other_format(folder):
         return "done"
     if is_active(paths.lease_beside(folder)):
         return "running"

@@ -22,6 +22,7 @@ def render(made: Plan, *, every: bool = False) -> RenderableType:
         parts.append(_artefact_table(made))
         parts += _artefacts(made) if every else []
     parts += _named(made.cells, every)
+    parts += [Text(note, style="yellow") for note in made.notes]
     return Group(*parts)
 
 

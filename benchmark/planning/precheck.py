@@ -4,28 +4,61 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import dataclass, field
 
 from benchmark.configuration.cells import Cell
-from benchmark.configuration.sweep_expansion import Uncountable, expand
+from benchmark.configuration.sweep_expansion import Planned, Uncountable, expand
 from benchmark.configuration.validation import check_values
-from benchmark.planning.plan import inspect_cell
+from benchmark.planning.plan import CellStatus, inspect_cell
 from benchmark.processes import signals
 from benchmark.storage.records import is_done
 
 log = logging.getLogger("underfire")
 
 
-def _has_other_flags(overrides: list[str]) -> bool:
-    """Whether a command line has flags that only Hydra knows (--cfg, --help)."""
-    return any(each.startswith("-") and each not in ("-m", "--multirun") for each in overrides)
+@dataclass(frozen=True)
+class Precheck:
+    """``status``: the exit status of the sweep, if it is known without launching a job; ``left``: cells to compute."""
+
+    status: int | None
+    left: list[Planned] = field(default_factory=list)
 
 
-def precheck_command(conf: str, command: str, overrides: list[str]) -> None:
-    """Raises a ValueError for the mistakes in a command line of any other command than ``run``."""
-    if _has_other_flags(overrides):
-        return
+def precheck_sweep(conf: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> Precheck:
+    """Checks every cell of ``run`` with these overrides.
+
+    Status 1: some cell's configuration is wrong, and all mistakes have been logged. 0: every cell's record is done and
+    whole.
+    """
+    start = time.perf_counter()
     try:
-        sweep = expand(conf, command, overrides)
+        sweep = expand(conf, "run", overrides, multirun=multirun, config_dir=config_dir)
+    except Uncountable:
+        return Precheck(None)
+    cells = []
+    for planned in sweep.cells:
+        signals.raise_if_stopped()
+        cells.append(inspect_cell(planned)[0])
+    if any(cell.state == "wrong" for cell in cells):
+        log_mistakes(cells)
+        return Precheck(1)
+    if not sweep.multirun:
+        return Precheck(None)
+    left = [planned for planned, cell in zip(sweep.cells, cells, strict=True) if _is_left(planned, cell)]
+    if left:
+        return Precheck(None, left)
+    if any(cell.state != "done" for cell in cells):
+        return Precheck(None)  # retry=failed and none has failed: each says that it is left
+    log.info(
+        "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start
+    )
+    return Precheck(0)
+
+
+def precheck_command(conf: str, command: str, overrides: list[str], config_dir: str | None = None) -> None:
+    """Raises a ValueError for the mistakes in a command line of any other command than ``run``."""
+    try:
+        sweep = expand(conf, command, overrides, config_dir=config_dir)
     except Uncountable:
         return
     for planned in sweep.cells:
@@ -34,37 +67,22 @@ def precheck_command(conf: str, command: str, overrides: list[str]) -> None:
         check_values(planned.config, whole=False)
 
 
-def precheck_sweep(conf: str, overrides: list[str]) -> int | None:
-    """The exit status of ``run`` with these overrides if it is known without launching a job, else None.
+def log_mistakes(cells: list[CellStatus]) -> None:
+    """Each mistake once, with the first of its cells, in the order of the cells."""
+    wrong = [cell for cell in cells if cell.state == "wrong"]
+    first: dict[str, str] = {}
+    for cell in wrong:
+        first.setdefault(cell.sentence, cell.name)
+    for sentence, name in first.items():
+        log.error("failed  %s: %s", name, sentence)
+    log.error("%d of %d cells cannot be run; nothing was started", len(wrong), len(cells))
 
-    1: some cell's configuration is wrong, and all mistakes have been logged. 0: every cell's record is done and whole.
-    """
-    if _has_other_flags(overrides):
-        return None
-    start = time.perf_counter()
-    try:
-        sweep = expand(conf, "run", overrides)
-    except Uncountable:
-        return None
-    cells = []
-    for planned in sweep.cells:
-        signals.raise_if_stopped()
-        cells.append(inspect_cell(planned)[0])
-    mistakes = dict.fromkeys(cell.sentence for cell in reversed(cells) if cell.state == "wrong")
-    if mistakes:
-        wrong = [cell for cell in cells if cell.state == "wrong"]
-        for sentence in reversed(mistakes):
-            log.error("failed  %s: %s", next(cell.name for cell in wrong if cell.sentence == sentence), sentence)
-        log.error("%d of %d cells cannot be run; nothing was started", len(wrong), len(cells))
-        return 1
-    if not sweep.multirun or any(cell.state != "done" for cell in cells):
-        return None
-    for planned in sweep.cells:
-        config = planned.config
-        assert config is not None
-        if config["force"] is not None or not is_done(Cell(config).folder):
-            return None
-    log.info(
-        "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start
-    )
-    return 0
+
+def _is_left(planned: Planned, cell: CellStatus) -> bool:
+    """Whether the cell would be computed."""
+    assert planned.config is not None
+    if planned.config["force"] is not None:
+        return True
+    if cell.state == "done":
+        return not is_done(Cell(planned.config).folder)
+    return planned.config["retry"] != "failed" or cell.state == "failed"

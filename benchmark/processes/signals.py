@@ -15,12 +15,14 @@ import threading
 import uuid
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 SIGNALS = ("SIGTERM", "SIGINT", "SIGUSR1")  # SIGUSR1: SLURM's warning before the time limit
 _FILE = "UNDERFIRE_STOP"
 
 _received: list[int] = []  # signals of this process
 _installed_in: list[int] = []  # processes with handlers; a forked one inherits this list and not its own number
+_before: dict[int, Any] = {}  # the handlers of the signals before ours
 _parents_files: list[str] = []  # the stop files of processes that started this isolated one
 
 
@@ -39,7 +41,7 @@ class Stopped(BaseException):
 
 
 def install_handlers(*, isolated: bool = False) -> None:
-    """Makes the first signal of each kind a request to stop; the second one acts as it does by default.
+    """Makes the first signal of each kind a request to stop; the second one acts as it did before.
 
     A second call in one process, and a call outside its main thread, changes nothing.
 
@@ -51,7 +53,8 @@ def install_handlers(*, isolated: bool = False) -> None:
     _installed_in.append(os.getpid())
     for name in SIGNALS:
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _note)
+            number = getattr(signal, name)
+            _before[number] = signal.signal(number, _note)
     if isolated and _FILE in os.environ:
         _parents_files.append(os.environ.pop(_FILE))
     if _FILE not in os.environ:
@@ -70,7 +73,7 @@ def _siblings() -> str | None:
 def _note(number: int, frame: FrameType | None) -> None:
     _received.append(number)
     os.write(2, f"\n{signal.Signals(number).name}: stopping at the next batch; once more ends at once\n".encode())
-    signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+    signal.signal(number, _before.get(number) or signal.SIG_DFL)
     if path := os.environ.get(_FILE):
         Path(path).write_text(str(number))
 

@@ -18,7 +18,7 @@ from benchmark.report.tables.formats import write_table
 from benchmark.report.tables.tidy import tidy
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.report.transfer.transfer_section import write_transfer
-from benchmark.storage.records import Record, read_records
+from benchmark.storage.records import Record, Scan, scan_records
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for the choice of settings.
 LEFT_OUT = {"budget": "smoke", "split": "calibration"}
@@ -42,12 +42,14 @@ def build_report(
     """
     root, out = Path(results_root), Path(report_root)
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
-    records, left_out = chosen_records(root, wanted)
+    scan = scan_records(root)
+    scan.warn()
+    records, left_out = chosen_records(scan, wanted)
     failed = [record for record in records if record.cell.get("status") != "done"]
     transferred = [record for record in records if source_of(record) and record not in failed]
     cohorts = cohorts_of([record for record in records if not source_of(record)])
     if not cohorts and not transferred:
-        raise ValueError(_no_record_message(root, wanted))
+        raise ValueError(_no_record_message(root, wanted, scan))
     out.mkdir(parents=True, exist_ok=True)
     sections = [_write_cohort(out, cohort, cohort.slug if len(cohorts) > 1 else "", bootstrap) for cohort in cohorts]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
@@ -60,11 +62,15 @@ def build_report(
     return path
 
 
-def chosen_records(root: Path, filters: dict[str, Any]) -> tuple[list[Record], list[str]]:
+def chosen_records(scan: Scan, filters: dict[str, Any]) -> tuple[list[Record], list[str]]:
     """Records that pass the filters, without what only a filter asks for (``LEFT_OUT``); and a sentence on each kind
     left out."""
-    records = read_records(root, **filters)
+    records = scan.matching(**filters)
     notes: list[str] = []
+    if scan.damaged:
+        notes.append(f"Left out: {len(scan.damaged)} damaged; `python -m benchmark verify` names them.")
+    if scan.other:
+        notes.append(f"{scan.others}.")
     for field, value in LEFT_OUT.items():
         if field in filters:
             continue
@@ -85,14 +91,15 @@ def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) 
     return Section(cohort, folder, verdicts, tables, figures)
 
 
-def _no_record_message(root: Path, filters: dict[str, Any]) -> str:
+def _no_record_message(root: Path, filters: dict[str, Any], scan: Scan) -> str:
     wanted = ", ".join(f"{name}={value}" for name, value in filters.items()) or "any finished record"
     usual = ", ".join(f"{field}={value}" for field, value in LEFT_OUT.items() if field not in filters)
     usual = f" (without {usual}, which must be asked for)" if usual else ""
-    all_records = read_records(root) if root.is_dir() else []
-    if all_records:
-        present = f"there are {len(all_records)} records: {_overview(all_records)}"
+    if scan.records:
+        present = f"there are {len(scan.records)} records: {_overview(scan.records)}"
         present += ". Change the filters to match some of them"
+    elif scan.other or scan.damaged:
+        present = f"there are {len(scan.damaged)} damaged records and {len(scan.other)} of another format"
     else:
         present = "there is no record at all: compute some first, with "
         present += "`python -m benchmark run experiment=observation_8`"

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import yaml
 from benchmark.processes import ranks
 from benchmark.storage import paths
 from benchmark.storage.atomic import write_atomic
-from benchmark.storage.formats import FORMAT
+from benchmark.storage.formats import FORMAT, format_of, is_other
 from benchmark.storage.hashing import content_hash, own_checksum, sha256_file, without_modules
 from benchmark.storage.leases import Lease
 
@@ -59,17 +59,28 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of an artefact.
 
     Raises:
-        ValueError: it is missing, unreadable or changed; the message says which.
+        ValueError: it is missing, unreadable, changed or of another version's format; the message says which.
     """
     try:
         content = json.loads((folder / paths.ARTEFACT).read_text())
         expected = content.pop("checksum")
-        manifest = Manifest(**content)
+        known = {each.name for each in fields(Manifest)}
+        manifest = Manifest(**{name: value for name, value in content.items() if name in known})
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise ValueError(f"{paths.ARTEFACT} is missing or unreadable") from None
     if expected != own_checksum(content):
         raise ValueError(f"{paths.ARTEFACT} has changed")
+    if is_other(manifest.kind, manifest.format):
+        raise ValueError(f"of format {manifest.format}, this suite writes {FORMAT.get(manifest.kind)}")
     return manifest
+
+
+def is_other_format(folder: Path) -> bool:
+    """Whether an artefact says that another version of the suite made it; its checksums are not read."""
+    try:
+        return is_other(folder.parent.name, format_of(folder / paths.ARTEFACT))
+    except OSError:
+        return False
 
 
 def artefact_key(kind: str, spec: Spec) -> str:
@@ -118,8 +129,9 @@ class Store:
                     shutil.rmtree(each)
 
     def is_made(self, kind: str, key: str) -> bool:
-        """Whether a finished artefact is there; its checksums are not read."""
-        return (self.path(kind, key) / paths.ARTEFACT).is_file()
+        """Whether a finished artefact of this version is there; its checksums are not read."""
+        folder = self.path(kind, key)
+        return (folder / paths.ARTEFACT).is_file() and not is_other_format(folder)
 
     def get(self, kind: str, spec: Spec, make: Callable[[Path], Metrics], *, single_process: bool = True) -> Artefact:
         """The artefact of a spec, made by ``make(folder)`` if it is missing or damaged.
@@ -165,7 +177,8 @@ def _made_meanwhile(folder: Path, kind: str, key: str) -> bool:
     if folder.exists():
         if not (fault := corruption(folder)):
             return True
-        log.warning("%s %s is damaged (%s) and is made again", kind, key, fault)
+        what = fault if is_other_format(folder) else f"damaged ({fault})"
+        log.warning("%s %s is %s and is made again", kind, key, what)
         shutil.rmtree(folder)
     partial = paths.partial_folder(folder)
     if partial.exists() and not corruption(partial):  # finished, and stopped before it was renamed

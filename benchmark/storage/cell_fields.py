@@ -27,7 +27,7 @@ FIELDS: tuple[CellField, ...] = (
     CellField("n_samples", "integer", "rows of samples.parquet", When.DONE),
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
-    CellField("facts", "object", "numbers about the whole cell, see below", When.DONE),
+    CellField("facts", "object", "numbers, and names of layers, about the whole cell, see below", When.DONE),
     CellField("flags", "array", "names of what makes the result no evidence of robustness, see below", When.PROBED),
     CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
     CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
@@ -47,7 +47,10 @@ FACTS: tuple[CellField, ...] = (
     CellField("n_without_map", "integer", "samples whose benign map is constant: their distances are NaN"),
     CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
     CellField(
-        "n_without_object_iou", "integer", "samples without object IoU: no mask, an empty one, no map", When.CLEAN
+        "n_without_object_iou",
+        "integer",
+        "samples without an object IoU: no or an empty mask, or a constant map",
+        When.CLEAN,
     ),
     CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
     CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
@@ -55,6 +58,7 @@ FACTS: tuple[CellField, ...] = (
     CellField("rate_measured", "number", "misclassification rate on the cell's samples", When.NOISE),
     CellField("rate_measured_low", "number", "lower end of its 95 % interval over sources", When.NOISE),
     CellField("rate_measured_high", "number", "upper end of its 95 % interval over sources", When.NOISE),
+    CellField("target_layer", "string", "module of the network whose output makes the map", When.CAM),
     CellField("surrogate_map_l1", "number", "mean L1 between the maps of interpreter and surrogate", When.SURROGATE),
     CellField("other_map_l1", "number", "mean L1 between the interpreter's maps of different images", When.SURROGATE),
     CellField("n_zero_gradient", "integer", "samples whose gradient was exactly zero at every step", When.ATTACK),

@@ -1,13 +1,15 @@
-"""The check of a record against its schema, before it is written."""
+"""The checks of a record: against its schema before it is written, and of its format before it is read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.storage import flags
 from benchmark.storage.cell_fields import FIELD_NAMES
 from benchmark.storage.columns import BY_NAME
+from benchmark.storage.formats import FORMAT, is_other
 from benchmark.storage.schema import Column
 
 # pandas and numpy are imported by whoever has samples to check.
@@ -16,6 +18,23 @@ if TYPE_CHECKING:
 
 # By how much rounding in float32 may carry a value past the end of its range (SSIM of almost equal maps).
 TOLERANCE = 1e-3
+
+
+class OtherFormat(ValueError):
+    """A record that another version of the suite wrote: not damaged, and not to be read by this one."""
+
+    def __init__(self, folder: Path, found: Any) -> None:
+        super().__init__(
+            f"the record {folder} is of format {found}, this suite writes {FORMAT['cell']}: run the cell again, or "
+            "read it with the version that wrote it"
+        )
+        self.folder, self.found = folder, found
+
+
+def check_format(folder: Path, cell: Mapping[str, Any]) -> None:
+    """Raises OtherFormat if the record in ``folder`` is of another version of the suite."""
+    if is_other("cell", found := cell.get("format")):
+        raise OtherFormat(folder, found)
 
 
 def check_samples(samples: pd.DataFrame, further: Sequence[Column] = ()) -> None:

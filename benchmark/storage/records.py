@@ -8,16 +8,16 @@ import logging
 import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.storage import paths
 from benchmark.storage.atomic import make_folder, write_atomic
-from benchmark.storage.formats import FORMAT
+from benchmark.storage.formats import FORMAT, format_of, is_other, records_left_out
 from benchmark.storage.hashing import own_checksum, sha256_file
-from benchmark.storage.record_check import check_cell, check_samples
+from benchmark.storage.record_check import OtherFormat, check_cell, check_format, check_samples
 from benchmark.storage.schema import Column
 
 # pandas, pyarrow and safetensors are imported where samples are read or written: whether a cell is done, json says.
@@ -116,14 +116,17 @@ def read_record(folder: Path) -> Record:
     """One record.
 
     Raises:
-        ValueError: it is damaged; the message names the file.
+        ValueError: it is damaged; the message names the file. OtherFormat: another version of the suite wrote it.
     """
     path = folder / paths.CELL
     try:
         cell = json.loads(path.read_text())
+        check_format(folder, cell)
         sums, _ = cell["checksums"], cell["status"]
         changed = cell["checksum"] != own_checksum(cell)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OtherFormat:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the record {folder} is damaged: cell.json cannot be read ({error})") from None
     if changed:
         raise ValueError(f"the record {folder} is damaged: cell.json has changed; run the cell again")
@@ -134,39 +137,92 @@ def read_record(folder: Path) -> Record:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether the cell's record is there, finished and whole."""
+    """Whether the cell's record is there, finished, whole and of this version's format."""
     if not (folder / paths.CELL).exists():
         return False
     try:
         return bool(read_record(folder).cell["status"] == "done")
     except ValueError as error:
-        log.warning("%s", error)
+        _warn_once(str(error))
         return False
+
+
+@cache
+def _warn_once(sentence: str) -> None:
+    """Logs a warning; a second call in this process logs nothing."""
+    log.warning("%s", sentence)
 
 
 def is_failed(folder: Path) -> bool:
     """Whether the cell's record says that it failed."""
     try:
-        return bool(json.loads((folder / paths.CELL).read_text())["status"] == "failed")
+        cell = json.loads((folder / paths.CELL).read_text())
+        return bool(cell["status"] == "failed" and not is_other("cell", cell.get("format")))
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Everything that lies below a folder of results."""
+
+    records: list[Record] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)  # a sentence each
+    other: list[OtherFormat] = field(default_factory=list)  # of other versions of the suite
+
+    @property
+    def others(self) -> str:
+        """A sentence on the records of other formats, empty where there are none."""
+        return records_left_out(each.found for each in self.other)
+
+    def warn(self) -> None:
+        """Names what is left out: each damaged record, and how many are of another format."""
+        for sentence in self.damaged:
+            log.warning("left out: %s", sentence)
+        if self.other:
+            log.warning("%s", self.others)
+
+    def matching(self, **filters: Any) -> list[Record]:
+        """The records whose cell matches every filter (a value or a list of them; None matches all)."""
+        return [
+            record
+            for record in self.records
+            if all(_matches(record.cell.get(name), wanted) for name, wanted in filters.items())
+        ]
+
+
+def scan_records(root: str | Path) -> Scan:
+    """Reads every record below ``root``."""
+    scan = Scan()
+    for path in paths.cell_files(Path(root)):
+        try:
+            scan.records.append(read_record(path.parent))
+        except OtherFormat as error:
+            scan.other.append(error)
+        except ValueError as error:
+            scan.damaged.append(str(error))
+    return scan
 
 
 def read_records(root: str | Path, **filters: Any) -> list[Record]:
     """The records below ``root`` whose cell matches every filter (a value or a list of them; None matches all).
 
-    Damaged ones are named in a warning and left out.
+    Damaged ones are named in a warning and left out, those of another format are counted in one.
     """
+    scan = scan_records(root)
+    scan.warn()
+    return scan.matching(**filters)
+
+
+def other_formats(root: Path) -> list[Any]:
+    """The formats of those records below ``root`` that other versions of the suite wrote; reads a line of each."""
     found = []
-    for path in paths.cell_files(Path(root)):
+    for path in paths.cell_files(root):
         try:
-            record = read_record(path.parent)
-        except ValueError as error:
-            log.warning("left out: %s", error)
+            found.append(format_of(path))
+        except OSError:
             continue
-        if all(_matches(record.cell.get(name), wanted) for name, wanted in filters.items()):
-            found.append(record)
-    return found
+    return [each for each in found if is_other("cell", each)]
 
 
 def _matches(value: Any, wanted: Any) -> bool:

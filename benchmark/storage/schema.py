@@ -25,6 +25,7 @@ class When(StrEnum):
     ATTACK = "attacks that take gradients"
     SURROGATE = "attacks on maps that are taken from a surrogate of the interpreter"
     GOAL_MAP = "attacks with a goal map, measured on the interpreter that they attack"
+    CAM = "cells with CAM or Grad-CAM, or an ensemble of them"
     CLEAN = "cells without a probe"
     DONE = "finished cells"
     FAILED = "failed cells"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -65,13 +66,57 @@ def test_cells_without_an_outcome_are_failures(tmp_path, monkeypatch, caplog):
     assert sweep_summary.any_failed()
 
 
-def test_an_unwritable_place_for_notes_is_told_and_failures_still_count(tmp_path):
-    """Nothing can be noted, so no cell has a word on how it went: the exit status must not be 0."""
+@pytest.mark.parametrize("command", [["run", *SWEEP], ["report"]], ids=["sweep", "report"])
+def test_a_folder_of_outputs_that_cannot_be_written_to_is_a_sentence(tmp_path, command):
     (tmp_path / "outputs").write_text("not a folder")
-    ran = underfire(tmp_path, "run", *SWEEP)
+    ran = underfire(tmp_path, *command)
     assert ran.returncode == 1
-    assert "the notes on this sweep are not kept apart" in ran.stderr
-    assert "2 without an outcome" in ran.stderr
+    assert "cannot be written to (Not a directory)" in ran.stderr
+    assert "name a folder you may write to (paths.outputs=FOLDER)" in ran.stderr
+    for word in ("Traceback", "HYDRA", "the same command goes on", "without an outcome"):
+        assert word not in ran.stderr
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("key", ["hydra.run.dir", "hydra.sweep.dir"])
+def test_a_read_only_folder_of_a_run_or_sweep_ends_the_process(tmp_path, monkeypatch, caplog, key):
+    def read_only(**options):
+        raise OSError(errno.EROFS, "Read-only file system", str(options["dir"]))
+
+    monkeypatch.setattr(sweep_summary.tempfile, "TemporaryFile", read_only)
+    with pytest.raises(SystemExit) as end:
+        sweep_summary._must_be_writable(tmp_path / "notes", key)
+    assert end.value.code == 1
+    assert caplog.messages == [
+        f"{key} {tmp_path / 'notes'} cannot be written to (Read-only file system); nothing was started: name a folder "
+        "you may write to (paths.outputs=FOLDER)"
+    ]
+
+
+def test_a_sentence_on_several_cells_is_logged_once(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(sweep_summary, "_failures", [])
+    monkeypatch.setattr(sweep_summary, "_sentences", {})
+    monkeypatch.setattr(sweep_summary, "_open", [sweep_summary._Sweep(tmp_path, 4, time.perf_counter(), None)])
+    assert sweep_summary.note_sentence("told", "known") == "told"
+    assert sweep_summary.note_sentence("again", "known") == "told"
+    for name, sentence in (("a", "the disk"), ("b", "the disk"), ("c", "the net"), ("told", "known")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / NOTE).write_text(json.dumps({"name": name, "status": "failed", "sentence": sentence}))
+    with caplog.at_level("INFO", "underfire"):
+        sweep_summary.sum_up()
+    assert [line for line in caplog.messages if line.startswith("failed")] == [
+        "failed  2 cells, the first: a: the disk",
+        "failed  c: the net",
+        "failed  told: see above",
+    ]
+
+
+def test_an_outcome_that_cannot_be_noted_costs_no_finished_work(tmp_path, monkeypatch, caplog):
+    (tmp_path / "file").write_text("in the way")
+    runtime = type("Runtime", (), {"output_dir": str(tmp_path / "file" / "0")})
+    monkeypatch.setattr(sweep_summary.HydraConfig, "get", lambda: type("Config", (), {"runtime": runtime}))
+    sweep_summary.note_outcome("a", "done")
+    assert "what came of a is not noted" in caplog.text
 
 
 def test_an_old_lease_of_another_machine_takes_no_place_for_ever(tmp_path):

@@ -69,7 +69,7 @@ def test_harmed_artefacts_are_told_and_made_again(undisturbed, root, pattern, ha
     (path,) = [path for path in root.glob(pattern) if path.parent.name in used]
     harm(path)
     told = "the cache" if path.parent.name == "data" else path.parent.name
-    assert any(told in fault for fault in check_files(root / "store", root / "results")[1])
+    assert any(told in fault for fault in check_files(root / "store", root / "results").faults)
     with caplog.at_level(logging.WARNING, "underfire"):
         folder, status = run_cell({**config, "force": "cell"})
     assert status == "done"

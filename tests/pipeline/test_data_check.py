@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.data import notices
 from benchmark.pipeline.cell import run_cell
-from benchmark.pipeline.evaluation import _without_object_iou
+from benchmark.pipeline.evaluation import _null_counts
 from benchmark.pipeline.measure import Measurements
 from benchmark.storage.records import read_records
 from tests.data.folders import plant, save
@@ -65,5 +65,5 @@ def test_samples_with_an_empty_mask_are_counted_in_the_record(tmp_path, caplog):
 
 def test_cells_that_measure_no_object_iou_count_nothing():
     clean, noise = pd.DataFrame({"object_iou": [np.nan, 0.5]}), pd.DataFrame({"map_l1": [0.1]})
-    assert _without_object_iou(Measurements(clean, {})) == {"n_without_object_iou": 1}
-    assert _without_object_iou(Measurements(noise, {})) == {}
+    assert _null_counts(Measurements(clean, {})) == {"n_without_object_iou": 1}
+    assert _null_counts(Measurements(noise, {})) == {}

@@ -35,10 +35,10 @@ def root(made, tmp_path):
 
 
 def test_what_is_whole_has_no_fault(root):
-    records, faults, corrupted = check_files(root / "store", root / "results")
-    assert (faults, corrupted) == ([], set())
-    assert len(records) == 2
-    assert not unused(root / "store", records)
+    checked = check_files(root / "store", root / "results")
+    assert (checked.faults, checked.unusable, checked.notes) == ([], set(), [])
+    assert len(checked.records) == 2
+    assert not unused(root / "store", checked.records)
     ran = underfire(root, "verify")
     assert ran.returncode == 0, ran.stderr
     assert "2 records" in ran.stderr
@@ -49,12 +49,12 @@ def test_damage_is_named(root):
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     (samples, *_) = (root / "results").glob("*/samples.parquet")
     samples.unlink()
-    records, faults, corrupted = check_files(root / "store", root / "results")
-    assert len(records) == 1
-    assert len(faults) == 2
-    assert any("weights.safetensors has changed" in fault for fault in faults)
-    assert any("samples.parquet" in fault for fault in faults)
-    assert corrupted == {weights.parent.name}
+    checked = check_files(root / "store", root / "results")
+    assert len(checked.records) == 1
+    assert len(checked.faults) == 2
+    assert any("weights.safetensors has changed" in fault for fault in checked.faults)
+    assert any("samples.parquet" in fault for fault in checked.faults)
+    assert checked.unusable == {weights.parent.name}
 
 
 def test_verify_makes_nothing_again(root):
@@ -140,8 +140,7 @@ def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):
     assert probed.exists()
     underfire(root, "gc", "delete=true")
     assert not probed.exists() and not cut.exists()
-    _, faults, _ = check_files(root / "store", root / "results")
-    assert faults == []
+    assert check_files(root / "store", root / "results").faults == []
 
 
 def test_sync_sends_each_cell_and_each_training_once(root):

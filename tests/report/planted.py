@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.storage.formats import FORMAT
+
 PROBES: tuple[tuple[str, float | None, int], ...] = (
     ("clean", None, 1),
     ("normal", 0.03, 1),
@@ -165,7 +167,7 @@ def record(
     for section, values in changes.pop("config", {}).items():
         config[section] = {**config.get(section, {}), **values}
     cell: dict[str, Any] = {
-        "format": 1,
+        "format": FORMAT["cell"],
         "status": "done",
         "data": "digits",
         "classifier": "resnet10t",

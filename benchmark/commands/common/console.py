@@ -1,10 +1,14 @@
-"""Logging on the terminal: our own messages, a line each on standard error."""
+"""What a process says on the terminal: messages, a line each on standard error, and the end by Ctrl-C."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
+from types import FrameType
 
 
 def configure() -> None:
@@ -14,3 +18,24 @@ def configure() -> None:
         for name in ("hydra", "fontTools", "matplotlib"):
             logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def end_on_interrupt() -> None:
+    """Makes Ctrl-C end this process at once with one line and exit status 130, whatever it does, also an import.
+
+    An exception would be swallowed by some of what it passes. Where SIGINT is ignored, as in a shell's background, it
+    stays so.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        return
+    own = os.getpid()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == own:  # a forked process says nothing
+            with contextlib.suppress(Exception):  # in the middle of a print
+                sys.stdout.flush()
+            beginning = b"\n" if sys.stderr.isatty() else b""  # after the terminal's ^C
+            os.write(2, beginning + b"underfire: stopped by Ctrl-C\n")
+        os._exit(128 + signal.SIGINT)
+
+    signal.signal(signal.SIGINT, end)

@@ -2,33 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmark.storage import paths
-from benchmark.storage.artefacts import corruption
-from benchmark.storage.records import Record, read_record
+from benchmark.storage.artefacts import corruption, is_other_format
+from benchmark.storage.record_check import OtherFormat
+from benchmark.storage.records import Record, scan_records
+
+# A key of an artefact in the text of a cell.json, whatever the format.
+_KEY = re.compile(r"\b[0-9a-f]{8,}\b")
 
 
-def check_files(store: Path, results: Path) -> tuple[list[Record], list[str], set[str]]:
-    """Every finished record that is whole, a sentence for every artefact, cache and record that is not, and the keys of
-    those artefacts.
+@dataclass(frozen=True)
+class Checked:
+    """What a check of all files found.
+
+    records: finished and whole. faults: a sentence for every artefact, cache and record that is damaged. unusable: keys
+    of artefacts that are damaged or of another format. notes: sentences on what is of another format: that is no fault.
     """
-    corrupted = {path: fault for path in paths.artefact_folders(store) if (fault := corruption(path))}
+
+    records: list[Record]
+    faults: list[str]
+    unusable: set[str]
+    notes: list[str]
+
+
+def check_files(store: Path, results: Path) -> Checked:
+    """Compares every artefact, cache and record with its checksums."""
+    folders = paths.artefact_folders(store)
+    other = [path for path in folders if is_other_format(path)]
+    corrupted = {path: fault for path in folders if path not in set(other) and (fault := corruption(path))}
     faults = [f"artefact {path}: {fault}" for path, fault in corrupted.items()]
     faults += _corrupted_caches(store)
-    whole: list[Record] = []
-    for path in paths.cell_files(results):
-        try:
-            record = read_record(path.parent)
-        except ValueError as error:
-            faults.append(str(error))
-        else:
-            whole += [record] if record.cell["status"] == "done" else []
+    scan = scan_records(results)
+    faults += scan.damaged
     for folder in sorted(results.glob("*/")):
         if not folder.name.startswith(".") and not (folder / paths.CELL).exists():
             faults.append(f"the record {folder} has no cell.json: run the cell again")
-    return whole, faults, {path.name for path in corrupted}
+    notes = [scan.others] if scan.other else []
+    if other:
+        what = "artefact" if len(other) == 1 else "artefacts"
+        notes.append(f"{len(other)} {what} of another version of the suite: not checked")
+    return Checked(scan.matching(status="done"), faults, {path.name for path in [*corrupted, *other]}, notes)
 
 
 def _corrupted_caches(store: Path) -> list[str]:
@@ -46,9 +65,16 @@ def _corrupted_caches(store: Path) -> list[str]:
     return faults
 
 
-def unused(store: Path, records: list[Record]) -> list[Path]:
-    """Artefacts that no record names. What a named one was built on is named by the same record."""
-    needed = {key for record in records for key in record.cell["artefacts"].values()}
+def named_by_others(records: Iterable[OtherFormat]) -> set[str]:
+    """Everything in the cell.json of records of other formats that may be an artefact's key."""
+    return {key for record in records for key in _KEY.findall((record.folder / paths.CELL).read_text())}
+
+
+def unused(store: Path, records: list[Record], further: Iterable[str] = ()) -> list[Path]:
+    """Artefacts that no record names, without those of the keys ``further``. What a named one was built on is named by
+    the same record.
+    """
+    needed = {key for record in records for key in record.cell["artefacts"].values()} | set(further)
     return [path for path in paths.artefact_folders(store) if path.name not in needed]
 
 

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hydra import initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from benchmark.commands.common import console
-from benchmark.commands.common.sweep_summary import note_outcome
+from benchmark.commands.common.sweep_summary import note_outcome, note_sentence
 from benchmark.commands.common.worker_device import take
+from benchmark.configuration.messages import composition_sentence
 from benchmark.configuration.resolution import as_dict
 from benchmark.processes import signals
 
@@ -45,11 +49,42 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         log.warning("stopped  %s: %s", label, stop)
         note_outcome(label, "stopped", str(stop))
     except (ValueError, OSError, ArithmeticError, MemoryError) as error:
-        log.error("failed  %s: %s", label, error)
-        note_outcome(label, "failed", str(error))
+        sentence = sentence_of(error)
+        first = note_sentence(label, sentence)
+        log.error("failed  %s: %s", label, sentence if first == label else f"as {first}")
+        note_outcome(label, "failed", sentence)
     except Exception as error:
         signals.raise_if_stopped()
         log.exception("failed  %s", label)
         note_outcome(label, "failed", f"{type(error).__name__}: {error}".splitlines()[0])
     else:
         note_outcome(label, status)
+
+
+def sentence_of(error: BaseException) -> str:
+    """An error's message; that of the operating system with the file that it is about in front."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return (
+            f"{error.filename} cannot be read or written ({error.strerror}): name a file or folder that is there and "
+            "that you may use"
+        )
+    return str(error)
+
+
+def hydras_mistake(error: Exception, conf: str) -> str:
+    """A sentence on what kept Hydra from starting or ending a job.
+
+    Raises:
+        Exception: ``error`` itself, where it is no user's mistake.
+    """
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        with initialize_config_dir(version_base="1.3", config_dir=conf):
+            return composition_sentence(error)
+    if isinstance(error, OSError):
+        return (
+            f"{error.filename or 'the folder of outputs'} cannot be written to ({error.strerror or error}): name a "
+            "folder you may write to (paths.outputs=FOLDER)"
+        )
+    if isinstance(error, ValueError):
+        return str(error)
+    raise error

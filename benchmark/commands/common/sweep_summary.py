@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ NOTE = "underfire-outcome.json"
 # Failed and stopped jobs of this process and of the sweeps that it has launched.
 _failures: list[str] = []
 
+# Of each sentence that this process has logged on a failure, the first job that it was about.
+_sentences: dict[str, str] = {}
+
 
 @dataclass
 class _Sweep:
@@ -51,6 +55,11 @@ class _Sweep:
 _open: list[_Sweep] = []
 
 
+def note_sentence(name: str, sentence: str) -> str:
+    """The first job of this process that failed with this sentence: ``name`` where it is the first."""
+    return _sentences.setdefault(sentence, name)
+
+
 def note_outcome(name: str, status: str, sentence: str = "") -> None:
     """Leaves what came of this job (done | cached | left | stopped | failed) where the sweep's end finds it."""
     if status in UNFINISHED:
@@ -58,9 +67,12 @@ def note_outcome(name: str, status: str, sentence: str = "") -> None:
     if not ranks.is_main_process():
         return
     folder = Path(HydraConfig.get().runtime.output_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps({"name": name, "status": status, "sentence": sentence})
-    write_atomic(folder / NOTE, content.encode())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(folder / NOTE, content.encode())
+    except OSError as error:
+        log.warning("what came of %s is not noted in %s: %s", name, folder, error.strerror)
 
 
 def outcomes(folder: Path) -> list[dict[str, Any]]:
@@ -79,6 +91,7 @@ class SweepSummary(Callback):
     """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        _must_be_writable(Path(config.hydra.run.dir), "hydra.run.dir")
         _forget(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -86,6 +99,7 @@ class SweepSummary(Callback):
         if not ranks.is_main_process():
             return
         usual, lease = Path(config.hydra.sweep.dir), None
+        _must_be_writable(usual, "hydra.sweep.dir")
         folder = usual
         try:
             folder, lease = _own_folder(usual)
@@ -132,13 +146,23 @@ def sum_up() -> None:
             "".join(f", {number} {what}" for what, number in extra.items() if number),
             time.perf_counter() - sweep.start,
         )
-        for outcome in found:
-            if outcome["status"] in UNFINISHED:
-                _failures.append(outcome["name"])
-                log.info("%-7s %s: %s", outcome["status"], outcome["name"], outcome["sentence"])
+        unfinished = [outcome for outcome in found if outcome["status"] in UNFINISHED]
+        _failures.extend(outcome["name"] for outcome in unfinished)
+        if sweep.total != 1:
+            _log_unfinished(unfinished)
         if lost:
             _failures.append(f"{lost} cells")
             log.info("%d cells have not come to an end here: the same command goes on with them", lost)
+
+
+def _log_unfinished(outcomes: list[dict[str, Any]]) -> None:
+    """Each sentence once, with the number of its cells; not again where this process has logged it."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        named.setdefault((outcome["status"], outcome["sentence"]), []).append(outcome["name"])
+    for (status, sentence), names in named.items():
+        where = names[0] if len(names) == 1 else f"{len(names)} cells, the first: {names[0]}"
+        log.info("%-7s %s: %s", status, where, "see above" if sentence in _sentences else sentence)
 
 
 def cells_of(config: DictConfig) -> int:
@@ -150,6 +174,23 @@ def cells_of(config: DictConfig) -> int:
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.params or {}).items() if key not in named]
     overrides += OverridesParser.create().parse_overrides(params)
     return math.prod(len(list(each.sweep_iterator())) for each in overrides if each.is_sweep_override())
+
+
+def _must_be_writable(folder: Path, key: str) -> None:
+    """Ends the process with a sentence if nothing can be written into a folder of Hydra's."""
+    if not ranks.is_main_process():
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        log.error(
+            "%s %s cannot be written to (%s); nothing was started: name a folder you may write to "
+            "(paths.outputs=FOLDER)",
+            *(key, folder, error.strerror or error),
+        )
+        raise SystemExit(1) from None
 
 
 def _own_folder(usual: Path) -> tuple[Path, Lease]:

@@ -1,0 +1,88 @@
+"""Files of weights: read without unpickling anything, and what is wrong with those that cannot be read."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+SAVE_ALONE = "save the network's own state_dict: torch.save(network.state_dict(), FILE)"
+
+
+def read_state_dict(file: Path, key: str) -> dict[str, Tensor]:
+    """The tensors of a .safetensors or .pt/.pth/.ckpt file by name; of the latter also those of its ``state_dict``.
+
+    Args:
+        key: the configuration key, for messages.
+    Raises:
+        ValueError: damaged, or the file holds something else, with what to do.
+        OSError: it cannot be read.
+    """
+    return _state_dict(_content_of(file, key), f"{key}={file}")
+
+
+def _content_of(file: Path, key: str) -> Any:
+    """What the file holds; the reason why it cannot be read is ours, because torch's would advise to unpickle it."""
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(512)
+    except OSError as error:
+        raise OSError(f"{key}={file} cannot be read ({error.strerror}): see to its permissions") from None
+    is_safetensors = start[8:9] == b"{"  # after the length of the header
+    try:
+        if is_safetensors or file.suffix == ".safetensors":
+            return load_file(file)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file makes the readers fail in any way
+        raise ValueError(f"{key}={file} is {_reason(start, error)}") from None
+
+
+def _reason(start: bytes, error: Exception) -> str:
+    """What is wrong with a file that begins with ``start`` and could not be read, and what to do."""
+    if not start:
+        return "damaged: it is empty; get it again"
+    if start.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS instead of the weights: fetch them with git lfs pull"
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start):
+        return "a text file, damaged or no weights (a page of a server that asks to log in?): get it again"
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    if "TorchScript" in str(error):
+        return f"a TorchScript archive, which holds more than tensors: {SAVE_ALONE}"
+    if found or (isinstance(error, pickle.UnpicklingError) and "weights_only" in str(error).lower()):
+        held = f" ({found.group(1)})" if found else ""
+        return f"damaged or holds more than tensors{held}, and objects in files are never loaded: {SAVE_ALONE}"
+    return "damaged: it ends too early or is no file of weights; get it again"
+
+
+def _state_dict(found: Any, what: str) -> dict[str, Tensor]:
+    """The tensors by name, from the file's content or its ``state_dict``."""
+    if not isinstance(found, dict):
+        kind = "a list" if isinstance(found, list | tuple) else f"one {type(found).__name__}"
+        raise ValueError(f"{what} does not hold a state_dict of tensors but {kind}: {SAVE_ALONE}")
+    state = found.get("state_dict", found)
+    if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
+        return {str(name): value for name, value in state.items()}
+    wrapped = [str(name) for name, value in found.items() if _is_state_dict(value)]
+    if wrapped:
+        raise ValueError(
+            f"{what} holds its weights under {' and '.join(map(repr, wrapped))}, beside or instead of other things: "
+            f"save these alone: torch.save(torch.load({Path(what.partition('=')[2]).name!r})[{wrapped[0]!r}], FILE)"
+        )
+    raise ValueError(f"{what} does not hold a state_dict of tensors ({_content(found)}): {SAVE_ALONE}")
+
+
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, Mapping) and bool(value) and all(isinstance(each, Tensor) for each in value.values())
+
+
+def _content(found: dict[Any, Any]) -> str:
+    names = ", ".join(f"{str(name)[:40]!r}: {type(value).__name__}" for name, value in list(found.items())[:3])
+    return f"it holds {names}{', ...' if len(found) > 3 else ''}" if found else "it is empty"
