@@ -8,10 +8,11 @@ import stat
 import unicodedata
 from pathlib import Path
 
+from benchmark.numerics.bounds import RESERVED_NAMES
+
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp")
 # Bytes of a file name that every usual file system takes (eCryptfs: 143).
 LONGEST_NAME = 143
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
 _KINDS = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
@@ -110,11 +111,13 @@ def check_class_name(name: str, folder: Path) -> None:
 def is_portable(name: str) -> bool:
     """Whether every usual system can have a file of this name."""
     plain = _is_text(name) and not set('/\\<>:"|?*') & set(name) and not name.endswith((".", " "))
-    return plain and len(os.fsencode(name)) <= LONGEST_NAME and name.split(".")[0].lower() not in _RESERVED
+    return plain and len(os.fsencode(name)) <= LONGEST_NAME and name.split(".")[0].lower() not in RESERVED_NAMES
 
 
 def _is_text(name: str) -> bool:
     """Whether a name has neither control characters nor bytes that are no text."""
+    if name.isascii() and name.isprintable():
+        return True
     return not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
 
 

@@ -39,12 +39,12 @@ class ImageFolder:
     calibration split. Sample ids number the images of a folder in the order of ``drawn_order``: train from 0 (with the
     calibration samples taken from it), a calibration folder from 1e9, test from 2e9. Each image is its own source.
 
+    Files that are not used, and images that repeat others, are logged as warnings with their numbers.
+
     Args:
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n in that order; None for all.
-    Files that are not used, and images that repeat others, are logged as warnings with their numbers.
-
     Raises:
         ValueError, OSError: a folder of another layout, or one that cannot be read. :meth:`split` raises for broken
             files.

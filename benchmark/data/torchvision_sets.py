@@ -11,6 +11,7 @@ from torchvision import datasets
 
 from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
+from benchmark.data.notices import warn_once
 from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
 from benchmark.numerics.expectations import Says
 
@@ -58,6 +59,7 @@ class TorchvisionSet:
         counts = {"train": train, "calibration": calibration, "test": test}
         folder = Path(root).expanduser()
         found = {split: _fetched(dataset, folder, download, split) for split in ("train", "test")}
+        _warn_of_repeats(dataset, *(_pixels(found[split]) for split in ("train", "test")))
         self.class_names = _class_names(found["train"])
         self.num_classes, self.image_size = len(self.class_names), _pixels(found["train"]).shape[-1]
         order = {split: drawn_order(_labels(source), seed, split) for split, source in found.items()}
@@ -101,6 +103,16 @@ def _archive(kind: Any, split: str) -> tuple[str, str]:
     if hasattr(kind, "split_list"):
         return kind.split_list[split][0], kind.split_list[split][1]
     return kind.url, kind.filename
+
+
+def _warn_of_repeats(dataset: str, train_N3HW: np.ndarray, test_N3HW: np.ndarray) -> None:
+    """Warns of test images that are training images too, pixel by pixel."""
+    known = {hash(image.tobytes()) for image in train_N3HW}
+    if repeated := sum(hash(image.tobytes()) in known for image in test_N3HW):
+        warn_once(
+            f"{repeated} of {len(test_N3HW)} test images of {dataset} are train images too, pixel by pixel: results on "
+            "them say nothing of unseen images"
+        )
 
 
 def _pixels(source: Any) -> np.ndarray:

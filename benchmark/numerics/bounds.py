@@ -19,14 +19,17 @@ from benchmark.numerics.expectations import Expectation, Limit, Says, expectatio
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 LONGEST_NAME = 60
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
+RESERVED_NAMES = {
+    *("con", "prn", "aux", "nul"),
+    *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)),
+}
 
 
 def is_portable_name(text: str) -> bool:
     """Whether a text can be one file's name on every system: no separator, no control character, not too long."""
     plain = re.fullmatch(r'[^\x00-\x1f\x7f/\\<>:"|?*]+', text) is not None and ".." not in text
     ends = not text.startswith((".", " ", "-")) and not text.endswith((".", " "))
-    return plain and ends and len(text) <= LONGEST_NAME and text.lower() not in _RESERVED
+    return plain and ends and len(text) <= LONGEST_NAME and text.lower() not in RESERVED_NAMES
 
 
 Positive = Annotated[float, Gt(0)]

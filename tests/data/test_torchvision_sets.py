@@ -97,6 +97,17 @@ def test_ids_counts_and_seed(tmp_path, cifar):
     assert not torch.equal(other.arrays["image"], again.arrays["image"])
 
 
+def test_test_images_that_repeat_training_images_are_told_once(tmp_path, cifar, monkeypatch, caplog):
+    cifar10(tmp_path)
+    assert not caplog.records
+    train, test = cifar["train"][0][[0, 90]], cifar["test"][0][:28]
+    batch = {"data": np.concatenate([train, test]).reshape(30, 3072), "labels": [0] * 30}
+    checksum = written(tmp_path / "cifar-10-batches-py" / "test_batch", batch)
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", [["test_batch", checksum]])
+    cifar10(tmp_path), cifar10(tmp_path)
+    assert caplog.text.count("2 of 30 test images of CIFAR10 are train images too, pixel by pixel") == 1
+
+
 def test_channels_first_and_no_class_names(tmp_path, monkeypatch):
     """SVHN keeps (H, W, 3, N) in a .mat file and calls the digit 0 "10"."""
     lists = {}

@@ -64,5 +64,6 @@ def test_samples_with_an_empty_mask_are_counted_in_the_record(tmp_path, caplog):
 
 
 def test_cells_that_measure_no_object_iou_count_nothing():
-    assert _null_counts(Measurements(pd.DataFrame({"map_l1": [0.1]}), {})) == {}
-    assert _null_counts(Measurements(pd.DataFrame({"object_iou": [np.nan, 0.5]}), {})) == {"n_without_object_iou": 1}
+    clean, noise = pd.DataFrame({"object_iou": [np.nan, 0.5]}), pd.DataFrame({"map_l1": [0.1]})
+    assert _null_counts(Measurements(clean, {})) == {"n_without_object_iou": 1}
+    assert _null_counts(Measurements(noise, {})) == {}
