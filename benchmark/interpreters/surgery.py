@@ -15,16 +15,17 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from benchmark.interpreters.kinks import find_kinks, name_of
-from benchmark.interpreters.surrogate import smooth
+from benchmark.interpreters.surrogate import SmoothClip, SmoothELU, SmoothLeak, smooth
 from benchmark.numerics import rng
 from benchmark.numerics.modules import freeze, weight_sharing_copy
 from benchmark.types import Classifier
 
-SHARP, SOFT = 1e6, 2.0  # betas at which softplus is a ReLU to float32, and at which it bends slowly
-STEP = 1e-3  # in image units, per pixel: half of the segment along which slopes are compared
+SHARP, SOFT = 1e6, 2.0  # betas at which softplus is a ReLU to float32, and at which it bends slowly for values near 1
+STEP = 1e-2  # in image units, per pixel: half of the segment along which slopes are compared
 LEAST_CHANGE = 1e-3  # of the slope along the segment, relative: with less there is nothing to compare
 GAP = 0.05  # between the change of the slope and the integral of its derivative, relative; smooth nets have below 0.01
 POINTS = (1, 8, 64)  # of the integral; the next where the one before did not agree
+SOFTENED = (nn.Softplus, SmoothClip, SmoothELU, SmoothLeak)
 OUTPUT_GAP = 1e-2  # between logits, relative to the largest
 ELSE = "or use a map that needs no copy of the net: interpreter=gradcam, rts or rise"
 NO_SECOND = ("not implemented", "double backward", "differentiate twice", "once_differentiable")
@@ -40,14 +41,15 @@ def check_smooth_copy(classifier: Classifier, image_size: int) -> None:
             network cannot be differentiated twice. The sentence names it.
     """
     _check_outputs(classifier, lambda activation: smooth(activation, SHARP), image_size)
-    copied, image_BCHW = _copy(classifier, lambda activation: smooth(activation, SOFT)), _images(classifier, image_size)
-    if kinks := find_kinks(copied, image_BCHW[:1]):
+    image_BCHW = _images(classifier, image_size)[:1]
+    copied = _soft_copy(classifier, image_BCHW)
+    if kinks := find_kinks(copied, image_BCHW):
         raise ValueError(
             f"attacks on such maps need a smooth copy of {name_of(classifier)}, and there is no smooth form of "
             f"{kinks[0]}{_more(len(kinks))}: write it as a module of torch.nn (nn.ReLU, nn.Hardswish, "
             f"nn.PReLU, ...), {ELSE}"
         )
-    _check_slopes(copied, image_BCHW[:1], name_of(classifier))
+    _check_slopes(copied, image_BCHW, name_of(classifier))
 
 
 def check_guided_copy(classifier: Classifier, replace: Replace, guides: type[nn.Module], image_size: int) -> None:
@@ -66,9 +68,9 @@ def check_guided_copy(classifier: Classifier, replace: Replace, guides: type[nn.
         )
     if not relus:
         raise ValueError("guided_backprop guides plain ReLUs and this net has none: use interpreter=grad")
-    softened = _copy(classifier, lambda activation: smooth(activation, SOFT))
-    if not find_kinks(softened, image_BCHW):  # kinks that are no ReLUs keep their own rule, and would hide others
-        _check_slopes(softened, image_BCHW, name_of(classifier))
+    copied = _soft_copy(classifier, image_BCHW)
+    if not find_kinks(copied, image_BCHW):  # kinks that are no ReLUs keep their own rule, and would hide others
+        _check_slopes(copied, image_BCHW, name_of(classifier))
 
 
 def check_activations_are_modules(classifier: Classifier, image_size: int, method: str) -> None:
@@ -88,6 +90,22 @@ def _more(count: int) -> str:
 def _copy(classifier: Classifier, replace: Replace) -> Any:
     """A frozen copy with the same weights, which counts its own passes."""
     return freeze(weight_sharing_copy(classifier, replace))
+
+
+@torch.no_grad()
+def _soft_copy(classifier: Classifier, image_BCHW: Tensor) -> Any:
+    """A smooth copy that bends slowly on the scale of what each activation gets, however large the net's values are."""
+    copied = _copy(classifier, lambda activation: smooth(activation, SOFT))
+
+    def soften(activation: nn.Module, args: tuple[Any, ...]) -> None:
+        scale = float(args[0].std()) if args[0].numel() > 1 else 0.0
+        activation.beta = min(activation.beta, SOFT / max(scale, 1.0))  # type: ignore[type-var, assignment]
+
+    hooks = [each.register_forward_pre_hook(soften) for each in copied.modules() if isinstance(each, SOFTENED)]
+    copied(image_BCHW)
+    for hook in hooks:
+        hook.remove()
+    return copied
 
 
 def _images(classifier: Classifier, size: int) -> Tensor:
@@ -131,7 +149,7 @@ def _check_slopes(copied: Classifier, image_BCHW: Tensor, name: str) -> None:
         ) from None
     if gap > GAP:
         raise ValueError(
-            f"the slopes of {name} jump where their derivative is zero ({100 * gap:.0f} % of their change): it has "
+            f"the slopes of {name} change in a way that their derivative does not see ({100 * gap:.0f} % off): it has "
             "kinks that are not written as an activation (such as x * (x > 0), torch.where or a function of its own); "
             f"write them as nn.ReLU, {ELSE}"
         )
@@ -142,25 +160,25 @@ def _slope_gap(copied: Classifier, image_BCHW: Tensor) -> float:
     key_B = rng.sample_keys(0, "direction", torch.arange(1))
     direction = rng.normal(key_B, *image_BCHW.shape[1:]).to(image_BCHW)
 
-    def slope(offset: float, differentiable: bool = False) -> tuple[Tensor, Tensor]:
-        image = (image_BCHW + offset * direction).requires_grad_()
-        logits_BK = copied(image)
-        mix = logits_BK * torch.linspace(1, 2, logits_BK.shape[1], device=image.device, dtype=image.dtype)
-        return image, torch.autograd.grad(mix.sum(), image, create_graph=differentiable)[0]
+    def slopes(offset_N: Tensor, differentiable: bool = False) -> tuple[Tensor, Tensor]:
+        image_NCHW = (image_BCHW + offset_N.to(image_BCHW)[:, None, None, None] * direction).requires_grad_()
+        logits_NK = copied(image_NCHW)
+        mix = logits_NK * torch.linspace(1, 2, logits_NK.shape[1]).to(logits_NK)
+        return image_NCHW, torch.autograd.grad(mix.sum(), image_NCHW, create_graph=differentiable)[0]
 
-    def derivative(offset: float) -> Tensor:
-        image, found = slope(offset, True)
-        if not found.requires_grad:
-            return torch.zeros_like(image)
-        along = torch.autograd.grad((found * direction).sum(), image, allow_unused=True)[0]
-        return torch.zeros_like(image) if along is None else along
+    def derivative(offset_N: Tensor) -> Tensor:
+        image_NCHW, slope_NCHW = slopes(offset_N, differentiable=True)
+        if not slope_NCHW.requires_grad:
+            return torch.zeros_like(image_NCHW[0])
+        along = torch.autograd.grad((slope_NCHW * direction).sum(), image_NCHW, allow_unused=True)[0]
+        return torch.zeros_like(image_NCHW[0]) if along is None else along.sum(0)
 
-    ahead, behind = slope(STEP)[1], slope(-STEP)[1]
-    change = ahead - behind
-    gap = 0.0
+    behind, ahead = slopes(torch.tensor([-STEP, STEP]))[1]
+    change, gap = ahead - behind, 0.0
     for points in POINTS if change.norm() > LEAST_CHANGE * ahead.norm() else ():
         width = 2 * STEP / points
-        integral = torch.stack([width * derivative((index + 0.5) * width - STEP) for index in range(points)]).sum(0)
+        middle_N = (torch.arange(points) + 0.5) * width - STEP
+        integral = width * torch.stack([derivative(each) for each in middle_N.split(4)]).sum(0)
         gap = float((change - integral).norm() / (change.norm() + integral.norm()))
         if gap <= GAP:
             break

@@ -83,25 +83,18 @@ def restored(module: nn.Module) -> Iterator[None]:
     """Afterwards every submodule has the mode, hooks and plain attributes that it had before, and every parameter its
     ``requires_grad``, whatever was raised inside.
     """
-    states = [(each, _state(each)) for each in module.modules()]
+    attributes = [(vars(each), dict(vars(each))) for each in module.modules()]
+    tables = [hooks for _, before in attributes for name, hooks in before.items() if name.endswith("_hooks")]
+    entries = [(hooks, dict(hooks)) for hooks in tables if isinstance(hooks, dict)]
     flags = [(each, each.requires_grad) for each in module.parameters()]
     try:
         yield
     finally:
-        for each, state in states:
-            for name in set(vars(each)) - set(state):
-                del vars(each)[name]
-            vars(each).update(state)
+        for current, before in [*attributes, *entries]:
+            current.clear()
+            current.update(before)
         for parameter, flag in flags:
             parameter.requires_grad_(flag)
-
-
-def _state(module: nn.Module) -> dict[str, Any]:
-    """The attributes of a module by name, and copies of its tables of hooks."""
-    return {
-        name: copy.copy(value) if name.endswith("_hooks") and isinstance(value, dict) else value
-        for name, value in vars(module).items()
-    }
 
 
 def _first_line(error: BaseException) -> str:

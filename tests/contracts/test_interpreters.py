@@ -51,6 +51,33 @@ def test_nothing_is_left_behind(interpreter, classifier, batch):
     assert not any(module._forward_hooks or module._backward_hooks for module in classifier.modules())
 
 
+def state(classifier) -> dict[str, object]:
+    """Everything of a network but its weights: modes, flags, hooks, attributes."""
+    hooks = {name for name in vars(classifier) if name.endswith("_hooks")}
+    return {
+        "flags": [parameter.requires_grad for parameter in classifier.parameters()],
+        "attributes": [sorted(vars(module)) for module in classifier.modules()],
+        "hooks": [[list(getattr(module, name)) for name in sorted(hooks)] for module in classifier.modules()],
+        "modes": [module.training for module in classifier.modules()],
+        "classes": [type(module) for module in classifier.modules()],
+        "fused": [getattr(module, "fused_attn", None) for module in classifier.modules()],
+    }
+
+
+def test_the_classifier_is_frozen_and_otherwise_as_it_was(request, interpreter, made, classifier, batch):
+    """As docstrings say: made, attacked and set to train mode, an interpreter leaves its classifier in eval mode."""
+    hook = classifier.net.get_classifier().register_forward_hook(lambda module, args, output: None)
+    try:
+        before = state(classifier)
+        again = made(request.node.callspec.params["interpreter"])
+        again.train()
+        assert again.training and state(classifier) == before
+        again.surrogate().warm_started().explain(batch["image"][:1].clone().requires_grad_(), CLASSES[:1])
+        assert state(classifier) == before
+    finally:
+        hook.remove()
+
+
 def test_it_can_be_attacked_by_gradient_exactly_if_it_says_so(interpreter, batch):
     point = batch["image"].clone().requires_grad_()
     map_Bhw = interpreter.surrogate().explain(point, CLASSES).map_Bhw

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmark.numerics.images import from_bytes, quantise, to_bytes
-from benchmark.numerics.modules import eval_mode, freeze, shallow_copy, weight_sharing_copy
+from benchmark.numerics.modules import eval_mode, freeze, restored, shallow_copy, weight_sharing_copy
 
 
 def network() -> nn.Sequential:
@@ -58,3 +58,44 @@ def test_quantised_images_stay_as_they_are():
     assert torch.equal(quantised, (image * 255).round() / 255)
     every = torch.arange(256, dtype=torch.uint8)
     assert torch.equal(to_bytes(from_bytes(every)), every)
+
+
+def test_a_second_name_of_a_submodule_is_replaced_too():
+    relu = nn.ReLU()
+    net = nn.Module()
+    net.first, net.second, net.inner = relu, relu, nn.Sequential(relu)
+    other = weight_sharing_copy(net, lambda each: nn.Softplus() if isinstance(each, nn.ReLU) else None)
+    assert isinstance(other.first, nn.Softplus) and other.first is other.second is other.inner[0]
+    assert net.first is net.second is net.inner[0] is relu
+
+
+def test_what_cannot_be_copied_is_a_sentence():
+    net = network()
+    net.rows = (row for row in ())
+    with pytest.raises(ValueError, match=r"Sequential cannot be copied .*keep only modules, parameters"):
+        weight_sharing_copy(net, lambda each: None)
+
+
+def test_modes_flags_hooks_and_attributes_are_restored_after_an_error():
+    net = network().train()
+    net[1][1].eval()
+    net[0].weight.requires_grad_(False)
+    kept = net[0].register_forward_hook(lambda module, args, output: None)
+    before = {name: dict(vars(module)) for name, module in net.named_modules()}
+    weights = list(net.parameters())
+
+    def change() -> None:
+        freeze(net)
+        kept.remove()
+        for module in net.modules():
+            module.register_forward_pre_hook(lambda module, args: None)
+            module.register_full_backward_hook(lambda module, slopes_in, slopes_out: None)
+            module.input = torch.zeros(1)
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"), restored(net):
+        change()
+    assert {name: dict(vars(module)) for name, module in net.named_modules()} == before
+    assert len(net[0]._forward_hooks) == 1 and not net[0]._forward_pre_hooks and not net[0]._backward_hooks
+    assert [weight.requires_grad for weight in net.parameters()] == [False, True, True, True]
+    assert all(one is other for one, other in zip(net.parameters(), weights, strict=True))
