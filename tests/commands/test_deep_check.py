@@ -39,7 +39,11 @@ def built(monkeypatch):
 
 
 def test_each_combination_is_built_once_for_all_seeds_and_probes_alike(tmp_path, built):
-    found = deep_check(cells(tmp_path, "interpreter=cam,grad", "probe=clean,pgd,normal_03,adv2", "seed=0,1,2"))
+    found = deep_check(
+        cells(
+            tmp_path, "interpreter=cam,grad", "classifier=fine_resnet", "probe=clean,pgd,normal_03,adv2", "seed=0,1,2"
+        )
+    )
     assert sorted(built) == [("cam", False), ("cam", True), ("grad", False), ("grad", True)]
     assert [cell.state for cell in found.cells].count("wrong") == 12
     assert {cell.sentence for cell in found.cells} == {"", "grad does not fit"}
@@ -56,7 +60,7 @@ def test_an_unforeseen_error_is_left_to_the_job_and_told_by_plan(tmp_path, built
 def test_beyond_the_limit_a_line_says_so(tmp_path, built, monkeypatch, limit):
     for name, value in limit.items():
         monkeypatch.setattr(module, name, value)
-    found = deep_check(cells(tmp_path, "interpreter=cam,gradcam", "probe=clean", "seed=0,1"))
+    found = deep_check(cells(tmp_path, "interpreter=cam,gradcam", "classifier=fine_resnet", "probe=clean", "seed=0,1"))
     assert len(built) == limit.get("MOST", 0)
     assert f"those of {4 - 2 * len(built)} further cells are checked when each begins" in found.note
 
@@ -91,7 +95,15 @@ def test_what_does_not_fit_is_found_by_putting_it_together(tmp_path, overrides, 
 
 
 def test_plan_deep_tells_it(tmp_path):
-    words = ["-m", "interpreter=cam,gradcam", "probe=clean", "seed=0,1", "classifier.name=resnet10x", *SMOKE]
+    words = [
+        "-m",
+        "interpreter=cam,gradcam",
+        "classifier=fine_resnet",
+        "probe=clean",
+        "seed=0,1",
+        "classifier.name=resnet10x",
+        *SMOKE,
+    ]
     shallow = underfire(tmp_path, "plan", *words)
     assert shallow.returncode == 0, shallow.stderr
     deep = underfire(tmp_path, "plan", "--deep", *words)

@@ -14,7 +14,15 @@ from benchmark.commands.common.sweep_summary import NOTE
 from benchmark.storage.leases import PATIENCE, Lease, first_free
 from tests.helpers import PROJECT, underfire
 
-SWEEP = ["-m", "interpreter=cam", "probe=clean,pgd", "budget=smoke", "logger=none", "trainer=cpu"]
+SWEEP = [
+    "-m",
+    "interpreter=cam",
+    "classifier=fine_resnet",
+    "probe=clean,pgd",
+    "budget=smoke",
+    "logger=none",
+    "trainer=cpu",
+]
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def test_a_folder_that_holds_more_loses_nothing(tmp_path, folder):
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
     here = os.path.relpath(tmp_path, PROJECT)
     words = [each.replace("=.", f"={here}") for each in folder]
-    ran = underfire(tmp_path, "run", "interpreter=cam", "probe=clean", *SWEEP[3:], *words)
+    ran = underfire(tmp_path, "run", "interpreter=cam", "classifier=fine_resnet", "probe=clean", *SWEEP[4:], *words)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
 

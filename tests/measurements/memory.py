@@ -35,7 +35,13 @@ def peak(root: str, *arguments: str) -> float:
 
 def of_images(root: str, probe: str, count: int) -> float:
     """The peak of a cell that measures so many images."""
-    large = ["interpreter=cam", "budget.batch_size=100", "budget.train_images=20000", "classifier.training.epochs=1"]
+    large = [
+        "interpreter=cam",
+        "classifier=fine_resnet",
+        "budget.batch_size=100",
+        "budget.train_images=20000",
+        "classifier.training.epochs=1",
+    ]
     return peak(root, f"probe={probe}", f"budget.test_images={count}", "budget.attack_images=null", *large)
 
 
@@ -51,7 +57,10 @@ def main() -> None:
             tell(f"{probe}, 6,400 and 64,000 images", *(of_images(root, probe, count) for count in (6400, 64000)))
     with tempfile.TemporaryDirectory() as root:
         seeds = [",".join(map(str, range(number))) for number in (1, 10, 100)]
-        peaks = [peak(root, "-m", "probe=pgd", "interpreter=cam", f"probe.seed={each}") for each in seeds]
+        peaks = [
+            peak(root, "-m", "probe=pgd", "interpreter=cam", "classifier=fine_resnet", f"probe.seed={each}")
+            for each in seeds
+        ]
         tell("10 and 100 cells", *peaks[1:])  # the first has trained
 
 

@@ -42,10 +42,11 @@ def main() -> None:
     for kind in (LitMeasure, LitProbe):
         kind.predict_step = timed(kind.predict_step, spent)  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("cam", "rts"):
+        for name, classifier in (("cam", "fine_resnet"), ("rts", "small_resnet")):
             beside, whole = [], []
             for seed in range(CELLS):
-                config = configured(Path(folder), f"interpreter={name}", "probe=pgd", f"probe.seed={seed}")
+                parts = [f"interpreter={name}", f"classifier={classifier}", "probe=pgd", f"probe.seed={seed}"]
+                config = configured(Path(folder), *parts)
                 spent.clear()
                 start = time.perf_counter()
                 run_cell(config)

@@ -202,10 +202,8 @@ def test_a_constant_map_is_no_map(batch):
     goal_map = torch.rand(COUNT, SIDE, SIDE)
     samples = measured(interpreter, batch, **probed, goal_map=goal_map)
     assert samples["has_map"].tolist() == [False] * 2 + [True] * 4
-    nullable = [
-        name for name in samples if name.startswith(("map_l", "map_i", "map_s", "map_t", "goal_map", "control"))
-    ]
-    for name in [*nullable, "looks_benign"]:
+    distances = ("map_l", "map_i", "map_s", "map_t", "goal_map", "control", "looks")
+    for name in (name for name in samples if name.startswith(distances)):
         assert samples[name].isna().tolist() == [True] * 2 + [False] * 4, name
     assert samples["success"].dtype == bool and samples["map_mean_benign"].notna().all()
     clean = measured(interpreter, batch, mask=batch["image"][:, 0] > 0.5)
@@ -216,7 +214,5 @@ def test_a_constant_map_is_no_map(batch):
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_a_map_of_few_places_is_refused(batch, side):
     coarse = Green(Linear(), lambda green: nn.functional.adaptive_avg_pool2d(green[:, None], side)[:, 0])
-    with pytest.raises(
-        ValueError, match=f"{side}x{side} places.*4x4.*data.image_size.*small_input.*interpreter.blocks"
-    ):
+    with pytest.raises(ValueError, match=rf"{side}x{side} places.*4x4.*image_size.*small_input.*interpreter\.blocks"):
         measured(coarse, batch)
