@@ -111,8 +111,8 @@ def page() -> str:
         f"| *layer* | {' | '.join(f'`{layer}`' for layer in layers)} |",
         "",
         "*layer* is the module whose output CAM and Grad-CAM weight, in timm's names; a record has it as the fact",
-        "`target_layer`. Attacks on gradient maps and MASK go through a smooth copy of the net, which is checked: a net",
-        "that calls an activation as a function (`F.relu`, `x * (x > 0)`) instead of as a module is refused.",
+        "`target_layer`. Attacks on gradient maps and MASK go through a smooth copy of the net, which is checked: a",
+        "net that calls an activation as a function (`F.relu`, `x * (x > 0)`) instead of as a module is refused.",
     ]
     lines += ["", "`rtsa_anchored` goes where `rtsa` goes; `captum` takes any net and is measured.", "", "Refused:", ""]
     lines += [f"* {', '.join(families)}: {reason}" for reason, families in reasons.items()]
