@@ -8,7 +8,7 @@ import urllib.request
 from typing import Any
 
 import timm
-from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import constants, try_to_load_from_cache
 
 SECONDS = 10.0  # for name resolution, connection and answer together
 FILES = ("model.safetensors", "pytorch_model.bin")  # what timm looks for in a repository of the hub
@@ -36,7 +36,7 @@ def check_pretrained(name: str, seconds: float = SECONDS) -> None:
             return
         if constants.HF_HUB_OFFLINE:
             raise not_downloaded(name, "they are not in the cache, and HF_HUB_OFFLINE forbids to look elsewhere")
-        url = hf_hub_url(repository, files[0], revision=revision or None, endpoint=constants.ENDPOINT)
+        url = f"{constants.ENDPOINT}/{repository}/resolve/{revision or 'main'}/{files[0]}"
     if (reason := unreachable(url, seconds)) is not None:
         raise not_downloaded(name, reason)
 

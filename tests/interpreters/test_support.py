@@ -16,6 +16,7 @@ from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.resolution import as_dict
+from benchmark.interpreters.cam import GradCAM
 from benchmark.numerics.modules import freeze
 from tests.helpers import PROJECT
 
@@ -105,6 +106,14 @@ def page() -> str:
             if reason:
                 reasons.setdefault(f"`{interpreter}`: {reason}", []).append(family)
         lines.append(f"| `{interpreter}` | " + " | ".join(cells) + " |")
+    layers = (GradCAM(classifier=network(family), image_size=SIZE).details()["target_layer"] for family in FAMILIES)
+    lines += [
+        f"| *layer* | {' | '.join(f'`{layer}`' for layer in layers)} |",
+        "",
+        "*layer* is the module whose output CAM and Grad-CAM weight, in timm's names; a record has it as the fact",
+        "`target_layer`. Attacks on gradient maps and MASK go through a smooth copy of the net, which is checked: a",
+        "net that calls an activation as a function (`F.relu`, `x * (x > 0)`) instead of as a module is refused.",
+    ]
     lines += ["", "`rtsa_anchored` goes where `rtsa` goes; `captum` takes any net and is measured.", "", "Refused:", ""]
     lines += [f"* {', '.join(families)}: {reason}" for reason, families in reasons.items()]
     return "\n".join(lines) + "\n"
