@@ -20,9 +20,13 @@ from tests.helpers import PROJECT, underfire
 CONF = str(entry.conf_folder())
 
 
+# As in a terminal; a process that was started in the background ignores SIGINT, and so would its children.
+LISTENING = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def python(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", LISTENING + code, *arguments],
         cwd=PROJECT,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         capture_output=True,

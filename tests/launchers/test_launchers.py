@@ -20,7 +20,7 @@ from benchmark.configuration.validation import check_values
 from benchmark.storage import leases
 from benchmark.storage.record_summary import SUMMARY_NAMES
 from benchmark.storage.records import read_records
-from benchmark.tracking.wandb_run import wandb_run
+from benchmark.tracking import wandb_run
 from tests.faults.harness import computed, start
 from tests.helpers import PROJECT, underfire
 

@@ -15,7 +15,7 @@ from benchmark.commands.common.integrity import check_files, classify_again, unu
 from benchmark.pipeline.cell import run_cell
 from benchmark.storage.hashing import own_checksum, sha256_file
 from benchmark.storage.records import read_record, read_records
-from benchmark.tracking.wandb_run import wandb_run
+from benchmark.tracking import wandb_run
 from tests.helpers import configured, underfire
 
 

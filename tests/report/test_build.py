@@ -138,5 +138,5 @@ def test_the_report_imports_no_torch():
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             for name in names:
                 assert name.split(".")[0] not in {"torch", "lightning", "pytorch_lightning", "timm"}, path.name
-                allowed = ("benchmark.report", "benchmark.storage.records")
+                allowed = ("benchmark.report", "benchmark.storage")
                 assert not name.startswith("benchmark") or name.startswith(allowed), path.name
