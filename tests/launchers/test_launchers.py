@@ -47,10 +47,10 @@ def test_visible_devices_are_those_that_were_handed_down(monkeypatch):
 def test_a_place_is_taken_once_and_inherited_from_the_dead(tmp_path, monkeypatch):
     monkeypatch.setattr(worker_device, "_taken", [])
     assert [worker_device._claim(3, tmp_path) for _ in range(3)] == [0, 1, 2]
-    monkeypatch.setattr(leases, "_dead_here", lambda lease: True)
+    monkeypatch.setattr(leases.LeaseOwner, "has_ended", lambda owner: True)
     assert worker_device._claim(3, tmp_path) == 0
     for lease in worker_device._taken:
-        lease.leave()
+        lease.release()
 
 
 def test_only_joblib_s_workers_take_a_place(tmp_path, monkeypatch):
