@@ -12,6 +12,7 @@ from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.paired import Comparison, Pairs
 
 LARGER = "difference above 0"
+FLAGGED = "flagged"  # how the note of a withheld verdict starts
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def claim_row(
     ``interpreter`` stands in for the subject's own name and objective where the row concerns the reference alone.
     """
     difference, ratio, key = comparison.difference, comparison.ratio, subject.cohort.key
-    withheld = f"{decision_rules.WITHHELD} ({comparison.withheld})" if comparison.withheld else ""
+    withheld = f"{FLAGGED}: {comparison.withheld}" if comparison.withheld else ""
     return ClaimRow(
         claim=claim,
         objective=subject.objective if interpreter is None else interpreter,

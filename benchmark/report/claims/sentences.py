@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from benchmark.report.claims.attack import MANY_STEPS, NOT_CONVERGED, NOT_MEASURED, SUCCESS_DIFFERS
 from benchmark.report.claims.noise import EXPECTED
-from benchmark.report.claims.rows import ClaimRow, notes, select_rows
+from benchmark.report.claims.rows import FLAGGED, ClaimRow, notes, select_rows
 from benchmark.report.claims.subject import Subject
 from benchmark.report.labels import CLAIMS, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
@@ -83,7 +83,7 @@ def _noise(rows: list[ClaimRow], subject: Subject) -> _Assessment:
 
 
 def _is_withheld(note: str) -> bool:
-    return note.startswith(decision_rules.WITHHELD)
+    return note.startswith(FLAGGED)
 
 
 def _attack(rows: list[ClaimRow], subject: Subject) -> _Assessment:
@@ -99,7 +99,7 @@ def _attack(rows: list[ClaimRow], subject: Subject) -> _Assessment:
     parts += [f"Where both attacks succeed: {amount(other)}, {other.verdict}" for other in both]
     parts.append(f"Success rate: {amount(success)}")
     parts += [f"At {MANY_STEPS} times the steps: {amount(other)}, {other.verdict}" for other in longer]
-    caveats = (decision_rules.WITHHELD, SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
+    caveats = (FLAGGED, SUCCESS_DIFFERS, NOT_CONVERGED, NOT_MEASURED)
     caveat = "; ".join(part for part in row.note.split("; ") if part.startswith(caveats))
     complete = bool(longer) and all(other.verdict == decision_rules.HOLDS for other in longer)
     return _Assessment(row.verdict, complete, ". ".join(parts) + ".", caveat)
