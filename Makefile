@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; d
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report sweep-noise sweep-attack test test-all lint types format check clean clean-all
+.PHONY: help setup bench report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -39,6 +39,18 @@ sweep-attack: $(READY) ## an example: ADV2 at three budgets
 
 test: $(READY) ## the tests (a few minutes), two at a time with one thread each
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What depends on the arithmetic of the CPU and takes seconds: formulas, draws, measures, attacks and maps against their
+# references, golden values, and a training step in two processes.
+PORTABLE := tests/test_golden.py tests/test_draws.py tests/objectives tests/measures tests/probes \
+	tests/interpreters/test_rts.py tests/interpreters/test_mask.py tests/data/test_digits.py tests/lightning \
+	tests/distributed/test_two_processes.py::test_a_step_of_training_is_that_of_one_process
+
+test-portable: $(READY) ## the tests that depend on the CPU, as older CPUs compute, with one thread and with two
+	@for threads in 1 2; do for set in default avx2; do \
+		echo "$$set, threads: $$threads"; \
+		OMP_NUM_THREADS=$$threads ATEN_CPU_CAPABILITY=$$set $(BIN)/python -m pytest $(PORTABLE) || exit; \
+	done; done
 
 test-all: $(READY) ## the tests with the slow ones
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not gpu'
