@@ -10,6 +10,9 @@ from benchmark.numerics import rng
 from benchmark.numerics.adam import UpdateRule
 from benchmark.numerics.bounds import Epsilon, StepSize, checked_arguments
 
+# The weakest edge that 8 bits can show, one level in one channel: what is weaker is the rounding of a flat image.
+_LEAST_EDGE = 1 / (3 * 255)
+
 
 class LinfBall:
     """x <- clip_[0,1](x0 + clip_[-eps,eps](x - alpha sign(gradient) - x0)); the parameter is the image itself.
@@ -54,9 +57,9 @@ class LinfBall:
 
 
 def edge_weight(image_BCHW: Tensor) -> Tensor:
-    """Sobel magnitude of the mean channel over its largest value, (B, 1, H, W) in [0, 1]; 0 for a flat image."""
+    """Sobel magnitude of the mean channel over its largest value, (B, 1, H, W) in [0, 1]; about 0 for a flat one."""
     kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=image_BCHW.device)
     both = torch.stack([kernel, kernel.T])[:, None].to(image_BCHW.dtype)
     grey = F.pad(image_BCHW.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
     strength = F.conv2d(grey, both).square().sum(1, keepdim=True).sqrt()
-    return strength / strength.amax(dim=(2, 3), keepdim=True).clamp(min=1e-12)
+    return strength / strength.amax(dim=(2, 3), keepdim=True).clamp(min=_LEAST_EDGE)

@@ -106,7 +106,11 @@ def test_edges_equal_scipy_and_a_flat_image_has_none():
     magnitude = np.hypot(ndimage.sobel(grey, 0, mode="nearest"), ndimage.sobel(grey, 1, mode="nearest"))
     weight = edge_weight(torch.tensor(picture)[None].float())[0, 0]
     np.testing.assert_allclose(weight, magnitude / magnitude.max(), atol=1e-5)
-    assert (edge_weight(torch.full((1, 3, 5, 5), 0.3)) == 0).all()
+    flat = (torch.arange(256 * 3).view(256, 3, 1, 1) % 256 / 255).expand(-1, -1, 5, 5)
+    assert edge_weight(flat).max() < 1e-3, "what rounding leaves is not blown up to an edge"
+    faint = flat[100:101].clone()
+    faint[0, 0, 2, 2] += 1 / 255
+    assert edge_weight(faint).max() == 1, "one level in one channel is an edge"
 
 
 def test_an_edge_weighted_step_leaves_flat_ground_alone():
