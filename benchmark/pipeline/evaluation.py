@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.pipeline.artefacts.benign_spread import get_benign_spread
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
@@ -44,13 +45,17 @@ def evaluate(ctx: RunContext) -> Evaluation:
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
         measurements = measure(ctx, interpreter, spread, perturbed.groups)
-    facts: Facts = {"accuracy": correct_samples.accuracy, "benign_spread": spread}
-    facts |= {"batch_size": ctx.config["probe"]["batch_size"], **perturbed.facts, **_rate(ctx, measurements)}
     zero_gradient, flags = gradient_check(measurements.samples)
-    facts |= {**_null_counts(measurements), **zero_gradient, **interpreter.details()}
-    spent = {name: count - before[name] for name, count in classifier.passes.items()}
+    facts = _facts(ctx, correct_samples.accuracy, spread, measurements)
+    facts |= {**perturbed.facts, **zero_gradient, **interpreter.details()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
-    return Evaluation(measurements, facts, found, _total(ranks.gather(spent)))
+    return Evaluation(measurements, facts, found, _passes_since(before, classifier))
+
+
+def _facts(ctx: RunContext, accuracy: float, spread: float, measurements: Measurements) -> Facts:
+    """What every record says of the whole cell."""
+    facts: Facts = {"accuracy": accuracy, "benign_spread": spread, "batch_size": ctx.config["probe"]["batch_size"]}
+    return facts | _rate(ctx, measurements) | _null_counts(measurements)
 
 
 def _rate(ctx: RunContext, measurements: Measurements) -> Facts:
@@ -72,6 +77,7 @@ def _null_counts(measurements: Measurements) -> Facts:
     return counts
 
 
-def _total(counts: list[dict[str, int]]) -> dict[str, int]:
-    """The sum over the processes of a distributed run, in the main one."""
+def _passes_since(before: dict[str, int], classifier: TimmClassifier) -> dict[str, int]:
+    """Images passed forward and backward since then, over all processes of a distributed run; in the main one."""
+    counts = ranks.gather({name: count - before[name] for name, count in classifier.passes.items()})
     return {name: sum(part[name] for part in counts) for name in (counts[0] if counts else {})}
