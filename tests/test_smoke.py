@@ -35,6 +35,7 @@ def test_every_cell_has_its_record_and_its_columns(root):
     for record in records:
         if record.cell["probe"] != "clean":
             assert set(record.samples.columns) >= COLUMNS
+            assert record.cell["flags"] == [], "sound attacks and noise have none"
         assert record.cell["n_samples"] == len(record.samples) > 0
         assert record.cell["versions"]["torch"]
         assert record.cell["counts"]["forward"] > 0
