@@ -53,16 +53,23 @@ def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
         check.groups(config, Run)
     yield from check.found.values()
     if "interpreter" in config and not any(key.startswith("interpreter") for key in check.found):
-        yield from _reference(config["interpreter"])
+        yield from _references(config)
     joined = ("", "level", "steps", "warmup", "module")
     if "probe" in config and not any(check.typed("probe", name).strip(".") in check.found for name in joined):
         yield from _joint(config["probe"])
 
 
-def _reference(interpreter: dict[str, Any]) -> Iterator[str]:
-    reference, stages = interpreter["reference"], list(interpreter["stages"])
-    if reference is not None and reference not in stages:
-        yield f"interpreter.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
+def _references(config: dict[str, Any]) -> Iterator[str]:
+    """A reference that is no stage of its interpreter: the measured one, its members, and the one that is attacked."""
+    group = config["interpreter"]
+    groups = {"interpreter": group, "probe.source": (config.get("probe") or {}).get("source")}
+    groups |= {f"interpreter.members.{name}": member for name, member in (group.get("members") or {}).items()}
+    for key, interpreter in groups.items():
+        if not isinstance(interpreter, dict) or not isinstance(interpreter.get("stages"), dict):
+            continue  # a mistake of its own
+        reference, stages = interpreter.get("reference"), list(interpreter["stages"])
+        if reference is not None and reference not in stages:
+            yield f"{key}.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
 
 
 def _joint(probe: dict[str, Any]) -> Iterator[str]:

@@ -265,7 +265,7 @@ def check_wrong_values(fixed: list[str], names: list[str], values: dict[str, str
 # Keys that hold what people like, and keys whose value is not yet a part's argument.
 FREE = re.compile(
     r"^(paths|logger\.(entity|group|project|tags)|interpreter\.(checkpoint|options)|data\.root)|"
-    r"classifier\.(name|checkpoint|options)|\.name$|\.label$|objective|_target_|_partial_|^modules|source\.reference|\.method$"
+    r"classifier\.(name|checkpoint|options)|\.name$|\.label$|objective|_target_|_partial_|^modules|\.method$"
 )
 
 
