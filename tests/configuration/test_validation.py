@@ -262,10 +262,11 @@ def check_wrong_values(fixed: list[str], names: list[str], values: dict[str, str
     return passed
 
 
-# Keys that hold what people like, and keys whose value is not yet a part's argument.
+# Keys that hold what people like (names, folders, options that timm and captum take), and keys whose value is not yet a
+# part's argument.
 FREE = re.compile(
     r"^(paths|logger\.(entity|group|project|tags)|interpreter\.(checkpoint|options)|data\.root)|"
-    r"classifier\.(name|checkpoint|options)|\.name$|\.label$|objective|_target_|_partial_|^modules|\.method$"
+    r"(classifier|encoder|surrogate)\.(name|checkpoint|options)|network\.options|\.name$|\.label$|objective|_target_|_partial_|^modules|\.method$"
 )
 
 
