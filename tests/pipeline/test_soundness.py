@@ -186,7 +186,10 @@ def test_a_surrogate_without_its_weights_is_far(batch):
 
 
 def measured(interpreter, batch, **further):
-    module = LitMeasure(interpreter=interpreter, reference=interpreter, spread=0.1, blur=1.0, n_faithfulness_samples=9)
+    module = LitMeasure(
+        **{"interpreter": interpreter, "reference": interpreter, "spread": 0.1, "blur": 1.0},
+        **{"n_faithfulness_samples": 9, "n_harmless_samples": 9, "harmless_noise": lambda image, ids: image},
+    )
     columns = module.predict_step({**with_prediction(batch, interpreter.classifier), **further}, 0)
     return pd.DataFrame({name: each.numpy() for name, each in columns.items() if each.ndim == 1})
 
@@ -207,7 +210,7 @@ def test_a_constant_map_is_no_map(batch):
         assert samples[name].isna().tolist() == [True] * 2 + [False] * 4, name
     assert samples["success"].dtype == bool and samples["map_mean_benign"].notna().all()
     clean = measured(interpreter, batch, mask=batch["image"][:, 0] > 0.5)
-    for name in ("object_iou", "deletion", "insertion", "reference_l1"):
+    for name in ("object_iou", "deletion", "insertion", "reference_l1", "harmless_noise_l1", "harmless_shift_l1"):
         assert clean[name].isna().tolist() == [True] * 2 + [False] * 4, name
 
 
