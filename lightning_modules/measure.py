@@ -87,8 +87,6 @@ class LitMeasure(pl.LightningModule):
             distances["goal_map_l1_benign"] = map_distance.l1(batch["goal_map"], benign)
         distances["control_class_l1"] = map_distance.l1(benign, changed_class)
         distances["looks_benign"] = (distances["map_l1"] <= self.spread).float()
-        if "zero_gradient" in batch:
-            distances["zero_gradient"] = batch["zero_gradient"]
         return {
             "goal": batch["goal"],
             "pred_probe": predicted_B,
@@ -96,6 +94,7 @@ class LitMeasure(pl.LightningModule):
             "success": prediction.success(class_B, predicted_B, batch["goal"]),
             **prediction.perturbation(image, probed),
             **_where_there_is_a_map(distances, benign),
+            **batch.get("attack", {}),
             "probed_map": probed_map,
         }
 
@@ -133,7 +132,7 @@ class LitMeasure(pl.LightningModule):
         return _where_there_is_a_map({name: torch.where(taken, x, nothing) for name, x in columns.items()}, benign)
 
 
-_WITHOUT_A_MAP = ("map_mean_benign", "map_mean_probe", "zero_gradient")  # columns that need none
+_WITHOUT_A_MAP = ("map_mean_benign", "map_mean_probe")  # columns that need none
 
 
 def _where_there_is_a_map(columns: dict[str, Tensor], benign_Bhw: Tensor) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ FORMAT = {
     "interpreter": 2,
     "predictions": 2,
     "scale": 2,
-    "probed": 5,
+    "probed": 6,
     "spread": 4,
     "cell": 4,
 }
