@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositive, checked_arguments
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
-from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
+from benchmark.types import Bounded, Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
 @checked_arguments
@@ -86,6 +86,20 @@ class GradientAttack:
         """The same attack with another perturbation."""
         other = copy.copy(self)
         other.perturbation = perturbation
+        return other
+
+    def without_bound(self, steps: WholePositive) -> GradientAttack | None:
+        """The same attack with nothing that bounds its perturbation, its phases shortened to so many steps in all.
+
+        None where nothing bounds it, or it takes no step.
+        """
+        total = sum(count for _, count in self.schedule)
+        if not isinstance(self.perturbation, Bounded) or total == 0:
+            return None
+        other = self.with_perturbation(self.perturbation.without_bound(steps))
+        *first, (last, _) = self.schedule
+        other.schedule = [(objective, round(steps * count / total)) for objective, count in first]
+        other.schedule.append((last, steps - sum(count for _, count in other.schedule)))
         return other
 
     @torch.enable_grad()
