@@ -219,3 +219,4 @@ class Run:
     paths: Paths
     modules: Modules
     experiment_name: Label = ""
+    trainings: WholePositive = 1
