@@ -18,6 +18,7 @@ FORMAT = {
     "probed": 5,
     "spread": 3,
     "cell": 3,
+    "published": 1,
 }
 
 _BEGINNING = re.compile(rb'\A\{\s*(?:"kind":\s*"[^"]*",\s*)?"format":\s*(\d+)\s*[,}]')
