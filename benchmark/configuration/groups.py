@@ -142,6 +142,7 @@ class Measure:
     keep: WholeNonNegative
     spread_samples: WholePositive
     faithful_samples: WholeNonNegative
+    harmless_samples: WholeNonNegative
     iou_threshold: UnitInterval
     top_share: UnitInterval
     blur: Positive
