@@ -142,6 +142,7 @@ class Measure:
     keep: WholeNonNegative
     spread_samples: WholePositive
     faithful_samples: WholeNonNegative
+    harmless_samples: WholeNonNegative
     iou_threshold: UnitInterval
     top_share: UnitInterval
     blur: Positive
@@ -218,3 +219,4 @@ class Run:
     paths: Paths
     modules: Modules
     experiment_name: Label = ""
+    trainings: WholePositive = 1
