@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
+from benchmark.report.cohorts.trainings import Trainings
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -53,7 +54,7 @@ def kept_examples(record: Record) -> dict[int, ExampleImages]:
     }
 
 
-def interpreters_to_draw(cohort: Cohort) -> list[str]:
+def interpreters_to_draw(cohort: Cohort | Trainings) -> list[str]:
     """Interpreters to draw: RTS and its relatives where there are any, else all; four at most, for the page's width."""
     relatives = [name for name in cohort.interpreters if name == REFERENCE or is_rtsa(name)]
     return (relatives or cohort.interpreters)[:4]
