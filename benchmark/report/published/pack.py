@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,10 +26,7 @@ from benchmark.report.published.columns import STEP, packed, published_columns, 
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import sha256_file
-from benchmark.storage.records import Record
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from benchmark.storage.records import Record, Scan, scan_records
 
 INDEX, CELLS, SAMPLES = "index.json", "cells.parquet", "samples.parquet"
 # Of a configuration what results depend on or are grouped by; folders and loggers are nobody else's business.
@@ -65,6 +62,11 @@ class Pack:
             vars(record).update(samples=pd.DataFrame(columns), images={}, maps={})
             found.append(record)
         return found
+
+
+def scan_results(folder: Path) -> Scan:
+    """The records below a folder of results, or those published in it."""
+    return Scan(list(read_pack(folder).records)) if is_pack(folder) else scan_records(folder)
 
 
 def is_pack(folder: Path) -> bool:
@@ -103,11 +105,16 @@ def write_pack(records: Sequence[Record], folder: Path, version: str) -> Pack:
         raise ValueError(f"folder={folder} holds other files: name one of its own")
     ordered = sorted(records, key=lambda record: [str(record.cell.get(name)) for name in _ORDER])
     tables = [_table(record) for record in ordered]
-    cells = pd.DataFrame({
-        "cell": [json.dumps(_published(record.cell), sort_keys=True) for record in ordered],
-        "dtypes": [json.dumps({name: str(record.samples[name].dtype) for name in table}) for record, table in zip(ordered, tables, strict=True)],
-        "rows": [len(table) for table in tables],
-    })
+    cells = pd.DataFrame(
+        {
+            "cell": [json.dumps(_published(record.cell), sort_keys=True) for record in ordered],
+            "dtypes": [
+                json.dumps({name: str(record.samples[name].dtype) for name in table})
+                for record, table in zip(ordered, tables, strict=True)
+            ],
+            "rows": [len(table) for table in tables],
+        }
+    )
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / CELLS, _parquet(cells))
     write_atomic(folder / SAMPLES, _parquet(pd.concat(tables, ignore_index=True).fillna(0).astype(np.int32)))
@@ -155,7 +162,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
         compression="zstd",
         compression_level=19,
         use_dictionary=False,
-        column_encoding={name: "BYTE_STREAM_SPLIT" for name in numbers} or None,
+        column_encoding=dict.fromkeys(numbers, "BYTE_STREAM_SPLIT") or None,
         data_page_size=_PAGE,
         row_group_size=max(len(table), 1),
         write_statistics=False,
