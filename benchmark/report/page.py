@@ -45,11 +45,11 @@ def how_to_read(bootstrap: Bootstrap) -> str:
     """What every interval on the page is."""
     return (
         "Intervals are at 95 %. Of one training they are percentile bootstrap intervals over sources "
-        f"({bootstrap.resamples} resamples, seed {bootstrap.seed}) and say what holds in this training alone; of several "
-        "they also hold what another training would change (t-interval over trainings, joined with the sources they "
-        "share). A verdict takes at least three trainings. n is samples / sources. Differences between interpreters are paired on the same images, "
-        "goals and draws, and taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; "
-        "every metric of every cell: `results.parquet`."
+        f"({bootstrap.resamples} resamples, seed {bootstrap.seed}) and say what holds in this training alone; of "
+        "several they also hold what another training would change (t-interval over trainings, joined with the sources "
+        "that they share). A verdict takes at least three trainings. n is samples / sources. Differences between "
+        "interpreters are paired on the same images, goals and draws, and taken to the RTS of equal training budget. "
+        "Every number with its rule: `verdicts.json`; every metric of every cell: `results.parquet`."
     )
 
 

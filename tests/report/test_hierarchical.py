@@ -11,9 +11,9 @@ from benchmark.report.statistics.bootstrap import Bootstrap, resampling_weights
 from benchmark.report.statistics.hierarchical import holm, over_trainings, p_value
 
 SOURCES = 100
-# Standard deviations of trainings, sources and their interaction. Between: one training lies some half-widths of its own
-# interval over sources away from another, as a noise distance does. Within: the sources that all trainings share decide
-# (a difference that hardly depends on the training).
+# Standard deviations of trainings, sources and their interaction. Between: one training lies some half-widths of its
+# own interval over sources away from another, as a noise distance does. Within: the sources that all trainings share
+# decide (a difference that hardly depends on the training).
 POPULATIONS = {
     "between": (1.0, 1.0, 1.0),
     "mixed": (0.1, 1.0, 0.5),

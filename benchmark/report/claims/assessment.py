@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from benchmark.report.claims.attack import SUCCESS_DIFFERS, attack_verdict
 from benchmark.report.claims.noise import EXPECTED
@@ -89,7 +90,7 @@ def _flags(rows: Sequence[ClaimRow]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(flag for row in rows for flag in row.flags))
 
 
-def _sizes(rows: Sequence[ClaimRow]) -> dict[str, int]:
+def _sizes(rows: Sequence[ClaimRow]) -> dict[str, Any]:
     """n, n_sources and trainings of the row with the fewest samples."""
     smallest = min(rows, key=lambda row: row.n)
     trainings = min(row.trainings for row in rows)

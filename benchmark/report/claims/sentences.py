@@ -71,7 +71,8 @@ def _opening(
     start += f": {verdict}"
     if verdict == UNMEASURED:
         return start + end
-    start += f" over {assessment.trainings} trainings" if assessment.trainings > 1 else ""
+    if verdict != decision_rules.WITHHELD and assessment.trainings > 1:
+        start += f" over {assessment.trainings} trainings"
     return start + (_of_the_paper(claim, subject, assessment, verdict) if is_papers else "") + end
 
 

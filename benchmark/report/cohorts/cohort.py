@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
-LEADING = ("rts", "rtsa", "rtsa_anchored")
+_LEADING = ("rts", "rtsa", "rtsa_anchored")
 REFERENCE = "rts"
 
 
@@ -38,6 +38,12 @@ def fact_of(record: Record, name: str) -> float | None:
     """A number that the cell's record states of the whole cell; None where it states none."""
     value = (record.cell.get("facts") or {}).get(name)
     return float(value) if isinstance(value, int | float) else None
+
+
+def interpreters_of(records: Iterable[Record]) -> list[str]:
+    """Interpreters that occur, RTS and its relatives first."""
+    names = {str(record.cell["interpreter"]) for record in records}
+    return [n for n in _LEADING if n in names] + sorted(names - set(_LEADING), key=lambda n: (not is_rtsa(n), n))
 
 
 @dataclass(frozen=True)

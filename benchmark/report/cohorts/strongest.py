@@ -48,8 +48,8 @@ def _reaches_for_a_class(record: Record) -> bool:
 
 
 def strongest(attacks: Sequence[Record]) -> Record:
-    """One cell that holds for each sample the row of the attack that did best: among successes the smallest map L1, else
-    the failure with the smallest.
+    """One cell that holds for each sample the row of the attack that did best: of successes the one with the smallest
+    map L1, else of failures.
 
     Its passes are those of all attacks together. An attack that is no evidence (``withholding``) weakens none that is:
     the flags are those of the soundest one, of several the automatic one, then the one with the most passes.

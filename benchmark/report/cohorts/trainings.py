@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from benchmark.report.cohorts.cohort import IDENTITY, LEADING, Cohort, CohortKey, is_rtsa, level_of, steps_factor_of
+from benchmark.report.cohorts.cohort import IDENTITY, Cohort, CohortKey, interpreters_of, level_of, steps_factor_of
 from benchmark.report.cohorts.settings import as_text, settings_of
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class Trainings:
     @property
     def interpreters(self) -> list[str]:
         """Interpreters that occur, RTS and its relatives first."""
-        names = {str(record.cell["interpreter"]) for record in self.records}
-        return [n for n in LEADING if n in names] + sorted(names - set(LEADING), key=lambda n: (not is_rtsa(n), n))
+        return interpreters_of(self.records)
 
     @property
     def noises(self) -> list[tuple[str, float]]:

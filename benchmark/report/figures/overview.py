@@ -110,7 +110,7 @@ def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: li
 
 def bars(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
-    names = interpreters_to_draw(trainings)
+    names = interpreters_to_draw(trainings.records)
     probes = [*trainings.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
     probes = [p for p in probes if any(trainings.cells(name, *p) for name in names)]
     if not probes:

@@ -71,9 +71,8 @@ def p_larger(estimate: Estimate) -> float:
 def p_inside(estimate: Estimate, margins: tuple[float, float]) -> float:
     """p of the equivalence where the value is inside (the larger of the two at the margins), else of a value that lies
     on the nearest margin; at most 0.05 where ``inside`` decides."""
-    violated = [
-        margin for margin, out in zip(margins, (estimate.value < margins[0], estimate.value > margins[1])) if out
-    ]
+    low, high = margins
+    violated = [low] * (estimate.value < low) + [high] * (estimate.value > high)
     return max(estimate.p(margin) for margin in violated or margins if math.isfinite(margin))
 
 

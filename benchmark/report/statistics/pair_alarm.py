@@ -28,7 +28,7 @@ _AT_ONCE = 256  # adversarial pairs compared with all harmless pairs at a time
 
 @dataclass(frozen=True)
 class PairAlarm:
-    """Distances of one training, with the source of each pair. thresholds: by percent of false alarms; None: unknown."""
+    """Distances of one training, with the source of each pair. thresholds: by percent of false alarms."""
 
     seed: int
     adversarial_A: np.ndarray
@@ -64,8 +64,11 @@ def pair_alarm(attack: Record, clean: Record) -> PairAlarm:
 
 
 def _wins(alarm: PairAlarm, sources_S: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(wins (S, S), adversarial pairs (S,), harmless pairs (S,)) by source: entry (i, j) sums, over the adversarial pairs
-    of source i and the harmless pairs of source j, 1 where the former is further apart and 1/2 where they are equal."""
+    """(wins (S, S), adversarial pairs (S,), harmless pairs (S,)) by source.
+
+    Entry (i, j) of wins sums, over the adversarial pairs of source i and the harmless pairs of source j, 1 where the
+    former is further apart and 1/2 where they are equal.
+    """
     at_A, at_H = (np.searchsorted(sources_S, s) for s in (alarm.adversarial_source_A, alarm.harmless_source_H))
     by_source = np.argsort(at_H, kind="stable")
     harmless_H, at_H = alarm.harmless_H[by_source], at_H[by_source]
@@ -93,7 +96,8 @@ def auc(alarms: Sequence[PairAlarm], bootstrap: Bootstrap, against: Sequence[Pai
 
     n: adversarial pairs.
     """
-    sides = [(alarm, None) for alarm in alarms] if not against else list(zip(alarms, against, strict=True))
+    others: list[PairAlarm | None] = [*against] or [None] * len(alarms)
+    sides = list(zip(alarms, others, strict=True))
     sides = [both for both in sides if all(alarm is None or alarm.is_measured for alarm in both)]
     if not sides:
         return NOTHING
@@ -129,7 +133,8 @@ def alarm_rate(alarms: Sequence[PairAlarm], percent: int, bootstrap: Bootstrap, 
             values.append((distance > threshold).astype(float))
             sources.append(alarm.harmless_source_H if harmless else alarm.adversarial_source_A)
             seeds.append(np.full(len(distance), alarm.seed))
-    return within_unit(mean(*map(np.concatenate, (values, sources)), bootstrap, np.concatenate(seeds)))
+    stacked = np.concatenate(values), np.concatenate(sources)
+    return within_unit(mean(*stacked, bootstrap, np.concatenate(seeds)))
 
 
 def within_unit(estimate: Estimate) -> Estimate:

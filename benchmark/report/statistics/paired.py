@@ -50,7 +50,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows of the interpreter and of the reference for the samples that both cells hold: by training, in sample-id order.
+    """Rows of the interpreter and of the reference for the samples that both cells hold, by training and sample id.
 
     ``training`` is a column of either, the seed.
     """
@@ -128,7 +128,8 @@ def pair(cells: Sequence[tuple[Record, Record]], bootstrap: Bootstrap) -> Pairs:
     """Match (interpreter's, reference's) cells, one pair of cells a training, by sample id. Samples that disagree on
     source, label or goal are not the same task and are left out, as are those that only one cell holds."""
     matched = [_matched(value, reference) for value, reference in cells]
-    value, reference = (pd.concat([found[side] for found in matched], ignore_index=True) for side in (0, 1))
+    value = pd.concat([found[0] for found in matched], ignore_index=True)
+    reference = pd.concat([found[1] for found in matched], ignore_index=True)
     records = [record for both in cells for record in both]
     unpaired = sum(found[2] for found in matched)
     return Pairs(value, reference, unpaired, bootstrap, reason(records), tuple(all_flags(records)))

@@ -13,8 +13,8 @@ from benchmark.report.statistics.bootstrap import Estimate
 Entry = Estimate | str | int | float | None  # what stands in one column of one row of a table
 EMPTY = "–"
 ESTIMATE_NOTE = (
-    "Each figure: mean, 95 % interval, samples / sources; of several trainings also their number, and the shares of the "
-    "variance of one training's figure between trainings, between sources, and in neither alone, percent."
+    "Each figure: mean, 95 % interval, samples / sources; of several trainings also their number, and the shares of "
+    "the variance of one training's figure between trainings, between sources, and in neither alone, percent."
 )
 
 _PARTS = ("low", "high", "n", "sources", "trainings", "share_trainings", "share_sources", "share_rest")
