@@ -40,7 +40,7 @@ def store(root: Path, planted, *, step: float | None = None) -> Path:
 def folders(tmp_path_factory):
     """Records of three trainings, and the same published."""
     root = tmp_path_factory.mktemp("published")
-    results = store(root / "results", trainings(World(n=160, between=0.01)), step=STEP)
+    results = store(root / "results", trainings(World(n=160, between=0.01), ("rts", "rtsa")), step=STEP)
     write_pack(read_records(results), root / "v7", "v7")
     return results, root / "v7"
 
@@ -76,7 +76,7 @@ def test_what_is_published_is_small_and_names_nobody(folders):
     index = json.loads((pack / "index.json").read_text())
     assert index["version"] == "v7"
     assert index["seed"] == [0, 1, 2]
-    assert index["cells"] == 81
+    assert index["cells"] == 54
     assert index["device"] == ["cpu"]
     assert index["commit"] == ["0123456789abcdef"]
 
@@ -123,7 +123,7 @@ def test_the_command_publishes_what_its_filters_choose(folders, tmp_path):
     words = [f"paths.results={results}", f"folder={tmp_path}/v3", "seed=[0,2]"]
     ran = underfire(tmp_path, "publish", *words)
     assert ran.returncode == 0, ran.stderr
-    assert re.search(r"published  .*v3: 54 cells, \d+ samples, 0\.\d MB", ran.stderr)
+    assert re.search(r"published  .*v3: 36 cells, \d+ samples, 0\.\d MB", ran.stderr)
     assert is_pack(tmp_path / "v3")
     assert read_pack(tmp_path / "v3").index["seed"] == [0, 2]
     nothing = underfire(tmp_path, "publish", *words, "data=cifar10")

@@ -15,13 +15,13 @@ _MISSING = np.iinfo(np.int32).min
 # Read of every cell. Those that identify a sample, or say which population it belongs to, are whole numbers.
 _EVERY = (
     *("sample_id", "source_id", "label", "goal", "pred_benign", "pred_probe", "success", "looks_benign"),
-    *("map_l1", "map_iou", "map_spearman", "control_class_l1"),
+    *("map_l1", "map_iou", "map_ssim", "map_spearman", "control_class_l1"),
     *("object_iou", "deletion", "insertion", "reference_l1", "harmless_noise_l1", "harmless_shift_l1"),
 )
 _CLEAN = ("map_mean_benign",)
 # Read of attacks alone, which have few samples.
 _ATTACKS = (
-    *("linf", "l2_norm", "map_ssim", "goal_map_l1", "goal_map_l1_benign", "passes", "zero_gradient"),
+    *("linf", "l2_norm", "goal_map_l1", "goal_map_l1_benign", "passes", "zero_gradient"),
     *("loss_fall", "lost_by_rounding", "better_iterate", "member", "half_distance"),
 )
 

@@ -32,7 +32,6 @@ INDEX, CELLS, SAMPLES = "index.json", "cells.parquet", "samples.parquet"
 # Of a configuration what results depend on or are grouped by; folders and loggers are nobody else's business.
 _SECTIONS = ("seed", "split", "data", "classifier", "interpreter", "probe", "measure", "budget", "trainer")
 _PAGE = 1 << 26  # bytes of a column that are compressed together: the cells of one training repeat one another
-_ORDER = ("data", "classifier", "probe", "level", "steps_factor", "seed", "interpreter", "cell")
 
 
 @dataclass(frozen=True)
@@ -103,11 +102,11 @@ def write_pack(records: Sequence[Record], folder: Path, version: str) -> Pack:
         raise ValueError("there is no finished record to publish")
     if folder.exists() and any(folder.iterdir()) and not is_pack(folder):
         raise ValueError(f"folder={folder} holds other files: name one of its own")
-    ordered = sorted(records, key=lambda record: [str(record.cell.get(name)) for name in _ORDER])
+    ordered = sorted(records, key=lambda record: str(record.cell["name"]))
     tables = [_table(record) for record in ordered]
     cells = pd.DataFrame(
         {
-            "cell": [json.dumps(_published(record.cell), sort_keys=True) for record in ordered],
+            "cell": [json.dumps(_published(record.cell)) for record in ordered],
             "dtypes": [
                 json.dumps({name: str(record.samples[name].dtype) for name in table})
                 for record, table in zip(ordered, tables, strict=True)
