@@ -1,6 +1,6 @@
 """What the suite does on a GPU: its marked tests, lower precision and compilation against fp32, two ranks, and speed.
 
-python -m tests.measurements.gpu [--only tests,precision,compile,ranks,speed] [--out FILE.json]
+python -m tests.measurements.gpu [--only tests,precision,speed,ranks,compile] [--out FILE.json]
 
 Prints tables in Markdown; under four minutes on one H100. Networks are untrained (weights do not change the time), with
 BatchNorm's statistics taken from the images. ``--tiny`` is a trial on any CPU, whose figures mean nothing.
@@ -39,7 +39,7 @@ from benchmark.types import Goal, Interpreter
 from tests.helpers import PROJECT, underfire
 from tests.measurements.variants import compiled, in_bf16, tf32
 
-SECTIONS = ("tests", "precision", "compile", "ranks", "speed")
+SECTIONS = ("tests", "precision", "speed", "ranks", "compile")
 EPSILON, ALPHA, WEIGHT = 8 / 255, 1 / 255, 20.0
 
 
