@@ -148,6 +148,28 @@ class GradientAttack:
         }
         return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
 
+    @torch.enable_grad()
+    def last_iterate(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Tensor:
+        """The last iterate (B, 3, H, W), for trainings: without the facts, and the pass that tells what it reached.
+
+        Raises as a call does.
+        """
+        observe = _Observer(interpreter, image_BCHW, goal)
+        parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
+        for number, (objective, steps) in enumerate(self.schedule):
+            for step in range(steps):
+                parameter = parameter.detach().requires_grad_()
+                adversarial = self.perturbation.apply(parameter, image_BCHW)
+                loss_B = objective(observe(adversarial, objective.needs_map), goal, step / max(steps - 1, 1))
+                check_graph(loss_B)
+                penalty_B = self.perturbation.penalty(parameter, image_BCHW)
+                if penalty_B is not None:
+                    loss_B = loss_B + penalty_B
+                gradient, _ = _gradients(loss_B, parameter, adversarial)
+                _check_finite(loss_B, gradient, number, step)
+                parameter = optimizer(parameter.detach(), gradient, image_BCHW)
+        return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
+
 
 def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:
     """The gradient of the summed losses in the parameter, and in the perturbed image, by one backward pass.

@@ -20,6 +20,8 @@ from benchmark.report.claims.subject import Subject
 from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa, level_of, steps_factor_of
 from benchmark.report.cohorts.grouping import identical_setups
 from benchmark.report.cohorts.settings import differing, flat, settings_of
+from benchmark.report.cohorts.strongest import STRONGEST
+from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.labels import CLAIMS, metric_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
@@ -43,6 +45,10 @@ class Candidate:
     harmless: str
     chosen: bool = False
 
+    @property
+    def title(self) -> str:
+        return Trainings([self.cohort]).title
+
 
 def _setting(record: Record, keys: Sequence[str]) -> dict[str, Any]:
     config = flat(record.cell.get("config") or {})
@@ -65,7 +71,7 @@ def _check_distinct(records: Sequence[Record], keys: Sequence[str]) -> None:
 
 
 def _candidate(cohort: Cohort, interpreter: str, settings: dict[str, Any], bootstrap: Bootstrap) -> Candidate:
-    subject = Subject(cohort, interpreter, bootstrap)
+    subject = Subject(Trainings([cohort]), interpreter, bootstrap, needed=1)  # a choice, not a verdict
     rows = attack_rows(subject) + harmless_rows(subject)
 
     def first(**wanted: object) -> ClaimRow | None:
@@ -77,7 +83,7 @@ def _candidate(cohort: Cohort, interpreter: str, settings: dict[str, Any], boots
         interpreter,
         settings,
         attack=first(claim="attack", role="primary", metric="map_l1"),
-        success=first(claim="attack", probe="adv2", metric="success", steps_factor=1),
+        success=first(claim="attack", probe=STRONGEST, metric="success"),
         drift=first(claim="harmless", metric="reference_l1"),
         harmless=overall.verdict if overall else UNMEASURED,
     )
@@ -138,14 +144,14 @@ def _estimate(row: ClaimRow | None) -> Entry:
 
 def selection_table(found: Sequence[Candidate]) -> Table:
     """One row a setting."""
-    several = len({candidate.cohort.title for candidate in found}) > 1
+    several = len({candidate.title for candidate in found}) > 1
     keys = list(found[0].settings) if found else []
     rows: list[list[Entry]] = []
     for candidate in found:
         attack = candidate.attack
         rows.append(
             [
-                *([candidate.cohort.title] if several else []),
+                *([candidate.title] if several else []),
                 candidate.interpreter,
                 *("none" if value is None else str(value) for value in candidate.settings.values()),
                 _estimate(attack),
