@@ -72,7 +72,7 @@ class LitMeasure(pl.LightningModule):
         if "probed" not in batch and self.harmless_noise is not None:
             columns |= self._harmless(batch, benign, self.harmless_noise)
         valid = batch["valid"]
-        return {name: value[valid] for name, value in columns.items()}
+        return {name: value[valid.to(value.device)] for name, value in columns.items()}  # some are made on the CPU
 
     def _probed(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
         image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
