@@ -5,7 +5,7 @@ Fields without a default have to be there. Groups with a ``_target_`` (data, tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from benchmark.numerics.bounds import (
@@ -16,6 +16,7 @@ from benchmark.numerics.bounds import (
     Positive,
     Seed,
     StepSize,
+    Suffix,
     Text,
     UnitInterval,
     Weight,
@@ -66,11 +67,13 @@ class Data:
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """How a classifier is trained."""
+    """How a classifier is trained; ``sources`` are further classifiers that its training needs."""
 
+    suffix: Suffix
     epochs: WholeNonNegative
     batch_size: WholePositive
     module: Part
+    sources: dict[str, Classifier] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Classifier:
     """A timm network and its training."""
 
     name: Text
+    architecture: Label
     label: Label
     pretrained: bool
     checkpoint: Text | None

@@ -39,12 +39,26 @@ def data_spec(config: Config) -> Spec:
 
 
 def classifier_spec(config: Config, group: Config | None = None) -> Spec:
-    """One classifier: architecture, training, seed, data. ``group`` stands for another than the explained one."""
+    """One classifier: architecture, training, seed, data, and the hashes of the classifiers that it is trained against.
+
+    ``group`` stands for another than the explained one.
+    """
     chosen = config["classifier"] if group is None else group
-    spec = {"data": artefact_key("data", data_spec(config)), "classifier": _without(chosen, ("label", "checkpoint"))}
+    network = _without(chosen, ("label", "architecture", "checkpoint"))
+    network["training"] = _without(chosen["training"], ("suffix", "sources"))
+    spec = {"data": artefact_key("data", data_spec(config)), "classifier": network}
+    if sources := training_sources(chosen):
+        spec["sources"] = [artefact_key("classifier", classifier_spec(config, source)) for source in sources.values()]
     if chosen["checkpoint"] is not None:
         spec["checkpoint"] = _checksum(chosen["checkpoint"], "classifier.checkpoint")
     return spec
+
+
+def training_sources(group: Config) -> dict[str, Config]:
+    """The classifiers that the training of one needs, in the order of their names; none where it is not trained."""
+    if group["checkpoint"] is not None:
+        return {}
+    return dict(sorted((group["training"].get("sources") or {}).items()))
 
 
 def _checksum(path: str, key: str) -> str:

@@ -21,7 +21,7 @@ from benchmark.numerics.expectations import expectation, near, shown
 from benchmark.storage.atomic import make_folder
 
 # Arguments that are put in when a part is built.
-_SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members"}
+_SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members", "sources"}
 _RESERVED = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
@@ -239,5 +239,6 @@ def _choice(where: str) -> str:
     if where in EXAMPLES:
         return f" ({where}={EXAMPLES[where]})"
     kinds = {"encoder": "classifier", "surrogate": "classifier", "source": "interpreter"}
-    kind = kinds.get(where.rpartition(".")[2])
+    group, _, name = where.rpartition(".")
+    kind = "classifier" if group.endswith("training.sources") else kinds.get(name)
     return f" (+{kind}@{where}=NAME)" if kind else ""

@@ -20,24 +20,34 @@ class LinfBall:
     Args:
         epsilon: perturbation budget, in image units (8/255 is about 0.031).
         step_size: alpha, same units.
-        random_start: start at a point of the ball drawn uniformly per sample, not at the image.
+        random_start: start at a point drawn uniformly per sample, not at the image.
+        start_radius: of the ball that this point is drawn from; None for epsilon.
         edges: multiply the step of every pixel by its :func:`edge_weight` (AdvEdge, Abdukhamidov et al., 2021).
     Raises:
-        ValueError: epsilon outside [0, 1], or a step size not above 0.
+        ValueError: epsilon outside [0, 1], a step size not above 0, or a start outside the ball.
     """
 
     @checked_arguments
     def __init__(
-        self, *, epsilon: Epsilon, step_size: StepSize, random_start: bool = False, edges: bool = False
+        self,
+        *,
+        epsilon: Epsilon,
+        step_size: StepSize,
+        random_start: bool = False,
+        start_radius: Epsilon | None = None,
+        edges: bool = False,
     ) -> None:
+        if start_radius is not None and start_radius > epsilon:
+            raise ValueError(f"start_radius is at most epsilon ({epsilon:g}), got {start_radius:g}")
         self.epsilon, self.step_size, self.random_start = epsilon, step_size, random_start
+        self.start_radius = epsilon if start_radius is None else start_radius
         self.edges = edges
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
         if not self.random_start:
             return image_BCHW.clone()
         noise = 2 * rng.uniform(key_B, *image_BCHW.shape[1:]) - 1
-        return (image_BCHW + self.epsilon * noise).clamp(0, 1)
+        return (image_BCHW + self.start_radius * noise).clamp(0, 1)
 
     def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:
         return parameter
