@@ -7,8 +7,9 @@ image rows and columns, ``h w`` attribution map rows and columns, ``K`` classes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, Self, TypedDict, runtime_checkable
 
 import numpy as np
@@ -32,7 +33,7 @@ class Batch(TypedDict, total=False):
     probed: Tensor  # (B, 3, H, W) float32, the perturbed images, multiples of 1/255
     goal: Tensor  # (B,) int64, the goal class; -1 where there is none
     goal_map: Tensor  # (B, h, w), the goal map; only for the interpreter that was attacked
-    zero_gradient: Tensor  # (B,), share of the attack's steps at which the gradient was zero; only where it took any
+    attack: dict[str, Tensor]  # (B,) each, what the attack tells about itself; only of attacks
 
 
 @runtime_checkable
@@ -229,7 +230,7 @@ class Outcome(NamedTuple):
     image_BCHW: Tensor
     success_B: Tensor  # (B,) bool, whether it reaches its goal
     cost_B: Tensor  # (B,) by what it was chosen: its map loss (NaN without a map) or the L2 norm of x' - x
-    zero_gradient_B: Tensor | None = None  # (B,) share of steps at which the gradient in x' was exactly zero
+    facts: Mapping[str, Tensor] = MappingProxyType({})  # (B,) each, columns of the record: what it tells about itself
 
 
 class Perturbed(NamedTuple):
@@ -238,7 +239,7 @@ class Perturbed(NamedTuple):
     image_BCHW: Tensor  # in [0, 1], not yet rounded to 8 bit
     goal_B: Tensor  # (B,) int64, the goal class; -1 where the probe has none
     goal_Bhw: Tensor | None = None  # (B, h, w), the goal map; None where the probe has none, or an ensemble several
-    zero_gradient_B: Tensor | None = None  # (B,), as of an outcome; None where the probe takes no gradient
+    facts: Mapping[str, Tensor] = MappingProxyType({})  # (B,) each, as of an outcome; none where nothing attacks
 
 
 class Probe(Protocol):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics.images import to_bytes
+from benchmark.probes.account import FACT
 from benchmark.types import Batch, Interpreter, Probe
 
 
@@ -24,7 +25,7 @@ class LitProbe(pl.LightningModule):
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has them, ``goal_map``
-        (B, h, w) and ``zero_gradient`` (B,) of the real samples of the group.
+        (B, h, w) and every fact of the attack as ``attack.NAME`` (B,), of the real samples of the group.
         """
         valid = batch["valid"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
@@ -32,6 +33,5 @@ class LitProbe(pl.LightningModule):
         made = {"sample_id": batch["sample_id"], "image": image, "goal": probed.goal_B}
         if probed.goal_Bhw is not None:
             made["goal_map"] = probed.goal_Bhw.detach()
-        if probed.zero_gradient_B is not None:
-            made["zero_gradient"] = probed.zero_gradient_B
+        made |= {f"{FACT}{name}": value for name, value in probed.facts.items()}
         return {name: value[valid] for name, value in made.items()}

@@ -68,9 +68,9 @@ GOLDEN = {
     evidence: ({"interpreter": 2}, 26380.48307822177),
     l_map: ({"interpreter": 2}, 10.424942016601562),
     aid: ({"interpreter": 2}, -0.3352440893650055),
-    joint: ({"interpreter": 2, "probed": 5}, 31.42494773864746),
-    noise: ({"scale": 2, "probed": 5}, 72233.3741680499),
-    goals: ({"interpreter": 2, "probed": 5}, 47901975.0),
+    joint: ({"interpreter": 2, "probed": 6}, 31.42494773864746),
+    noise: ({"scale": 2, "probed": 6}, 72233.3741680499),
+    goals: ({"interpreter": 2, "probed": 6}, 47901975.0),
 }
 
 

@@ -146,6 +146,7 @@ class Measure:
     keep: WholeNonNegative
     spread_samples: WholePositive
     faithful_samples: WholeNonNegative
+    harmless_samples: WholeNonNegative
     iou_threshold: UnitInterval
     top_share: UnitInterval
     blur: Positive
@@ -222,3 +223,4 @@ class Run:
     paths: Paths
     modules: Modules
     experiment_name: Label = ""
+    trainings: WholePositive = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.pipeline.artefacts.benign_spread import get_benign_spread
+from benchmark.pipeline.artefacts.benign_spread import BenignSpread, get_benign_spread
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
@@ -44,7 +44,7 @@ def evaluate(ctx: RunContext) -> Evaluation:
     before = dict(classifier.passes)
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
-        measurements = measure(ctx, interpreter, spread, perturbed.groups)
+        measurements = measure(ctx, interpreter, spread.spread, perturbed.groups)
     zero_gradient, flags = gradient_check(measurements.samples)
     facts = _facts(ctx, correct_samples.accuracy, spread, measurements)
     facts |= {**perturbed.facts, **zero_gradient, **interpreter.details()}
@@ -52,9 +52,9 @@ def evaluate(ctx: RunContext) -> Evaluation:
     return Evaluation(measurements, facts, found, _passes_since(before, classifier))
 
 
-def _facts(ctx: RunContext, accuracy: float, spread: float, measurements: Measurements) -> Facts:
+def _facts(ctx: RunContext, accuracy: float, spread: BenignSpread, measurements: Measurements) -> Facts:
     """What every record says of the whole cell."""
-    facts: Facts = {"accuracy": accuracy, "benign_spread": spread, "batch_size": ctx.config["probe"]["batch_size"]}
+    facts: Facts = {"accuracy": accuracy, **spread.facts, "batch_size": ctx.config["probe"]["batch_size"]}
     return facts | _rate(ctx, measurements) | _null_counts(measurements)
 
 

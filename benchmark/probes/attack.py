@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositive, checked_arguments
+from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.types import Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
@@ -37,6 +38,10 @@ class GradientAttack:
 
     In an untargeted attack the map at each step is that of the class with the largest logit at the step before, leaving
     out the class to get away from.
+
+    The outcome's facts, per sample: ``zero_gradient``, the share of steps at which the gradient in x' was exactly zero;
+    ``passes`` that it took; ``loss_fall``, how far the loss still fell over the last tenth of the last phase; and
+    ``better_iterate``, whether an iterate that could be kept reached the goal at a smaller cost than the one that was.
 
     Args:
         perturbation: what may be done to an image.
@@ -85,12 +90,16 @@ class GradientAttack:
 
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
+        meter = PassMeter(interpreter.classifier)
         observe = _Observer(interpreter, image_BCHW, goal)
         parameter = self.perturbation.start(image_BCHW, key_B)
         best = BestIterate(image_BCHW, goal, self.keep, self.margin)
         optimizer = self.perturbation.optimizer()
         n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
+        smallest = SmallestCost(best.cost_B, self.margin)
+        fall_B = n_zero_B
         for number, (objective, steps) in enumerate(self.schedule):
+            curve = LossCurve(objective, steps)
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
                 adversarial = self.perturbation.apply(parameter, image_BCHW)
@@ -104,16 +113,26 @@ class GradientAttack:
                 gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
                 _check_finite(loss_B, gradient, number, step)
                 n_zero_B += (image_gradient == 0).flatten(1).all(1)
+                curve.update(step, explanation, goal, penalty_B)
                 if number > 0 or self.keep == "size":
                     best.update(adversarial, explanation, class_B)
+                    smallest.update(explanation.logits_BK, class_B, best.cost_of(adversarial.detach(), explanation))
                 parameter = optimizer(parameter.detach(), gradient, image_BCHW)
                 del adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
+            if (found_B := curve.fall_B()) is not None:
+                fall_B = found_B
         with torch.no_grad():
             adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
             class_B = observe.class_B
             best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
         total = sum(steps for _, steps in self.schedule)
-        return Outcome(best.image_BCHW, best.success_B, best.cost_B, n_zero_B / max(total, 1))
+        facts = {
+            "zero_gradient": n_zero_B / max(total, 1),
+            "passes": torch.full_like(n_zero_B, meter.passes() / len(image_BCHW)),
+            "loss_fall": fall_B,
+            "better_iterate": smallest.is_below(best.cost_B),
+        }
+        return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
 
 
 def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:

@@ -39,7 +39,8 @@ class BestIterate:
         self.success_B = torch.zeros(len(image_BCHW), dtype=torch.bool, device=image_BCHW.device)
         self.cost_B = image_BCHW.new_full((len(image_BCHW),), float("inf"))
 
-    def _cost(self, image_BCHW: Tensor, explanation: Explanation) -> Tensor:
+    def cost_of(self, image_BCHW: Tensor, explanation: Explanation) -> Tensor:
+        """By what iterates are chosen, per sample (B,)."""
         if self.rule == "size":
             return (image_BCHW - self.original_BCHW).flatten(1).norm(dim=1)
         if self.goal.map_Bhw is None or explanation.map_Bhw.numel() == 0:
@@ -50,14 +51,14 @@ class BestIterate:
     def update(self, image_BCHW: Tensor, explanation: Explanation, class_B: Tensor) -> None:
         """Takes an iterate where it reaches the goal at a smaller cost. ``class_B``: the class its map is of."""
         success_B = reaches_goal(explanation.logits_BK, class_B, self.margin)
-        cost_B = self._cost(image_BCHW.detach(), explanation)
+        cost_B = self.cost_of(image_BCHW.detach(), explanation)
         self._take(success_B & (cost_B < self.cost_B), image_BCHW, success_B, cost_B)
 
     @torch.no_grad()
     def finalize(self, image_BCHW: Tensor, explanation: Explanation, class_B: Tensor) -> None:
         """Takes the last iterate as :meth:`update` does, and also where no iterate has reached the goal."""
         success_B = reaches_goal(explanation.logits_BK, class_B, self.margin)
-        cost_B = self._cost(image_BCHW.detach(), explanation)
+        cost_B = self.cost_of(image_BCHW.detach(), explanation)
         self._take((success_B & (cost_B < self.cost_B)) | ~self.success_B, image_BCHW, success_B, cost_B)
 
     def _take(self, which_B: Tensor, image_BCHW: Tensor, success_B: Tensor, cost_B: Tensor) -> None:

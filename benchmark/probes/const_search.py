@@ -38,14 +38,13 @@ class ConstSearch:
         c_B = image_BCHW.new_full((len(image_BCHW),), self.first)
         low_B, high_B = torch.zeros_like(c_B), torch.full_like(c_B, float("inf"))
         best: Outcome | None = None
-        zero_gradient: list[Tensor] = []  # (B,) of every round
+        rounds: list[Outcome] = []
         size_B = torch.full_like(c_B, float("inf"))
         for _ in range(self.rounds):
             found = self.attack.with_perturbation(self.with_const(c_B))(interpreter, image_BCHW, goal, key_B)
             now_B = (found.image_BCHW - image_BCHW).flatten(1).norm(dim=1)
             better_B = found.success_B & (now_B < size_B)
-            if found.zero_gradient_B is not None:
-                zero_gradient.append(found.zero_gradient_B)
+            rounds.append(found)
             # a sample without a success keeps the outcome of the first round
             best = found if best is None else _choose(better_B, found, best)
             size_B = torch.where(better_B, now_B, size_B)
@@ -53,7 +52,7 @@ class ConstSearch:
             low_B = torch.where(found.success_B, low_B, torch.maximum(low_B, c_B))
             c_B = torch.where(high_B.isinf(), 10 * c_B, (low_B + high_B) / 2)
         assert best is not None
-        return best._replace(zero_gradient_B=torch.stack(zero_gradient).mean(0) if zero_gradient else None)
+        return best._replace(facts=_facts(best, rounds))
 
 
 def _choose(which_B: Tensor, new: Outcome, old: Outcome) -> Outcome:
@@ -62,4 +61,23 @@ def _choose(which_B: Tensor, new: Outcome, old: Outcome) -> Outcome:
         torch.where(which_B[:, None, None, None], new.image_BCHW, old.image_BCHW),
         torch.where(which_B, new.success_B, old.success_B),
         torch.where(which_B, new.cost_B, old.cost_B),
+        {name: torch.where(which_B, value, old.facts[name]) for name, value in new.facts.items()},
     )
+
+
+def _facts(best: Outcome, rounds: list[Outcome]) -> dict[str, Tensor]:
+    """Of all rounds: the passes of all, the mean share of zero gradients; the fall of the loss is that of the one kept.
+
+    A better iterate is one of any round, kept there or not.
+    """
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([each.facts[name] for each in rounds])
+
+    kept_RB = torch.stack([each.success_B & (each.cost_B < best.cost_B) for each in rounds])
+    return {
+        "zero_gradient": stacked("zero_gradient").mean(0),
+        "passes": stacked("passes").sum(0),
+        "loss_fall": best.facts["loss_fall"],
+        "better_iterate": (best.facts["better_iterate"] | kept_RB.any(0)),
+    }

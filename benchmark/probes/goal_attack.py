@@ -9,8 +9,10 @@ from torch import Tensor
 
 from benchmark.numerics import rng
 from benchmark.numerics.bounds import Seed, checked_arguments
+from benchmark.numerics.images import quantise
+from benchmark.probes.account import PassMeter
 from benchmark.probes.goals import UNTARGETED, GoalKind, benign_goal, donor_goal, goal_class, shape_goal
-from benchmark.types import Goal, Interpreter, Outcome, Perturbed
+from benchmark.types import Classifier, Goal, Interpreter, Outcome, Perturbed
 
 
 class Attack(Protocol):
@@ -20,6 +22,22 @@ class Attack(Protocol):
     def needs_map(self) -> bool: ...
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome: ...
+
+
+@torch.no_grad()
+def with_rounding(outcome: Outcome, classifier: Classifier, goal: Goal) -> dict[str, Tensor]:
+    """The outcome's facts, and ``lost_by_rounding``: the goal was reached before rounding to 8 bit, and not after.
+
+    An attack that tells it itself is not asked again; else it takes one more look at the rounded images.
+    """
+    facts = dict(outcome.facts)
+    if "lost_by_rounding" not in facts:
+        meter = PassMeter(classifier)
+        predicted_B = classifier(quantise(outcome.image_BCHW)).argmax(1)
+        facts["lost_by_rounding"] = outcome.success_B & ((predicted_B == goal.target_B) != goal.targeted)
+        if "passes" in facts:
+            facts["passes"] = facts["passes"] + meter.passes() / len(predicted_B)
+    return facts
 
 
 class GoalAttack:
@@ -64,7 +82,8 @@ class GoalAttack:
         outcome = self.attack(attacked, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         single_Bhw = None if interpreter.members else map_Bhw  # an ensemble has no single goal map to keep
         drawn_B = goal_B if self.targeted else torch.full_like(goal_B, -1)
-        return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, outcome.zero_gradient_B)
+        goal = Goal(goal_B, None, self.targeted)
+        return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, with_rounding(outcome, interpreter.classifier, goal))
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor

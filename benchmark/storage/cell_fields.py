@@ -44,6 +44,8 @@ FIELDS: tuple[CellField, ...] = (
 FACTS: tuple[CellField, ...] = (
     CellField("accuracy", "number", "share of the split that the classifier gets right; only these samples are used"),
     CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
+    CellField("alarm_threshold_5", "number", "95 % quantile of the L1 of harmless pairs of maps, on calibration"),
+    CellField("alarm_threshold_1", "number", "99 % quantile of the L1 of harmless pairs of maps, on calibration"),
     CellField("n_without_map", "integer", "samples whose benign map is constant: their distances are NaN"),
     CellField("batch_size", "integer", "samples of a group, after any lack of memory"),
     CellField(

@@ -15,9 +15,9 @@ FORMAT = {
     "interpreter": 2,
     "predictions": 2,
     "scale": 2,
-    "probed": 5,
-    "spread": 3,
-    "cell": 3,
+    "probed": 6,
+    "spread": 4,
+    "cell": 4,
 }
 
 _BEGINNING = re.compile(rb'\A\{\s*(?:"kind":\s*"[^"]*",\s*)?"format":\s*(\d+)\s*[,}]')

@@ -51,7 +51,15 @@ SUPPLIED = {
     "members",
     "sources",
 }
-SUPPLIED |= {"blur", "n_faithfulness_samples", "callbacks", "logger", "enable_progress_bar"}
+SUPPLIED |= {
+    "blur",
+    "n_faithfulness_samples",
+    "harmless_noise",
+    "n_harmless_samples",
+    "callbacks",
+    "logger",
+    "enable_progress_bar",
+}
 
 # Keys of every group, and Hydra's own.
 FAMILIAR = {"name", "label", "hydra", "_target_"}

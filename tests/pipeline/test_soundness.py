@@ -84,8 +84,8 @@ def test_saturated_logits_are_flagged_and_others_are_not(batch, name):
         interpreter = Green(Linear(scale))
         module = LitProbe(interpreter=interpreter, probe=ATTACKS[name]())
         made = module.predict_step(with_prediction(batch, interpreter.classifier), 0)
-        assert (made["zero_gradient"] == share).all()
-        facts, flags = gradient_check(pd.DataFrame({"zero_gradient": made["zero_gradient"].numpy()}))
+        assert (made["attack.zero_gradient"] == share).all()
+        facts, flags = gradient_check(pd.DataFrame({"zero_gradient": made["attack.zero_gradient"].numpy()}))
         assert (facts, flags) == ({"n_zero_gradient": COUNT * int(share)}, ["zero_gradient"] * int(share))
 
 
@@ -101,7 +101,7 @@ def test_a_quantised_network_has_no_gradient(batch, name):
         interpreter = Green(Linear(prepare=prepare), prepare_map(prepare))
         prediction = interpreter.classifier(batch["image"]).argmax(1)
         found = probe(interpreter, batch["image"], prediction, batch["sample_id"])
-        assert (found.zero_gradient_B == share).all()
+        assert (found.facts["zero_gradient"] == share).all()
 
 
 def prepare_map(prepare):
@@ -116,7 +116,7 @@ def test_samples_count_one_by_one(batch):
     interpreter = Green(Linear(0.01, flat))
     prediction = interpreter.classifier(image).argmax(1)
     found = ATTACKS["pgd"]()(interpreter, image, prediction, batch["sample_id"])
-    assert found.zero_gradient_B.tolist() == [1.0] * 3 + [0.0] * 3
+    assert found.facts["zero_gradient"].tolist() == [1.0] * 3 + [0.0] * 3
 
 
 def test_a_few_stuck_samples_are_counted_and_not_flagged():
@@ -186,7 +186,10 @@ def test_a_surrogate_without_its_weights_is_far(batch):
 
 
 def measured(interpreter, batch, **further):
-    module = LitMeasure(interpreter=interpreter, reference=interpreter, spread=0.1, blur=1.0, n_faithfulness_samples=9)
+    module = LitMeasure(
+        **{"interpreter": interpreter, "reference": interpreter, "spread": 0.1, "blur": 1.0},
+        **{"n_faithfulness_samples": 9, "n_harmless_samples": 9, "harmless_noise": lambda image, ids: image},
+    )
     columns = module.predict_step({**with_prediction(batch, interpreter.classifier), **further}, 0)
     return pd.DataFrame({name: each.numpy() for name, each in columns.items() if each.ndim == 1})
 
@@ -198,7 +201,11 @@ def constant_for_the_first_two(green):
 
 def test_a_constant_map_is_no_map(batch):
     interpreter = Green(Linear(), constant_for_the_first_two)
-    probed = {"probed": batch["image"].flip(3), "goal": torch.full((COUNT,), -1), "zero_gradient": torch.zeros(COUNT)}
+    probed = {
+        "probed": batch["image"].flip(3),
+        "goal": torch.full((COUNT,), -1),
+        "attack": {"zero_gradient": torch.zeros(COUNT)},
+    }
     goal_map = torch.rand(COUNT, SIDE, SIDE)
     samples = measured(interpreter, batch, **probed, goal_map=goal_map)
     assert samples["has_map"].tolist() == [False] * 2 + [True] * 4
@@ -207,7 +214,7 @@ def test_a_constant_map_is_no_map(batch):
         assert samples[name].isna().tolist() == [True] * 2 + [False] * 4, name
     assert samples["success"].dtype == bool and samples["map_mean_benign"].notna().all()
     clean = measured(interpreter, batch, mask=batch["image"][:, 0] > 0.5)
-    for name in ("object_iou", "deletion", "insertion", "reference_l1"):
+    for name in ("object_iou", "deletion", "insertion", "reference_l1", "harmless_noise_l1", "harmless_shift_l1"):
         assert clean[name].isna().tolist() == [True] * 2 + [False] * 4, name
 
 

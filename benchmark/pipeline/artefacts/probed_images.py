@@ -21,6 +21,7 @@ from benchmark.numerics.images import from_bytes
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import probed_ref
+from benchmark.probes.account import FACT
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
@@ -45,8 +46,8 @@ class GroupWriter(Callback):
 
 
 class PerturbedGroups:
-    """Fixed groups of a population, each batch with its ``probed`` images, ``goal``, ``zero_gradient`` where an attack
-    took gradients and, if asked for, ``goal_map``.
+    """Fixed groups of a population, each batch with its ``probed`` images, ``goal``, what the attack tells about itself
+    (``attack``, of attacks) and, if asked for, ``goal_map``.
 
     Args:
         groups: whose samples are all among the perturbed ones. folder: of the images, a file a group of their own.
@@ -77,8 +78,9 @@ class PerturbedGroups:
         perturbed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
         if "goal_map" in saved:
             perturbed["goal_map"] = saved["goal_map"][rows]
-        if "zero_gradient" in saved:
-            perturbed["zero_gradient"] = saved["zero_gradient"][rows]
+        facts = {name.removeprefix(FACT): value[rows] for name, value in saved.items() if name.startswith(FACT)}
+        if facts:
+            perturbed["attack"] = facts
         return {**batch, **perturbed}
 
 
