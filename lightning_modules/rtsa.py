@@ -69,6 +69,10 @@ class LitRTSA(LitRTS):
         self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
         self.anchor = freeze(copy.deepcopy(interpreter.masking)) if lambda_anchor > 0 else None
 
+    def parameters_to_train(self):
+        """Those of decoder and head, and of the trunk where it is the interpreter's own."""
+        return [*super().parameters_to_train(), *self.interpreter.trunk_parameters()]
+
     def adversarial(self, batch: Batch, class_B: Tensor, target_B: Tensor) -> tuple[Tensor, Tensor]:
         """A(x) (B, 3, H, W) against the current interpreter in eval mode, and which attacks succeeded (B,) bool."""
         if self.attack is None:
@@ -111,7 +115,8 @@ class LitRTSA(LitRTS):
             loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa, count)
         if self.anchor is not None:
             with torch.no_grad():
-                anchor_map, _ = self.anchor(pyramid, class_B, interpreter.confidence)
+                anchored = pyramid if self.anchor.trunk is None else self.anchor.trunk.trunk(batch["image"]).pyramid
+                anchor_map, _ = self.anchor(anchored, class_B, interpreter.confidence)
             parts["anchor"] = anchor_loss(benign_map, anchor_map)
             loss = loss + self.lambda_anchor * parts["anchor"]
         return self.checked(loss, {**parts, "map_mean": benign_map.mean()})

@@ -93,11 +93,12 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of an interpreter's training."""
+    """One stage of an interpreter's training; it goes on from the stage named ``after``, null for the one before."""
 
     steps: WholeNonNegative
     batch_size: WholePositive
     module: Part
+    after: Text | None = None
 
 
 @dataclass(frozen=True)

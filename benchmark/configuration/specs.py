@@ -69,7 +69,7 @@ def _checksum(path: str, key: str) -> str:
 
 
 def stage_specs(config: Config) -> list[tuple[str, Spec]]:
-    """(name, spec) of the training stages of the interpreter in order, each on top of the one before.
+    """(name, spec) of the training stages of the interpreter in order, each on top of the one that it says.
 
     Weights from outside (``interpreter.checkpoint``) are one stage, "checkpoint".
     """
@@ -80,12 +80,24 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
     network = {"classifier": classifier, "encoder": encoder_key, "network": group["network"]}
     if group.get("checkpoint") is not None:
         return [("checkpoint", {**network, "checkpoint": _checksum(group["checkpoint"], "interpreter.checkpoint")})]
-    previous, stages = None, []
-    for name, stage in group.get("stages", {}).items():
-        spec = {**network, "stage": stage, "after": previous}
-        previous = artefact_key("interpreter", spec)
+    keys: dict[str, str] = {}
+    stages = []
+    for name, after in stage_order(group).items():
+        stage = _without(group["stages"][name], ("after",))
+        spec = {**network, "stage": stage, "after": None if after is None else keys[after]}
+        keys[name] = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
+
+
+def stage_order(group: Config) -> dict[str, str | None]:
+    """Of each training stage of an interpreter, in order, the one that it goes on from; None for the first."""
+    found: dict[str, str | None] = {}
+    previous = None
+    for name, stage in group.get("stages", {}).items():
+        found[name] = stage.get("after") or previous
+        previous = name
+    return found
 
 
 def interpreter_spec(config: Config) -> Spec:

@@ -40,10 +40,10 @@ class Linear(nn.Module):
         self.passes = {"forward": 0, "backward": 0}
         with torch.no_grad():
             self.layer.weight.copy_(torch.stack([-weight.flatten(), weight.flatten()]))
-            self.layer.bias.copy_(torch.stack([weight.sum() / 2, -weight.sum() / 2]))
+            self.layer.bias.zero_()
 
     def forward(self, image_BCHW):
-        return self.layer(image_BCHW.flatten(1))
+        return self.layer(10 * (image_BCHW - 0.5).flatten(1))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def batch():
 
 @pytest.fixture
 def linear():
-    return Linear(torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(2)))
+    return Linear(0.05 * torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(2)))
 
 
 def worst(linear: Linear, batch) -> torch.Tensor:
@@ -113,7 +113,7 @@ def test_the_perturbation_grows_over_its_share_of_the_training(linear, batch, mo
 
 
 def test_trades_by_hand(linear, batch, monkeypatch):
-    """At two classes the divergence grows with the distance of the logits on both sides: x' is a corner of the ball."""
+    """With two classes the divergence grows to both sides of the image: x' is one of two corners of the ball."""
     module = quiet(
         LitTRADES(network=linear, beta=6.0, perturbation=ball(start_radius=0.001), steps=6, **RECIPE), monkeypatch
     )
@@ -125,9 +125,8 @@ def test_trades_by_hand(linear, batch, monkeypatch):
     assert float(parts["divergence"].detach()) > 1e-3
     slope = (linear.layer.weight[1] - linear.layer.weight[0]).detach().sign().view(3, 8, 8) * EPSILON
     corners = torch.stack([linear(batch["image"] + sign * slope) for sign in (1, -1)])
-    largest = torch.stack([divergence(benign, corner) for corner in corners]).amax(0)
-    reached = divergence(benign, adversarial)
-    assert (reached >= 0.999 * largest).float().mean() >= 0.5 and (reached <= 1.001 * largest).all()
+    reached_2B = torch.stack([divergence(benign, corner) for corner in corners]) / divergence(benign, adversarial)
+    assert ((reached_2B - 1).abs() < 1e-3).any(0).all()
 
 
 def test_trades_with_beta_0_is_standard_training(batch, monkeypatch):
@@ -165,7 +164,7 @@ def test_the_attack_leaves_the_network_as_it_was(batch, mode):
 
 
 def test_an_ensemble_s_examples_are_made_against_the_net_that_is_drawn(linear, batch, monkeypatch):
-    source = Linear(torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(5)))
+    source = Linear(0.05 * torch.randn(3, 8, 8, generator=torch.Generator().manual_seed(5)))
     before = copy.deepcopy(source.state_dict())
     options = {"perturbation": ball(start_radius=EPSILON / 2), "steps": 3, "share": 0.25}
     module = quiet(LitEnsembleAdversarial(network=linear, sources=[source], **options, **RECIPE), monkeypatch)
@@ -199,14 +198,14 @@ def planted(count: int, seed: int):
     sign = (2.0 * label - 1)[:, None]
     image = 0.5 + 0.5 * EPSILON * sign + 0.03 * torch.randn(count, 192, generator=generator)
     right = torch.where(torch.rand(count, generator=generator) < 0.9, 1.0, -1.0)
-    image[:, 0] = 0.5 + 0.4 * sign[:, 0] * right
+    image[:, 0] = 0.5 + 0.25 * sign[:, 0] * right
     return {"image": image.clamp(0, 1).view(-1, 3, 8, 8), "label": label, "sample_id": torch.arange(count)}
 
 
 KINDS = {
     "standard": (LitClassifier, {}),
-    "pgd": (LitPGD, {"perturbation": ball(), "steps": 4}),
-    "trades": (LitTRADES, {"perturbation": ball(start_radius=0.001), "steps": 4, "beta": 6.0}),
+    "pgd": (LitPGD, {"perturbation": ball(), "steps": 2}),
+    "trades": (LitTRADES, {"perturbation": ball(start_radius=0.001), "steps": 3, "beta": 6.0}),
 }
 
 
@@ -216,8 +215,8 @@ def accuracies(kind: str, monkeypatch) -> tuple[float, float]:
     make, options = KINDS[kind]
     module = quiet(make(network=network, **options, **RECIPE), monkeypatch)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
-    train, test = planted(512, 0), planted(400, 1)
-    for step in range(150):
+    train, test = planted(256, 0), planted(400, 1)
+    for step in range(80):
         optimizer.zero_grad()
         module.training_step(train, step).backward()
         optimizer.step()
