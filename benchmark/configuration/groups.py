@@ -67,13 +67,17 @@ class Data:
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """How a classifier is trained; ``sources`` are further classifiers that its training needs."""
+    """How a classifier is trained; ``sources`` are further classifiers that its training needs.
+
+    start: how its weights at the start are trained; null for random ones (or timm's).
+    """
 
     suffix: Suffix
     epochs: WholeNonNegative
     batch_size: WholePositive
     module: Part
     sources: dict[str, Classifier] = field(default_factory=dict)
+    start: ClassifierTraining | None = None
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,23 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     """
     chosen = config["classifier"] if group is None else group
     network = _without(chosen, ("label", "architecture", "checkpoint"))
-    network["training"] = _without(chosen["training"], ("suffix", "sources"))
+    network["training"] = _without(chosen["training"], ("suffix", "sources", "start"))
     spec = {"data": artefact_key("data", data_spec(config)), "classifier": network}
+    if (start := training_start(chosen)) is not None:
+        spec["start"] = artefact_key("classifier", classifier_spec(config, start))
     if sources := training_sources(chosen):
         spec["sources"] = [artefact_key("classifier", classifier_spec(config, source)) for source in sources.values()]
     if chosen["checkpoint"] is not None:
         spec["checkpoint"] = _checksum(chosen["checkpoint"], "classifier.checkpoint")
     return spec
+
+
+def training_start(group: Config) -> Config | None:
+    """The same network as its training finds it, where that is trained too; None where it is not."""
+    start = group["training"].get("start")
+    if start is None or group["checkpoint"] is not None:
+        return None
+    return {**group, "training": start, "label": f"{group['architecture']}{start['suffix']}"}
 
 
 def training_sources(group: Config) -> dict[str, Config]:

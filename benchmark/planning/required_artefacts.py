@@ -21,6 +21,7 @@ from benchmark.configuration.specs import (
     spread_spec,
     stage_specs,
     training_sources,
+    training_start,
 )
 from benchmark.storage.artefacts import artefact_key
 
@@ -47,9 +48,17 @@ def classifier_ref(config: Config, group: Config | None = None, name: str = "cla
 
 def classifier_refs(config: Config, group: Config | None = None, name: str = "classifier") -> Iterator[ArtefactRef]:
     """A classifier, after those that its training needs."""
-    for key, source in training_sources(config["classifier"] if group is None else group).items():
+    chosen = config["classifier"] if group is None else group
+    if (start := training_start(chosen)) is not None:
+        yield from classifier_refs(config, start, start_name(name))
+    for key, source in training_sources(chosen).items():
         yield from classifier_refs(config, source, source_name(name, key))
     yield classifier_ref(config, group, name)
+
+
+def start_name(name: str) -> str:
+    """What the record of a cell calls the weights that the training of a classifier goes on from."""
+    return f"{name} start"
 
 
 def source_name(name: str, key: str) -> str:

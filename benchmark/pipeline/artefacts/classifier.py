@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config, training_sources
+from benchmark.configuration.specs import Config, training_sources, training_start
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
 from benchmark.engine.external_weights import load_external_weights
@@ -18,7 +18,7 @@ from benchmark.engine.fit import fit
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
-from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, source_name
+from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, source_name, start_name
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import Artefact
 from benchmark.storage.paths import WEIGHTS
@@ -52,8 +52,10 @@ def get_classifier(ctx: RunContext, group: Config | None = None, name: str = "cl
 def _get(ctx: RunContext, group: Config, name: str) -> Artefact:
     """The artefact of a classifier, made now if it is not in the store, after those that its training needs."""
     ref = classifier_ref(ctx.config, group, name)
+    first = training_start(group)
+    start = None if first is None else _get(ctx, first, start_name(name))
     sources = {key: _get(ctx, source, source_name(name, key)) for key, source in training_sources(group).items()}
-    return ctx.artefact(ref, lambda folder: _train(ctx, group, ref, folder, sources), single_process=False)
+    return ctx.artefact(ref, lambda folder: _train(ctx, group, ref, folder, start, sources), single_process=False)
 
 
 def _load(ctx: RunContext, group: Config, artefact: Artefact) -> TimmClassifier:
@@ -69,14 +71,24 @@ def training_module(group: Config, network: TimmClassifier, sources: list[TimmCl
     return module
 
 
-def _train(ctx: RunContext, group: Config, ref: ArtefactRef, folder: Path, made: dict[str, Artefact]) -> dict[str, Any]:
+def _train(
+    ctx: RunContext,
+    group: Config,
+    ref: ArtefactRef,
+    folder: Path,
+    start: Artefact | None,
+    made: dict[str, Artefact],
+) -> dict[str, Any]:
     training, checkpoint, data = group["training"], group["checkpoint"], load_data(ctx.config)
-    network = build_classifier(ctx, group, pretrained=group["pretrained"] and checkpoint is None)
+    outside = group["pretrained"] and checkpoint is None and start is None
+    network = build_classifier(ctx, group, pretrained=outside)
     if checkpoint is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
     train, calibration = data.split("train"), data.split("calibration")
     checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # some for every process
+    if start is not None:
+        network.load_state_dict(load_file(start.path / WEIGHTS))
     sources = [_load(ctx, training["sources"][key], artefact) for key, artefact in made.items()]
     metrics = fit(
         ctx.config,
