@@ -220,6 +220,15 @@ class WithConst(Protocol):
         ...
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A perturbation whose size is bounded."""
+
+    def without_bound(self, steps: int) -> Perturbation:
+        """The same perturbation with nothing that bounds it, and update steps that so many of get far."""
+        ...
+
+
 class Objective(Protocol):
     """A loss per sample (B,) that an attack minimises. ``progress`` rises from 0 to 1 over the phase's steps."""
 

@@ -54,8 +54,8 @@ class LitAdversarial(LitClassifier):
             attacked = BaseInterpreter(classifier=network)  # frozen in here
             network.train(self.attack_mode == "train" and network is self.network)
             goal = Goal(batch["label"], None, targeted=False)
-            outcome = attack(attacked, image_BCHW, goal, self.keys(batch, "inner attack"))
-        return torch.lerp(image_BCHW, outcome.image_BCHW, self.strength())
+            adversarial = attack.last_iterate(attacked, image_BCHW, goal, self.keys(batch, "inner attack"))
+        return torch.lerp(image_BCHW, adversarial, self.strength())
 
     def strength(self) -> float:
         """The factor of x' - x at this step, from 0 to 1."""
@@ -66,8 +66,7 @@ class LitAdversarial(LitClassifier):
 class LitPGD(LitAdversarial):
     """min E max_{x'} CE(f(x'), y), by PGD (Madry et al., ICLR 2018).
 
-    A step takes ``steps`` + 2 passes per image: PGD's own, two times half a pass for its first and last class, and one
-    for the loss.
+    A step takes ``steps`` + 1.5 passes per image: PGD's own, half a pass for its first class, and one for the loss.
     """
 
     def objective(self, batch: Batch, image_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -81,7 +80,7 @@ class LitTRADES(LitAdversarial):
     """min E [CE(f(x), y) + beta max_{x'} KL(f(x) || f(x'))] (Zhang et al., ICML 2019).
 
     The loss takes one pass of the network over x and x' together: BatchNorm's statistics must not tell one from the
-    other. A step takes ``steps`` + 3.5 passes per image; with beta = 0 it is a step of LitClassifier.
+    other. A step takes ``steps`` + 3 passes per image; with beta = 0 it is a step of LitClassifier.
 
     Args:
         beta: weight of the divergence (the paper's 1 / lambda, 6 there on CIFAR-10).
@@ -109,7 +108,7 @@ class LitEnsembleAdversarial(LitAdversarial):
     """(1 - share) CE(f(x), y) + share CE(f(x'), y), x' made against another, fixed net (Tramer et al., ICLR 2018).
 
     For every batch one net is drawn, of ``sources`` and the trained network itself, by a number keyed by (seed, step).
-    The loss takes one pass of the network over x and x' together. A step takes ``steps`` + 3 passes per image.
+    The loss takes one pass of the network over x and x' together. A step takes ``steps`` + 2.5 passes per image.
 
     Args:
         sources: pretrained classifiers of the same classes; they are frozen and stay as they are.

@@ -5,13 +5,17 @@ Dabkowski & Gal, "Real Time Image Saliency for Black Box Classifiers", NeurIPS 2
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from benchmark.numerics.modules import freeze
 from benchmark.types import Classifier
 
 
@@ -130,6 +134,16 @@ class MaskingNetwork(nn.Module):
         if self.trunk is not None:
             self.trunk.eval()
         return self
+
+    def folded(self) -> MaskingNetwork:
+        """A frozen copy in eval mode whose BatchNorms are part of the convolutions before them; equal maps, cheaper."""
+        other = freeze(copy.deepcopy(self))
+        for layers in other.modules():
+            if isinstance(layers, nn.Sequential):
+                for index, (layer, after) in enumerate(pairwise(list(layers))):
+                    if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
+                        layers[index], layers[index + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+        return other
 
     def forward(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
         features, presence_logits_B2 = self.selector(pyramid[-1], class_B, confidence)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.numerics import rng
 from benchmark.numerics.adam import UpdateRule
-from benchmark.numerics.bounds import Epsilon, Fraction, StepSize, UnitInterval, checked_arguments
+from benchmark.numerics.bounds import Epsilon, Fraction, StepSize, UnitInterval, WholePositive, checked_arguments
+from benchmark.numerics.roots import square_root
 
 # The weakest edge that 8 bits can show, one level in one channel: what is weaker is the rounding of a flat image.
 _LEAST_EDGE = 1 / (3 * 255)
@@ -63,6 +66,12 @@ class LinfBall:
     def optimizer(self) -> UpdateRule:
         return _MomentumSign(self) if self.momentum > 0 or self.decay < 1 else self.step
 
+    def without_bound(self, steps: WholePositive) -> LinfBall:
+        """The ball of epsilon 1, which holds every image; so many steps cross at least half of it."""
+        other = copy.copy(self)
+        other.epsilon, other.step_size = 1.0, max(self.step_size, 0.5 / steps)
+        return other
+
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor, factor: float = 1.0) -> Tensor:
         """One step of ``factor`` times its size against the sign, projected onto the ball and onto [0, 1]."""
         size = factor * self.step_size * edge_weight(image_BCHW) if self.edges else factor * self.step_size
@@ -92,5 +101,5 @@ def edge_weight(image_BCHW: Tensor) -> Tensor:
     kernel = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]], device=image_BCHW.device)
     both = torch.stack([kernel, kernel.T])[:, None].to(image_BCHW.dtype)
     grey = F.pad(image_BCHW.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    strength = F.conv2d(grey, both).square().sum(1, keepdim=True).sqrt()
+    strength = square_root(F.conv2d(grey, both).square().sum(1, keepdim=True))
     return strength / strength.amax(dim=(2, 3), keepdim=True).clamp(min=_LEAST_EDGE)

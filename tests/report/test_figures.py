@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from benchmark.report.claims.verdicts import judge
-from benchmark.report.cohorts.grouping import cohorts_of
+from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.figures import attack_examples, noise_examples, overview
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.figures.panels import first_successes, kept_examples
@@ -20,9 +20,14 @@ from tests.report.planted import World, record, sweep
 
 
 @pytest.fixture(scope="module")
-def cohort():
-    (found,) = cohorts_of(sweep(World(n=300), pictures=True))
+def group():
+    (found,) = grouped(sweep(World(n=300), pictures=True))
     return found
+
+
+@pytest.fixture(scope="module")
+def cohort(group):
+    return group.cohorts[0]
 
 
 @pytest.fixture(autouse=True)
@@ -94,9 +99,9 @@ def test_figure_15_names_blocks_without_a_sample():
     for one in records:
         if one.cell["level"] == 0.03:
             one.samples["success"] = False
-    (found,) = cohorts_of(records)
+    (found,) = grouped(records)
     with styled():
-        figure = noise_examples.draw(found)
+        figure = noise_examples.draw(found.cohorts[0])
         assert_apart(figure)
     assert "no kept sample is misclassified under normal 3 %, uniform 3 %" in words(figure)
 
@@ -110,22 +115,25 @@ def test_figure_16_shows_every_interpreter(cohort):
     assert text.count("PGD") == attack_examples.SAMPLES
 
 
-def test_summaries_do_not_overlap(cohort):
+def test_summaries_do_not_overlap(group):
     with styled():
-        for figure in (overview.forest(judge(cohort, Bootstrap(50)).rows), overview.bars(cohort, Bootstrap(50))):
+        for figure in (overview.forest(judge(group, Bootstrap(50)).rows), overview.bars(group, Bootstrap(50))):
             assert_apart(figure)
 
 
 @pytest.mark.parametrize("interpreters", [("rts",), ("rts", "rtsa")])
 def test_fewer_interpreters(interpreters):
-    (found,) = cohorts_of(sweep(World(n=300), interpreters, pictures=True))
+    (found,) = grouped(sweep(World(n=300), interpreters, pictures=True))
     with styled():
-        for figure in (noise_examples.draw(found), attack_examples.draw(found), overview.bars(found, Bootstrap(50))):
+        for figure in (
+            *(module.draw(found.cohorts[0]) for module in (noise_examples, attack_examples)),
+            overview.bars(found, Bootstrap(50)),
+        ):
             assert_apart(figure)
 
 
 def test_nothing_to_draw(tmp_path):
-    (found,) = cohorts_of(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
+    (found,) = grouped(sweep(World(n=60), ("rts",), (("clean", None, 1),)))
     assert write_figures(tmp_path, found, judge(found, Bootstrap(10)).rows, Bootstrap(10)) == []
 
 

@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.report.claims.rows import ClaimRow
-from benchmark.report.cohorts.cohort import Cohort
-from benchmark.report.cohorts.flags import flags_of
+from benchmark.report.cohorts.flags import withholding
+from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.figures.panels import interpreters_to_draw
 from benchmark.report.figures.style import MUTED, WIDTH, colour_of, marker_of
 from benchmark.report.labels import CLAIMS, POPULATIONS, interpreter_name, metric_name, probe_name, short_metric_name
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
-from benchmark.report.statistics.sample_metrics import column, mean_with_interval
+from benchmark.report.statistics.sample_metrics import mean_with_interval, succeeded
 
 FOREST_CAPTION = (
     "Paired differences to the equal-budget RTS with 95 % bootstrap intervals over sources. Claims 1 and 2 hold where "
@@ -108,11 +108,11 @@ def _forest_panel(axes: Axes, rows: list[ClaimRow], labels: list[str], names: li
     axes.spines["left"].set_visible(False)
 
 
-def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
+def bars(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | None:
     """Map L1 under each probe, one bar an interpreter; None where there is no probe."""
-    names = interpreters_to_draw(cohort)
-    probes = [*cohort.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
-    probes = [p for p in probes if any(cohort.find(name, *p) is not None for name in names)]
+    names = interpreters_to_draw(trainings.records)
+    probes = [*trainings.noises, *((probe, None) for probe in ("sign", "pgd", "adv2"))]
+    probes = [p for p in probes if any(trainings.cells(name, *p) for name in names)]
     if not probes:
         return None
     figure, axes = plt.subplots(figsize=(WIDTH, 2.5))
@@ -120,11 +120,10 @@ def bars(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Figure | N
     for index, name in enumerate(names):
         bars_at: list[tuple[float, Estimate]] = []
         for x, (probe, level) in enumerate(probes):
-            record = cohort.find(name, probe, level)
-            if record is None or flags_of(record):
+            cells = trainings.cells(name, probe, level)
+            if any(map(withholding, cells)):
                 continue
-            population = column(record.samples, "success") == 1 if level is not None else None
-            estimate = mean_with_interval(record, "map_l1", bootstrap, population)
+            estimate = mean_with_interval(cells, "map_l1", bootstrap, succeeded if level is not None else None)
             if estimate.n:
                 bars_at.append((x + (index - (len(names) - 1) / 2) * width, estimate))
         heights = [e.value for _, e in bars_at]

@@ -1,18 +1,17 @@
-"""Whether a cell's probe could do its work: the flags of its record (benchmark/storage/flags.py)."""
+"""Whether a probe can do its work, by what a few samples show before any attack (benchmark/storage/flags.py)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from benchmark.data.groups import Population
 from benchmark.metrics.map_distance import has_map, l1
 from benchmark.numerics import rng
-from benchmark.storage.flags import REPEAT_TOLERANCE, SURROGATE_SHARE, ZERO_GRADIENT_SHARE
+from benchmark.storage.flags import REPEAT_TOLERANCE, SURROGATE_SHARE
 from benchmark.types import Classifier, Interpreter
 
 CHECKED = 4  # samples that the checks before an attack take
@@ -97,12 +96,3 @@ def first_images(population: Population, device: torch.device) -> tuple[Tensor, 
     batch = population.first(CHECKED).groups(CHECKED)[0]
     valid = batch["valid"]
     return batch["image"][valid].to(device), batch["prediction"][valid].to(device)
-
-
-def gradient_check(samples: pd.DataFrame) -> tuple[Facts, list[str]]:
-    """The number of samples whose gradient was zero at every step of the attack; and ``zero_gradient``."""
-    if "zero_gradient" not in samples or not len(samples):
-        return {}, []
-    stuck = samples["zero_gradient"] == 1
-    flags = ["zero_gradient"] if stuck.mean() > ZERO_GRADIENT_SHARE else []
-    return {"n_zero_gradient": int(stuck.sum())}, flags
