@@ -137,7 +137,7 @@ def _launch(command: str, arguments: list[str]) -> int:
         else:
             from benchmark.planning.precheck import precheck_command
 
-            precheck_command(str(conf_folder()), command, overrides, settings.config_dir)
+            precheck_command(str(conf_folder()), command, overrides, settings.config_dir, multirun=settings.multirun)
     if command in STOPPABLE:
         signals.install_handlers()
     # Hydra takes overrides on one side of its flags only.
