@@ -130,6 +130,10 @@ class Classifier(Protocol):
         """Logits, and the features at a module's output (None: the last), in which they can be differentiated."""
         ...
 
+    def feature_parameters(self) -> list[nn.Parameter]:
+        """The parameters that the pyramid depends on."""
+        ...
+
     def on_grid(self, features: Tensor) -> Tensor:
         """Features in the network's own layout as (B, C, h, w)."""
         ...
