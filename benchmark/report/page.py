@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchmark.report.claims.sentences import p_text
@@ -11,6 +11,7 @@ from benchmark.report.claims.verdicts import Verdicts
 from benchmark.report.cohorts.cohort import level_of, steps_factor_of
 from benchmark.report.cohorts.flags import flags_of
 from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.compare.section import Compared
 from benchmark.report.figures.all_figures import FigureFile
 from benchmark.report.labels import CLAIMS, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
@@ -29,6 +30,7 @@ class Section:
     verdicts: Verdicts
     tables: list[Table]
     figures: list[FigureFile]
+    compared: Compared = field(default_factory=Compared)
 
 
 def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[str]) -> str:
@@ -57,6 +59,7 @@ def _section(section: Section) -> list[str]:
     if section.verdicts.headlines:
         parts += ["### Observation 8", "", six_words(section.verdicts)]
         parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
+    parts += section.compared.lines
     for figure in section.figures:
         parts += [f"### {figure.title}", "", f"![{figure.title}]({prefix}figures/{figure.name}.png)", ""]
         parts += [f"*{escape_markdown(figure.caption)}* [PDF]({prefix}figures/{figure.name}.pdf)", ""]
@@ -69,6 +72,8 @@ def _section(section: Section) -> list[str]:
     for table in section.tables:
         if table.name == "verdicts":
             parts += _folded(f"All {len(table.rows)} comparisons behind the verdicts", markdown(table))
+    for table in section.compared.tables:
+        parts += _folded(f"All {len(table.rows)} figures compared", markdown(table))
     return [*parts, *_provenance(section.trainings)]
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,14 @@ class Trainings:
         found = [cohort.find(interpreter, probe, level, steps_factor) for cohort in self.cohorts]
         return [record for record in found if record is not None]
 
+    def of_kinds(self, kinds: Collection[tuple[str, str, float | None, int]]) -> Trainings:
+        """The same trainings with none but cells of these (interpreter, probe, level, steps factor)."""
+        kept = [
+            replace(cohort, records=[record for record in cohort.records if _kind(record) in kinds])
+            for cohort in self.cohorts
+        ]
+        return Trainings([cohort for cohort in kept if cohort.records])
+
     @property
     def classifiers(self) -> int:
         """How many classifiers were trained; fewer than trainings where seeds share one."""
@@ -129,11 +137,15 @@ def _parts(records: Iterable[Record]) -> dict[str, str]:
         by_section: dict[str, dict[str, Any]] = {section: {} for section in _ALWAYS}
         for path, value in _without_seeds(settings_of(record)).items():
             by_section.setdefault(path.split(".")[0], {})[path] = value
-        kind = (cell["interpreter"], cell["probe"], level_of(record), steps_factor_of(record))
+        kind = _kind(record)
         for section, values in by_section.items():
             scope = {"interpreter": cell["interpreter"], "probe": kind, "measure": kind}.get(section, "")
             parts[json.dumps([section, scope])] = as_text(values)
     return parts
+
+
+def _kind(record: Record) -> tuple[str, str, float | None, int]:
+    return record.cell["interpreter"], record.cell["probe"], level_of(record), steps_factor_of(record)
 
 
 def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
