@@ -54,6 +54,7 @@ class Budget:
     inner_step_size: StepSize
     attack_warmup: WholeNonNegative
     attack_steps: WholeNonNegative
+    auto_passes: WholePositive
 
 
 @dataclass(frozen=True)
