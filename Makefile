@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; d
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
+.PHONY: help setup bench verdict report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,8 +24,17 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "the installation failed (see above): check the network and the free disk, then run make again"; exit 1; }
 	@touch $(READY)
 
-bench: $(READY) ## the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
+bench: $(READY) ## one training of the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
 	@$(BIN)/python -m benchmark run experiment=observation_8; status=$$?; \
+		$(BIN)/python -m benchmark report || status=1; exit $$status
+
+# Processes of one thread each: as many as cores, at most 10; make verdict JOBS=... sets another number.
+JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); \
+	echo $$((cores < 1 ? 1 : cores > 10 ? 10 : cores)))
+
+verdict: $(READY) ## five trainings, which a verdict needs, and the report (an hour on two cores; stopped, it goes on)
+	@$(BIN)/python -m benchmark run experiment=observation_8 trainings=5 trainer.threads=1 \
+		hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 report: $(READY) ## tables, figures and verdicts from the records

@@ -15,6 +15,7 @@ COMMANDS = {
     "plan": "what a sweep would compute: cells, shared artefacts, mistakes",
     "status": "how far a running or finished sweep is",
     "report": "read the records and write tables, figures and verdicts",
+    "publish": "pack finished records into a small folder, to be shipped and compared with",
     "select": "choose settings by a fixed rule, from calibration records",
     "verify": "check artefacts and records, and classify saved images again",
     "gc": "list, or delete, artefacts that no record needs",
@@ -31,7 +32,7 @@ PLANNERS = ("plan", "status")
 STOPPABLE = ("run", "train_classifier", "train_interpreter")
 
 # Commands that read records take the words of "run" as filters, though these name groups of options there.
-READERS = ("report", "select", "sync")
+READERS = ("report", "publish", "select", "sync")
 
 
 def conf_folder() -> Path:
@@ -136,7 +137,7 @@ def _launch(command: str, arguments: list[str]) -> int:
         else:
             from benchmark.planning.precheck import precheck_command
 
-            precheck_command(str(conf_folder()), command, overrides, settings.config_dir)
+            precheck_command(str(conf_folder()), command, overrides, settings.config_dir, multirun=settings.multirun)
     if command in STOPPABLE:
         signals.install_handlers()
     # Hydra takes overrides on one side of its flags only.

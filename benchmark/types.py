@@ -131,6 +131,10 @@ class Classifier(Protocol):
         """Logits, and the features at a module's output (None: the last), in which they can be differentiated."""
         ...
 
+    def feature_parameters(self) -> list[nn.Parameter]:
+        """The parameters that the pyramid depends on."""
+        ...
+
     def on_grid(self, features: Tensor) -> Tensor:
         """Features in the network's own layout as (B, C, h, w)."""
         ...
@@ -255,6 +259,15 @@ class WithConst(Protocol):
 
     def with_const(self, const_B: Tensor) -> Perturbation:
         """The same perturbation with one c per sample."""
+        ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A perturbation whose size is bounded."""
+
+    def without_bound(self, steps: int) -> Perturbation:
+        """The same perturbation with nothing that bounds it, and update steps that so many of get far."""
         ...
 
 

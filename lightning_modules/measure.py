@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytorch_lightning as pl
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
+from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.numerics.bounds import Positive, UnitInterval, WholeNonNegative, checked_arguments
 from benchmark.probes.account import CURVE
 from benchmark.storage.schema import Column
@@ -23,6 +24,8 @@ class LitMeasure(pl.LightningModule):
         interpreter: what is measured. reference: RTS_0, the common starting point, or None.
         spread: the interpreter's benign spread, for ``looks_benign``. blur: of deletion and insertion, in pixels.
         n_faithfulness_samples: how many samples, by their position, get deletion and insertion scores.
+        harmless_noise: (image, sample id) to the image under noise that seldom changes the prediction; None where
+            nothing harmless is measured. n_harmless_samples: how many samples, by their position, get its distances.
         iou_threshold: of binarised maps. top_share: of the pixels, for the overlap of the top ones.
     Raises:
         ValueError: a threshold or share outside (0, 1]; when called, maps of fewer than 4 x 4 places.
@@ -39,6 +42,8 @@ class LitMeasure(pl.LightningModule):
         spread: float,
         blur: Positive,
         n_faithfulness_samples: WholeNonNegative,
+        harmless_noise: Callable[[Tensor, Tensor], Tensor] | None,
+        n_harmless_samples: WholeNonNegative,
         iou_threshold: UnitInterval = 0.5,
         top_share: UnitInterval = 0.2,
     ) -> None:
@@ -46,6 +51,7 @@ class LitMeasure(pl.LightningModule):
         self.iou_threshold, self.top_share = iou_threshold, top_share
         self.interpreter, self.reference, self.spread = interpreter, reference, spread
         self.blur, self.n_faithfulness_samples = blur, n_faithfulness_samples
+        self.harmless_noise, self.n_harmless_samples = harmless_noise, n_harmless_samples
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
@@ -64,8 +70,10 @@ class LitMeasure(pl.LightningModule):
             "benign_map": benign,
         }
         columns |= self._probed(batch, benign) if "probed" in batch else self._clean(batch, benign)
+        if "probed" not in batch and self.harmless_noise is not None:
+            columns |= self._harmless(batch, benign, self.harmless_noise)
         valid = batch["valid"]
-        return {name: value[valid] for name, value in columns.items()}
+        return {name: value[valid.to(value.device)] for name, value in columns.items()}  # some are made on the CPU
 
     def _probed(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
         image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
@@ -112,6 +120,18 @@ class LitMeasure(pl.LightningModule):
             for name, value in zip(("deletion", "insertion"), scores, strict=True):
                 columns[name] = torch.where(scored, value, nothing)
         return _where_there_is_a_map(columns, benign)
+
+    def _harmless(self, batch: Batch, benign: Tensor, noise: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
+        """Distances to the maps of images that are the same to any eye: the harmless pairs of an alarm."""
+        image, class_B, names = batch["image"], batch["prediction"], ("harmless_noise_l1", "harmless_shift_l1")
+        nothing = torch.full_like(benign[:, 0, 0], float("nan"))
+        if not (taken := batch["position"] < self.n_harmless_samples).any():
+            return dict.fromkeys(names, nothing)
+        noisy = noise(image, batch["sample_id"])
+        by_noise = noise_distance(self.interpreter, self.interpreter.classifier, noisy, class_B, benign)
+        by_shift = shifted_distance(self.interpreter, image, class_B, benign).amax(0)
+        columns = dict(zip(names, (by_noise, by_shift), strict=True))
+        return _where_there_is_a_map({name: torch.where(taken, x, nothing) for name, x in columns.items()}, benign)
 
 
 _WITHOUT_A_MAP = ("map_mean_benign", "map_mean_probe")  # columns that need none

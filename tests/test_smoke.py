@@ -24,18 +24,19 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     ran = underfire(folder, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
     assert ran.returncode == 0, ran.stderr
-    assert "27 cells: 27 computed, 0 cached, 0 failed" in ran.stderr
+    assert "24 cells: 24 computed, 0 cached, 0 failed" in ran.stderr
     return folder
 
 
 def test_every_cell_has_its_record_and_its_columns(root):
     records = read_records(root / "results")
-    assert len(records) == 27
+    assert len(records) == 24
     assert {record.cell["status"] for record in records} == {"done"}
     for record in records:
         if record.cell["probe"] != "clean":
             assert set(record.samples.columns) >= COLUMNS
-            assert record.cell["flags"] == [], "sound attacks and noise have none"
+            allowed = {"weaker_than_transfer", "loss_falling", "not_converged"} if "passes" in record.samples else set()
+            assert set(record.cell["flags"]) <= allowed, "six steps are few, and the record says so"
         assert record.cell["n_samples"] == len(record.samples) > 0
         assert record.cell["versions"]["torch"]
         assert record.cell["counts"]["forward"] > 0
@@ -55,7 +56,7 @@ def test_probes_stay_in_their_budget_and_are_shared(root):
             assert all(record.samples["linf"].max() <= 8 / 255 + 1e-6 for record in group)
         if probe in ("pgd", "adv2"):
             assert group[0].samples["goal"].tolist() == group[1].samples["goal"].tolist()
-        if probe not in ("clean", "adv2", "adv2_x10"):
+        if probe not in ("clean", "adv2"):
             assert len({record.cell["artefacts"]["probed"] for record in group}) == 1, "made once, read by all"
 
 
@@ -63,7 +64,7 @@ def test_a_second_run_computes_nothing(root):
     before = {path: path.stat().st_mtime_ns for path in (root / "results").glob("*/cell.json")}
     ran = underfire(root, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
     assert ran.returncode == 0, ran.stderr
-    assert "27 cells: 0 computed, 27 cached, 0 failed" in ran.stderr
+    assert "24 cells: 0 computed, 24 cached, 0 failed" in ran.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -87,7 +88,7 @@ def test_the_report_of_a_smoke_run_gives_no_verdict(root):
     assert verdicts
     wanted = {"claim", "objective", "probe", "level", "metric", "difference", "low", "high", "n", "verdict"}
     assert all(wanted <= row.keys() for row in verdicts)
-    assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured"}
+    assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured", "withheld"}
     assert list((root / "report" / "figures").glob("map_l1*.png"))
     assert not pd.read_parquet(root / "report" / "results.parquet").empty
 

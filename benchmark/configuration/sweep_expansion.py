@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -37,9 +38,11 @@ from benchmark.configuration.composition import (
 )
 from benchmark.configuration.messages import composition_sentence, unreadable
 from benchmark.configuration.resolution import Resolved, Unusual, as_dict, resolved, with_names
+from benchmark.numerics.expectations import shown
 
 Choices = list[tuple[str, list[str]]]  # of each swept key its values
 _MOST = 100_000  # values of one key
+_RANGE = re.compile(r"range\(\$\{(\w+)\}\)")
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def expand(
         swept = _choices(parsed)
         composer = Composer(command, _parse, fixed)
         try:
-            whole = compose(command, _without_values(composer, fixed), return_hydra_config=True)
+            counts = _counts(composer, fixed)
+            whole = compose(command, _without_values(composer, fixed, counts), return_hydra_config=True)
         except (HydraException, OmegaConfBaseException, OverrideError) as error:
             return Sweep(bool(flags), [Planned((), None, composition_sentence(error))])
         if not str(whole.hydra.sweeper["_target_"]).endswith("BasicSweeper"):
@@ -96,6 +100,7 @@ def expand(
                 raise ValueError(f"{next(iter(swept))} has several values: add -m to sweep over them")
             return Sweep(False, list(_cells(composer, fixed, [], [])))
         named = {each.get_key_element() for each in parsed}
+        _check_counts(counts, whole, named, swept)
         own = [f"{key}={value}" for key, value in (whole.hydra.sweeper.params or {}).items() if key not in named]
         params = _parse(own)
         fixed += [text for text, each in zip(own, params, strict=True) if not each.is_sweep_override()]
@@ -118,10 +123,46 @@ def _initialized(conf: str, further: str | None) -> Iterator[None]:
         yield
 
 
-def _without_values(composer: Composer, texts: list[str]) -> list[str]:
-    """The overrides without values of the configuration itself, which may stand in groups that are swept."""
+def _counts(composer: Composer, texts: list[str]) -> dict[str, list[str]]:
+    """The keys that an experiment's own sweep takes its length from (``seed: range(${trainings})``).
+
+    Returns, by such a key, the swept keys that it stands in.
+    """
     try:
-        values = [str(each.input_line) for each in composer.merged(texts).values]
+        sweeper = composer.merged(texts).sweeper
+    except Unusual:
+        return {}
+    found: dict[str, list[str]] = {}
+    for swept, choices in ((sweeper or {}).get("params") or {}).items():
+        for count in _RANGE.findall(str(choices)):
+            found.setdefault(count, []).append(swept)
+    return found
+
+
+def _check_counts(counts: dict[str, list[str]], whole: Any, named: set[str], swept: Collection[str]) -> None:
+    """Raises a ValueError for a length that is no whole number above 0, or that what is named leaves without effect."""
+    for count, keys in counts.items():
+        what = ", ".join(keys)
+        if count in named and named.issuperset(keys):
+            raise ValueError(
+                f"{count} says how many values {what} takes, and {what} is named too: leave out one of them"
+            )
+        value = whole[count]
+        if count in swept:
+            raise ValueError(
+                f"{count} is one whole number, 1 or more: the experiment sweeps {what} over as many values"
+            )
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{count} is a whole number, 1 or more, got {shown(value)}")
+
+
+def _without_values(composer: Composer, texts: list[str], but: Collection[str]) -> list[str]:
+    """The overrides without values of the configuration itself, which may stand in groups that are swept.
+
+    but: keys whose values are left in.
+    """
+    try:
+        values = [str(each.input_line) for each in composer.merged(texts).values if each.key_or_group not in but]
     except Unusual:
         return texts
     return [text for text in texts if text not in values or text.lstrip("+~").startswith("hydra.")]

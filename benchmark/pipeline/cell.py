@@ -69,7 +69,8 @@ def _computed(cell: Cell, lease: Lease | None) -> tuple[Path, str]:
         line = provenance.one_line(record.samples, cell.config["probe"])
         log.info("done    %s  %.1f s  %s", cell.name, time.perf_counter() - start, line)
         for name in record.cell.get("flags", ()):
-            log.warning("flagged %s  %s: %s", cell.name, name, flags.BY_NAME[name].sentence)
+            flag = flags.BY_NAME[name]
+            log.warning("%s %s  %s: %s", "flagged" if flag.withholds else "caveat ", cell.name, name, flag.sentence)
         log_record(cell.config, record)
     return cell.folder, "done"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.pipeline.artefacts.benign_spread import get_benign_spread
+from benchmark.pipeline.artefacts.benign_spread import BenignSpread, get_benign_spread
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
@@ -14,7 +14,8 @@ from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.measure import Measurements, measure
 from benchmark.pipeline.preflight import check_before_training, check_settings
 from benchmark.pipeline.probe import perturb
-from benchmark.pipeline.soundness import Facts, gradient_check
+from benchmark.pipeline.soundness.attack_account import account_check
+from benchmark.pipeline.soundness.before_attack import Facts
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
 from benchmark.storage.flags import ordered
@@ -44,17 +45,17 @@ def evaluate(ctx: RunContext) -> Evaluation:
     before = dict(classifier.passes)
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
-        measurements = measure(ctx, interpreter, spread, perturbed.groups)
-    zero_gradient, flags = gradient_check(measurements.samples)
+        measurements = measure(ctx, interpreter, spread.spread, perturbed.groups)
+    told, flags = account_check(measurements.samples, needs_map=ctx.config["probe"]["needs_map"])
     facts = _facts(ctx, correct_samples.accuracy, spread, measurements)
-    facts |= {**perturbed.facts, **zero_gradient, **interpreter.details()}
+    facts |= {**perturbed.facts, **told, **interpreter.details()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
     return Evaluation(measurements, facts, found, _passes_since(before, classifier))
 
 
-def _facts(ctx: RunContext, accuracy: float, spread: float, measurements: Measurements) -> Facts:
+def _facts(ctx: RunContext, accuracy: float, spread: BenignSpread, measurements: Measurements) -> Facts:
     """What every record says of the whole cell."""
-    facts: Facts = {"accuracy": accuracy, "benign_spread": spread, "batch_size": ctx.config["probe"]["batch_size"]}
+    facts: Facts = {"accuracy": accuracy, **spread.facts, "batch_size": ctx.config["probe"]["batch_size"]}
     return facts | _rate(ctx, measurements) | _null_counts(measurements)
 
 

@@ -15,6 +15,7 @@ from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.trainer import predict
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.images import to_bytes
+from benchmark.pipeline.artefacts.benign_spread import get_harmless_noise
 from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
 from benchmark.probes.account import CURVE
@@ -88,14 +89,19 @@ def _curves(columns: list[Columns]) -> pd.DataFrame | None:
 
 
 def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> MeasureModule:
-    """The LightningModule that measures; without a probe it also measures the distance to the reference RTS_0."""
+    """The LightningModule that measures; without a probe it also measures the distance to the reference
+    RTS_0, and the harmless distances.
+    """
+    classifier = interpreter.classifier
     settings, clean = ctx.config["measure"], ctx.config["probe"]["module"] is None
     module: MeasureModule = instantiate(ctx.config["modules"]["measure"])(
         interpreter=interpreter,
-        reference=get_reference(ctx, interpreter.classifier) if clean else None,
+        reference=get_reference(ctx, classifier) if clean else None,
+        harmless_noise=get_harmless_noise(ctx, classifier).perturb if clean else None,
         spread=spread,
         blur=settings["blur"],
         n_faithfulness_samples=settings["faithful_samples"],
+        n_harmless_samples=settings["harmless_samples"],
         iou_threshold=settings["iou_threshold"],
         top_share=settings["top_share"],
     )

@@ -55,10 +55,12 @@ def precheck_sweep(conf: str, overrides: list[str], *, multirun: bool, config_di
     return Precheck(0)
 
 
-def precheck_command(conf: str, command: str, overrides: list[str], config_dir: str | None = None) -> None:
+def precheck_command(
+    conf: str, command: str, overrides: list[str], config_dir: str | None = None, *, multirun: bool = False
+) -> None:
     """Raises a ValueError for the mistakes in a command line of any other command than ``run``."""
     try:
-        sweep = expand(conf, command, overrides, config_dir=config_dir)
+        sweep = expand(conf, command, overrides, multirun=multirun, config_dir=config_dir)
     except Uncountable:
         return
     for planned in sweep.cells:

@@ -17,7 +17,7 @@ from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositi
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.probes.observer import Observer
-from benchmark.types import Goal, Interpreter, Objective, Outcome, Perturbation
+from benchmark.types import Bounded, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
 @checked_arguments
@@ -89,6 +89,20 @@ class GradientAttack:
         other.perturbation = perturbation
         return other
 
+    def without_bound(self, steps: WholePositive) -> GradientAttack | None:
+        """The same attack with nothing that bounds its perturbation, its phases shortened to so many steps in all.
+
+        None where nothing bounds it, or it takes no step.
+        """
+        total = sum(count for _, count in self.schedule)
+        if not isinstance(self.perturbation, Bounded) or total == 0:
+            return None
+        other = self.with_perturbation(self.perturbation.without_bound(steps))
+        *first, (last, _) = self.schedule
+        other.schedule = [(objective, round(steps * count / total)) for objective, count in first]
+        other.schedule.append((last, steps - sum(count for _, count in other.schedule)))
+        return other
+
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
         meter = PassMeter(interpreter.classifier)
@@ -135,6 +149,29 @@ class GradientAttack:
             "better_iterate": smallest.is_below(best.cost_B),
         }
         return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
+
+    @torch.enable_grad()
+    def last_iterate(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Tensor:
+        """The last iterate (B, 3, H, W), for trainings: without the facts, and the pass that tells what it reached.
+
+        Raises as a call does.
+        """
+        attacked = interpreter.surrogate() if self.needs_map else interpreter
+        observe = Observer(attacked, image_BCHW, goal)
+        parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
+        for number, (objective, steps) in enumerate(self.schedule):
+            for step in range(steps):
+                parameter = parameter.detach().requires_grad_()
+                adversarial = self.perturbation.apply(parameter, image_BCHW)
+                loss_B = objective(observe(adversarial, objective.needs_map), goal, step / max(steps - 1, 1))
+                check_graph(loss_B)
+                penalty_B = self.perturbation.penalty(parameter, image_BCHW)
+                if penalty_B is not None:
+                    loss_B = loss_B + penalty_B
+                gradient, _ = _gradients(loss_B, parameter, adversarial)
+                check_finite(loss_B, gradient, number, step)
+                parameter = optimizer(parameter.detach(), gradient, image_BCHW)
+        return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
 
 
 def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:

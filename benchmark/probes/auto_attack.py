@@ -6,6 +6,9 @@ sample and after rounding to 8 bit (after AutoAttack's rule, Croce & Hein, 2020;
 
 from __future__ import annotations
 
+import copy
+from typing import cast
+
 import torch
 from torch import Tensor
 
@@ -19,7 +22,7 @@ from benchmark.probes.members import LEAST_MARGIN, Member
 from benchmark.probes.observer import Observer
 from benchmark.probes.strongest import Strongest
 from benchmark.probes.true_map import TrueMap
-from benchmark.types import Ball, Goal, Interpreter, Outcome
+from benchmark.types import Ball, Bounded, Goal, Interpreter, Outcome
 
 
 class AutoAttack:
@@ -51,6 +54,14 @@ class AutoAttack:
                 f"got {[member.share for member in members]}"
             )
         self.ball, self.passes, self.members = ball, passes, members
+
+    def without_bound(self, steps: WholePositive) -> AutoAttack | None:
+        """The same attack with nothing that bounds it and so many passes; None where its ball has no such form."""
+        if not isinstance(self.ball, Bounded):
+            return None
+        other = copy.copy(self)
+        other.ball, other.passes = cast(Ball, self.ball.without_bound(steps)), steps
+        return other
 
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:

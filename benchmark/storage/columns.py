@@ -418,6 +418,32 @@ COLUMNS: tuple[Column, ...] = (
         null=f"the interpreter has no reference, or {NO_MAP}",
         summarised=True,
     ),
+    Column(
+        "harmless_noise_l1",
+        "float32",
+        unit="map value",
+        range=(0, 1),
+        when=When.CLEAN,
+        direction=Larger.FURTHER_APART,
+        source="benchmark.metrics.stability.noise_distance",
+        description="mean |m(x, f(x)) − m(x + n, f(x))|, n normal noise of the 3 % level: a harmless pair of maps",
+        label="map L1 of harmless noise",
+        null=f"the noise changes the prediction, a sample is beyond the first measure.harmless_samples, or {NO_MAP}",
+        summarised=True,
+    ),
+    Column(
+        "harmless_shift_l1",
+        "float32",
+        unit="map value",
+        range=(0, 1),
+        when=When.CLEAN,
+        direction=Larger.FURTHER_APART,
+        source="benchmark.metrics.stability.shifted_distance",
+        description="the largest, over shifts of ±1 px, of mean |m(x, f(x)) − map of the shifted x, shifted back|",
+        label="map L1 of a shift",
+        null=f"a sample is beyond the first measure.harmless_samples, or {NO_MAP}",
+        summarised=True,
+    ),
 )
 
 BY_NAME = {column.name: column for column in COLUMNS}

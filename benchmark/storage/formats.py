@@ -16,8 +16,9 @@ FORMAT = {
     "predictions": 2,
     "scale": 2,
     "probed": 6,
-    "spread": 3,
+    "spread": 4,
     "cell": 4,
+    "published": 1,
 }
 
 _BEGINNING = re.compile(rb'\A\{\s*(?:"kind":\s*"[^"]*",\s*)?"format":\s*(\d+)\s*[,}]')

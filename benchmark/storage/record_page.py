@@ -44,7 +44,8 @@ of x for class c. Maps and images have values in [0, 1]. A record is checked aga
 
 _FLAGS = """### Flags
 
-A flagged cell is no evidence of robustness: reports mark it, give no verdict on it, and choose nothing by it.
+A cell with a flag that withholds is no evidence of robustness: reports mark it, give no verdict on it, and choose
+nothing by it. The other flags are caveats: they stand beside the verdict, which a stronger attack may change.
 """
 
 _SUMMARY = """## Summary
@@ -65,7 +66,10 @@ def records_page() -> str:
         "### Facts\n",
         fields_markdown(FACTS),
         _FLAGS,
-        _table(("flag", "what was found"), ((f"`{flag.name}`", flag.sentence) for flag in FLAGS)),
+        _table(
+            ("flag", "what was found", "verdict"),
+            ((f"`{flag.name}`", flag.sentence, "withheld" if flag.withholds else "with a caveat") for flag in FLAGS),
+        ),
         _SUMMARY + ", ".join(f"`{column.summary_name}`" for column in COLUMNS if column.summarised) + ".\n",
     ]
     return "\n".join(parts)

@@ -47,12 +47,51 @@ def test_equals_what_hydra_launches(overrides):
 
 
 def test_an_experiment_s_own_sweep_is_expanded_and_may_be_narrowed():
-    assert len(expand(CONF, "run", ["experiment=observation_8"]).cells) == 27
+    assert len(expand(CONF, "run", ["experiment=observation_8"]).cells) == 24
     narrowed = expand(CONF, "run", ["experiment=observation_8", "interpreter=rts"])
     assert {planned.config["interpreter"]["name"] for planned in narrowed.cells} == {"rts"}
-    assert len(narrowed.cells) == 9
+    assert len(narrowed.cells) == 8
     sources = expand(CONF, "run", ["experiment=transfer", "interpreter=cam", "interpreter@probe.source=rts,cam"])
     assert [planned.config["probe"]["source"]["name"] for planned in sources.cells] == ["rts", "cam"]
+
+
+@pytest.mark.parametrize(
+    ("words", "seeds"),
+    [
+        ([], [0]),
+        (["trainings=1"], [0]),
+        (["trainings=3"], [0, 1, 2]),
+        (["seed=7"], [7]),
+        (["seed=5,6,9"], [5, 6, 9]),
+        (["seed=range(5,10)"], [5, 6, 7, 8, 9]),
+        (["trainings=2", "probe.seed=4", "hydra/launcher=joblib"], [0, 1]),
+    ],
+)
+def test_trainings_sweep_the_seed_fastest(words, seeds):
+    """Neighbouring jobs, which workers beside each other take, are different trainings; Hydra launches the same."""
+    overrides = ["experiment=observation_8", "interpreter=rts,rtsa", *words]
+    cells = expand(CONF, "run", overrides).cells
+    assert [cell.config["seed"] for cell in cells] == seeds * 16
+    with initialize_config_dir(version_base="1.3", config_dir=CONF):
+        whole = compose("run", [each for each in overrides if "," not in each], return_hydra_config=True)
+    typed = {each.partition("=")[0] for each in words}
+    own = [f"{key}={value}" for key, value in whole.hydra.sweeper.params.items() if key not in {*typed, "interpreter"}]
+    jobs = launched([*own, *overrides])
+    assert len(jobs) == len(cells)
+    if "seed" not in typed:
+        launched_seeds = [next(int(each[5:]) for each in job if each.startswith("seed=")) for job in jobs]
+        assert sorted(launched_seeds) == sorted(seeds * 16)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "five", "null", "true", "[1]", "1,2"])
+def test_a_number_of_trainings_that_is_none_is_refused_before_anything(value):
+    with pytest.raises(ValueError, match=r"^trainings is (a|one) whole number, 1 or more"):
+        expand(CONF, "run", ["experiment=observation_8", f"trainings={value}"])
+
+
+def test_trainings_and_seeds_are_not_named_together():
+    with pytest.raises(ValueError, match="trainings says how many values seed takes, and seed is named too"):
+        expand(CONF, "run", ["experiment=observation_8", "trainings=5", "seed=range(5,10)"])
 
 
 def test_one_cell_without_a_sweep():
@@ -95,8 +134,9 @@ OPTIONS = [
     f"{group}={path.relative_to(conf_folder() / group).with_suffix('')}"
     for group in GROUPS
     for path in sorted((conf_folder() / group).rglob("*.yaml"))
-    if not path.name.startswith("_")
+    if path.parent.name != "training"
 ]
+OPTIONS += [f"classifier/training={path.stem}" for path in sorted((conf_folder() / "classifier/training").iterdir())]
 SWEPT_EXPERIMENTS = [
     path.stem for path in sorted((conf_folder() / "experiment").glob("*.yaml")) if not path.stem.startswith("optuna")
 ]
@@ -152,6 +192,8 @@ def check_experiment(experiment: str, every: int) -> None:
         ["interpreter=rts,rtsa", "interpreter.inner={a: 1}", "seed=0,1"],
         ["probe=normal,uniform", "probe.level=0.03,0.3", "probe.seed=${data.seed}", "data.name=x_${seed}"],
         ["+classifier@interpreter.encoder=small_resnet,timm", "interpreter=rts,rtsa", "interpreter.encoder.seed=1"],
+        ["classifier/training=standard,pgd,ensemble", "classifier=small_resnet,small_regnet", "seed=0,1"],
+        ["+classifier@probe.surrogate=timm,fine_resnet", "classifier/training@probe.surrogate.training=trades,pgd"],
         ["budget=smoke,bench", "classifier=timm,small_resnet", "classifier.options={a: 1}"],
         ["data=digits,cifar10", "data.train=null,5", "logger.tags=[a,b]", "trainer=cpu,ddp"],
     ],

@@ -132,6 +132,42 @@ def test_the_anchor_is_the_start_and_stays_there(interpreter, batch, monkeypatch
     assert not any(parameter is own for parameter in module.parameters_to_train() for own in module.anchor.parameters())
 
 
+def test_an_own_trunk_is_trained_with_the_decoder_and_the_classifier_is_not(batch, monkeypatch):
+    torch.manual_seed(0)
+    classifier = TimmClassifier(name="resnet10t", num_classes=5, options={"channels": (8, 12, 16, 24), "stem_width": 8})
+    interpreter = RTS(classifier=classifier, image_size=48, blocks=3, width=4, own_trunk=True)
+    shared = RTS(classifier=classifier, image_size=48, blocks=3, width=4)
+    shared.masking.load_state_dict(interpreter.masking.state_dict(), strict=False)
+    class_B = batch["label"]
+    torch.testing.assert_close(interpreter(batch["image"], class_B), shared(batch["image"], class_B))
+    module = rtsa(interpreter, attack=inner(), lambda_aid=5.0, lambda_anchor=5.0)
+    module.setup("fit")
+    interpreter.train()
+    assert not any(each.training for each in interpreter.masking.trunk.modules())
+    before = copy.deepcopy(interpreter.state_dict())
+    loss, _ = recorded(module, batch, monkeypatch)
+    loss.backward()
+    assert all(each.grad is not None for each in module.parameters_to_train()), "distributed training waits for all"
+    torch.optim.SGD(module.parameters_to_train(), lr=0.1).step()
+    moved = {name for name, value in interpreter.state_dict().items() if not torch.equal(value, before[name])}
+    moved = {name for name in moved if "running" not in name and "num_batches" not in name}
+    own = {name.removeprefix("masking.trunk.") for name in moved if name.startswith("masking.trunk.")}
+    assert own and not any(name.startswith("net.fc") for name in own)
+    assert not any(name.startswith(("classifier.", "masking.selector.")) for name in moved)
+    anchored = module.anchor.trunk.trunk(batch["image"]).pyramid[-1]
+    torch.testing.assert_close(anchored, classifier.trunk(batch["image"]).pyramid[-1])
+
+
+def test_a_selector_and_a_start_leave_an_own_trunk_alone(batch, monkeypatch):
+    torch.manual_seed(0)
+    classifier = TimmClassifier(name="resnet10t", num_classes=5, options={"channels": (8, 12, 16, 24), "stem_width": 8})
+    interpreter = RTS(classifier=classifier, image_size=48, blocks=3, width=4, own_trunk=True)
+    module = LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, **RECIPE)
+    module.setup("fit")
+    recorded(module, batch, monkeypatch)[0].backward()
+    assert all(each.grad is None for each in interpreter.masking.trunk.parameters())
+
+
 def test_a_nan_stops_the_training_with_the_step_and_the_parts(interpreter, batch, monkeypatch):
     interpreter.train()
     torch.nn.init.constant_(interpreter.masking.head.weight, float("nan"))

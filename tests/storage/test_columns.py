@@ -56,7 +56,10 @@ def measured(**further: torch.Tensor) -> pd.DataFrame:
         **further,
     }
     interpreter = Brightness()
-    module = LitMeasure(interpreter=interpreter, reference=interpreter, spread=0.1, blur=2.0, n_faithfulness_samples=3)
+    module = LitMeasure(
+        **{"interpreter": interpreter, "reference": interpreter, "spread": 0.1, "blur": 2.0},
+        **{"n_faithfulness_samples": 3, "n_harmless_samples": 4, "harmless_noise": lambda image, ids: image},
+    )
     columns = module.predict_step(batch, 0)
     return pd.DataFrame({name: each.numpy() for name, each in columns.items() if each.ndim == 1})
 
@@ -84,6 +87,8 @@ def test_nan_is_where_the_schema_says():
     samples = measured()
     assert samples["object_iou"].isna().all(), "there is no mask"
     assert samples["deletion"].isna().tolist() == [False] * 3 + [True] * 2
+    for name in ("harmless_noise_l1", "harmless_shift_l1"):
+        assert samples[name].isna().tolist() == [False] * 4 + [True]
     check_samples(samples)
 
 
@@ -161,6 +166,7 @@ def test_summary_names_are_stable():
     """Dashboards and the objectives of sweepers go by them."""
     means = [*("map_l1", "map_l2", "map_iou", "map_topq_iou", "map_ssim", "map_spearman", "map_shift", "linf")]
     means += ["l2_norm", "object_iou", "deletion", "insertion", "reference_l1", "confidence_benign", "confidence_probe"]
+    means += ["harmless_noise_l1", "harmless_shift_l1"]
     assert set(SUMMARY_NAMES) == {*(f"{name}/mean" for name in means), "success_rate", "looks_benign_rate"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -10,31 +11,60 @@ from torch import Tensor
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, spread_noise
 from benchmark.interpreters.base import BaseInterpreter
-from benchmark.metrics.map_distance import check_places, has_map, l1
-from benchmark.metrics.stability import SHIFTS, shifted_distance
+from benchmark.metrics.map_distance import check_places, has_map
+from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import spread_ref
+from benchmark.probes.noise import Noise
 from benchmark.processes.signals import raise_if_stopped
+from benchmark.types import Classifier
 
 
-def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> float:
-    """The larger of two 95th percentiles of the map's L1 on calibration, in [0, 1].
+@dataclass(frozen=True)
+class BenignSpread:
+    """Distances of maps under changes that do not matter, L1 on calibration, each in [0, 1].
 
-    One is between x and noise that keeps the prediction, the other between x and shifts of +-1 px with the map shifted
-    back. Samples whose map is constant have none, and are left out.
+    spread: the larger of two 95th percentiles. One is between x and noise that keeps the prediction, the other between
+    x and shifts of +-1 px with the map shifted back.
+    alarm_threshold_5, alarm_threshold_1: the 95 % and the 99 % quantile of the harmless distances pooled, which are one
+    under noise and one under shifts, the largest of the four, a sample. An alarm above them raises 5 % and 1 % of false
+    alarms on harmless pairs.
+    """
+
+    spread: float
+    alarm_threshold_5: float
+    alarm_threshold_1: float
+
+    @property
+    def facts(self) -> dict[str, float | str]:
+        """What every record says of them."""
+        thresholds = {"alarm_threshold_5": self.alarm_threshold_5, "alarm_threshold_1": self.alarm_threshold_1}
+        return {"benign_spread": self.spread, **thresholds}
+
+
+def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> BenignSpread:
+    """The benign spread of an interpreter. Samples whose map is constant have none, and are left out.
 
     Raises:
         ValueError: maps of fewer than 4 x 4 places, or constant ones on every sample.
     """
     metrics = ctx.artefact(spread_ref(ctx.config), lambda folder: _measure(ctx, interpreter)).metrics
-    return float(metrics["spread"])
+    return BenignSpread(*(float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1")))
+
+
+def get_harmless_noise(ctx: RunContext, classifier: Classifier) -> Noise:
+    """The noise of the benign spread: normal, at the scale of the 3 % level on calibration."""
+    settings = spread_noise(ctx.config)
+    scale = get_noise_scale(ctx, classifier, settings, SPREAD_LEVEL)["scale"]
+    noise: Noise = instantiate(settings, scale=scale)
+    return noise
 
 
 def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
-    classifier, device, settings = interpreter.classifier, ctx.device, spread_noise(ctx.config)
-    noise = instantiate(settings, scale=get_noise_scale(ctx, classifier, settings, SPREAD_LEVEL)["scale"])
+    classifier, device = interpreter.classifier, ctx.device
+    noise = get_harmless_noise(ctx, classifier)
     population = get_correct_samples(ctx, classifier, "calibration").first(ctx.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
@@ -45,12 +75,11 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
         check_places(benign.shape[1], benign.shape[2])
         valid = valid & has_map(benign)
         noisy = noise.perturb(image, batch["sample_id"].to(device))
-        with torch.no_grad():
-            same = (classifier(noisy).argmax(1) == class_B) & valid
-        by_noise.append(l1(benign, interpreter(noisy, class_B).detach())[same].cpu())
-        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, valid].flatten().cpu())
-    noise_N, shift_N = torch.cat(by_noise), torch.cat(by_shift)
-    if not len(shift_N):
+        by_noise.append(noise_distance(interpreter, classifier, noisy, class_B, benign)[valid].cpu())
+        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, valid].cpu())
+    noise_N, shift_SN = torch.cat(by_noise), torch.cat(by_shift, dim=1)
+    noise_N = noise_N[~noise_N.isnan()]
+    if not shift_SN.numel():
         raise ValueError(
             f"interpreter={ctx.config['interpreter']['name']} gives all {len(population.rows)} calibration images a "
             "constant map, which says nothing about any place: train it longer (interpreter.stages.*.steps), or "
@@ -61,12 +90,21 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
             f"noise of the {100 * SPREAD_LEVEL:g} % level keeps the prediction of none of the {len(population.rows)} "
             "calibration images, so that there is no benign spread: raise measure.spread_samples"
         )
-    noise_95 = torch.quantile(noise_N, 0.95)
-    shift_95 = torch.quantile(shift_N, 0.95)
     return {
-        "spread": float(max(noise_95, shift_95)),
-        "noise": float(noise_95),
-        "shift": float(shift_95),
+        **quantiles(noise_N, shift_SN),
         "samples": len(population.rows),
-        "samples_without_map": len(population.rows) - len(shift_N) // len(SHIFTS),
+        "samples_without_map": len(population.rows) - shift_SN.shape[1],
+    }
+
+
+def quantiles(noise_N: Tensor, shift_SN: Tensor) -> dict[str, float]:
+    """The benign spread and the alarm's thresholds, from distances under noise (N,) and under S shifts (S, N)."""
+    noise_95, shift_95 = float(torch.quantile(noise_N, 0.95)), float(torch.quantile(shift_SN, 0.95))
+    pooled_N = torch.cat([noise_N, shift_SN.amax(0)])
+    return {
+        "spread": max(noise_95, shift_95),
+        "noise": noise_95,
+        "shift": shift_95,
+        "alarm_threshold_5": float(torch.quantile(pooled_N, 0.95)),
+        "alarm_threshold_1": float(torch.quantile(pooled_N, 0.99)),
     }

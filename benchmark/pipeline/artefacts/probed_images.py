@@ -59,9 +59,15 @@ class PerturbedGroups:
         self, groups: WithPrediction, folder: Path, source_samples: Population, batch_size: int, *, goal_maps: bool
     ) -> None:
         self.groups, self.folder, self.goal_maps = groups, folder, goal_maps
+        self.source_samples, self.batch_size = source_samples, batch_size
         ids = source_samples.images.sample_id_N[source_samples.rows]
         self.group_of = {sample: position // batch_size for position, sample in enumerate(ids.tolist())}
         self.files: dict[int, dict[str, torch.Tensor]] = {}
+
+    def of_the_source(self) -> PerturbedGroups:
+        """The groups of what was perturbed, with the goal maps."""
+        groups = self.source_samples.groups(self.batch_size)
+        return PerturbedGroups(groups, self.folder, self.source_samples, self.batch_size, goal_maps=True)
 
     def __len__(self) -> int:
         return len(self.groups)
