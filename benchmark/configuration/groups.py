@@ -55,6 +55,7 @@ class Budget:
     inner_step_size: StepSize
     attack_warmup: WholeNonNegative
     attack_steps: WholeNonNegative
+    auto_passes: WholePositive
 
 
 @dataclass(frozen=True)

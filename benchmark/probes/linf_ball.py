@@ -38,7 +38,7 @@ class LinfBall:
         self,
         *,
         epsilon: Epsilon,
-        step_size: StepSize,
+        step_size: StepSize = 1 / 255,
         random_start: bool = False,
         start_radius: Epsilon | None = None,
         momentum: Fraction = 0.0,
@@ -52,10 +52,17 @@ class LinfBall:
         self.momentum, self.decay, self.edges = momentum, decay, edges
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
-        if not self.random_start:
-            return image_BCHW.clone()
+        return self.random_point(image_BCHW, key_B) if self.random_start else image_BCHW.clone()
+
+    def random_point(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """A point drawn uniformly from the ball, clipped to [0, 1]."""
         noise = 2 * rng.uniform(key_B, *image_BCHW.shape[1:]) - 1
         return (image_BCHW + self.start_radius * noise).clamp(0, 1)
+
+    @property
+    def radius(self) -> float:
+        """epsilon: ||x' - x||_inf is at most this."""
+        return self.epsilon
 
     def apply(self, parameter: Tensor, image_BCHW: Tensor) -> Tensor:
         return parameter
@@ -78,6 +85,18 @@ class LinfBall:
         moved = gradient.sign().mul_(size)  # one new tensor, then in place: allocations dominate the cost
         torch.sub(parameter, moved, out=moved)
         return moved.sub_(image_BCHW).clamp_(-self.epsilon, self.epsilon).add_(image_BCHW).clamp_(0, 1)
+
+    def project(self, point_BCHW: Tensor, image_BCHW: Tensor) -> Tensor:
+        """Onto the ball around the image and onto [0, 1]."""
+        return (image_BCHW + (point_BCHW - image_BCHW).clamp(-self.epsilon, self.epsilon)).clamp(0, 1)
+
+    def steepest(self, gradient_BCHW: Tensor) -> Tensor:
+        """sign(g): of all steps of L-infinity norm 1 the one along which the loss rises most."""
+        return gradient_BCHW.sign()
+
+    def bounded(self, direction_BCHW: Tensor) -> Tensor:
+        """The direction, no larger than 1 in any pixel."""
+        return direction_BCHW.clamp(-1, 1)
 
 
 class _MomentumSign:
