@@ -165,6 +165,7 @@ class Trainer:
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: WholePositive | Literal["auto"] | list[WholeNonNegative]
     threads: WholePositive | None
+    portable: bool = False
     strategy: Literal["auto", "ddp"] = "auto"
     num_nodes: WholePositive = 1
     deterministic: bool | Literal["warn"] = True

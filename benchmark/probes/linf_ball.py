@@ -74,9 +74,9 @@ class LinfBall:
         return _MomentumSign(self) if self.momentum > 0 or self.decay < 1 else self.step
 
     def without_bound(self, steps: WholePositive) -> LinfBall:
-        """The ball of epsilon 1, which holds every image; so many steps cross at least half of it."""
+        """The ball of epsilon 1, which holds every image; so many steps cross the range of a pixel."""
         other = copy.copy(self)
-        other.epsilon, other.step_size = 1.0, max(self.step_size, 0.5 / steps)
+        other.epsilon, other.step_size = 1.0, max(self.step_size, 1 / steps)
         return other
 
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor, factor: float = 1.0) -> Tensor:

@@ -14,6 +14,7 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
+from benchmark.types import Goal
 from lightning_modules.classifier import flip_crop
 from lightning_modules.rts import LitRTS, LitSelector
 from lightning_modules.rtsa import LitRTSA
@@ -206,3 +207,36 @@ def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
 def test_settings_that_cannot_train_are_refused(interpreter, options, words):
     with pytest.raises(ValueError, match=words):
         rtsa(interpreter, **options)
+
+
+def test_the_inner_attack_meets_the_map_of_the_network_as_it_is(interpreter, batch):
+    """BatchNorm is folded into the convolutions of the copy that is attacked: the same map, the same last iterate."""
+    interpreter.train()
+    with torch.no_grad():
+        for _ in range(3):  # running statistics that differ from those at the start
+            interpreter.masking(interpreter.features(batch["image"])[1], batch["label"], 0.0)
+    module = rtsa(interpreter, attack=inner(), lambda_aid=1.0)
+    logits, pyramid = interpreter.features(batch["image"])
+    class_B, target_B = logits.argmax(1), (logits.argmax(1) + 1) % 5
+    found = module.adversarial(batch, pyramid, class_B, target_B)
+    assert interpreter.masking.training
+    interpreter.eval()
+    goal = Goal(target_B, interpreter(batch["image"], class_B).detach())
+    expected = module.attack(interpreter, batch["image"], goal, module.keys(batch, "inner attack"))
+    assert (found - expected.image_BCHW).abs().gt(1e-6).float().mean() < 0.01  # a sign of a gradient of about zero
+    folded = interpreter.masking.folded()
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in folded.modules())
+    torch.testing.assert_close(folded(pyramid, class_B, 0.0)[0], goal.map_Bhw, rtol=1e-4, atol=1e-5)
+
+
+def test_the_optimiser_steps_as_adam_is_written(interpreter):
+    module = rtsa(interpreter)
+    module.trainer = type("Steps", (), {"estimated_stepping_batches": 10})()
+    optimizer = module.configure_optimizers()["optimizer"]
+    parameter = interpreter.masking.head.weight
+    start, gradient = parameter.detach().clone(), torch.linspace(-1, 1, parameter.numel()).view_as(parameter)
+    parameter.grad = gradient.clone()
+    lr = optimizer.param_groups[0]["lr"]
+    optimizer.step()
+    decayed = gradient + 1e-4 * start
+    torch.testing.assert_close(parameter.detach(), start - lr * decayed / (decayed.abs() + 1e-8))

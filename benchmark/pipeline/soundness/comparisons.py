@@ -23,7 +23,7 @@ from benchmark.types import Batch, Goal, Interpreter
 COMPARED = 8  # samples
 DRAWS = 3  # of random signs
 TRANSFER_STEPS = 10  # of the descent on the classifier alone
-UNBOUNDED_STEPS = (20, 60)  # of the attack without its bound: the second for the samples that the first leaves
+UNBOUNDED_STEPS = (20, 100)  # of the attack without its bound: the second for the samples that the first leaves
 
 
 @dataclass(frozen=True)
