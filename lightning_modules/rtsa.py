@@ -6,7 +6,6 @@ steps train the equal-budget RTS, with x in place of A(x).
 
 from __future__ import annotations
 
-import copy
 from typing import Annotated, Literal
 
 import torch
@@ -16,11 +15,12 @@ from torch import Tensor
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.bounds import NonNegative, Positive, Probability, Seed, Weight, checked_arguments
 from benchmark.numerics.expectations import Says
-from benchmark.numerics.modules import freeze
+from benchmark.numerics.modules import shallow_copy
 from benchmark.objectives.distances import l1
 from benchmark.objectives.distillation import anchor_loss, distillation_loss
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack
+from benchmark.probes.best_iterate import reaches_goal
 from benchmark.probes.goals import goal_class
 from benchmark.processes import ranks
 from benchmark.types import Batch, Goal
@@ -67,28 +67,33 @@ class LitRTSA(LitRTS):
             raise ValueError("interpreter.lambda_aid is above 0 but there is no inner attack: set interpreter.inner")
         self.attack, self.lambda_aid, self.kappa = attack, lambda_aid, kappa
         self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
-        self.anchor = freeze(copy.deepcopy(interpreter.masking)) if lambda_anchor > 0 else None
+        self.anchor = interpreter.masking.folded() if lambda_anchor > 0 else None
 
-    def adversarial(self, batch: Batch, class_B: Tensor, target_B: Tensor) -> tuple[Tensor, Tensor]:
-        """A(x) (B, 3, H, W) against the current interpreter in eval mode, and which attacks succeeded (B,) bool."""
-        if self.attack is None:
-            return batch["image"], torch.ones_like(class_B, dtype=torch.bool)
-        freeze(self.interpreter)
+    def parameters_to_train(self):
+        """Those of decoder and head, and of the trunk where it is the interpreter's own."""
+        return [*super().parameters_to_train(), *self.interpreter.trunk_parameters()]
+
+    def adversarial(self, batch: Batch, pyramid: list[Tensor], class_B: Tensor, target_B: Tensor) -> Tensor:
+        """A(x) (B, 3, H, W) against the current interpreter in eval mode; ``pyramid``: the features of x."""
+        assert self.attack is not None
+        attacked = shallow_copy(self.interpreter)
+        attacked.masking = self.interpreter.masking.folded()
+        if attacked.masking.trunk is not None:
+            attacked.encoder = attacked.masking.trunk
         with torch.no_grad():
-            goal = Goal(target_B, self.interpreter(batch["image"], class_B))
-        outcome = self.attack(self.interpreter, batch["image"], goal, self.keys(batch, "inner attack"))
-        self.interpreter.train()
-        for parameter in self.parameters_to_train():
-            parameter.requires_grad_(True)
-        return outcome.image_BCHW, outcome.success_B
+            goal = Goal(target_B, attacked.masking(pyramid, class_B, attacked.confidence)[0])
+        return self.attack.last_iterate(attacked, batch["image"], goal, self.keys(batch, "inner attack"))
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         interpreter, size = self.interpreter, len(batch["label"])
         logits_BK, pyramid = interpreter.features(batch["image"])
         class_B = logits_BK.argmax(1)
         target_B = goal_class(class_B, interpreter.classifier.num_classes, self.keys(batch, "goal class"))
-        adversarial_BCHW, success_B = self.adversarial(batch, class_B, target_B)
-        pyramid_adversarial = pyramid if self.attack is None else interpreter.features(adversarial_BCHW)[1]
+        success_B, pyramid_adversarial = torch.ones_like(class_B, dtype=torch.bool), pyramid
+        if self.attack is not None:
+            adversarial_BCHW = self.adversarial(batch, pyramid, class_B, target_B)
+            adversarial_BK, pyramid_adversarial = interpreter.features(adversarial_BCHW)
+            success_B = reaches_goal(adversarial_BK, target_B, self.attack.margin)
         selected_B, real_B = self.selected(batch)
 
         # One decoder pass over all three parts: BatchNorm statistics must not tell benign from adversarial images.
@@ -111,7 +116,8 @@ class LitRTSA(LitRTS):
             loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa, count)
         if self.anchor is not None:
             with torch.no_grad():
-                anchor_map, _ = self.anchor(pyramid, class_B, interpreter.confidence)
+                anchored = pyramid if self.anchor.trunk is None else self.anchor.trunk.trunk(batch["image"]).pyramid
+                anchor_map, _ = self.anchor(anchored, class_B, interpreter.confidence)
             parts["anchor"] = anchor_loss(benign_map, anchor_map)
             loss = loss + self.lambda_anchor * parts["anchor"]
         return self.checked(loss, {**parts, "map_mean": benign_map.mean()})

@@ -68,7 +68,8 @@ class Training(pl.LightningModule):
     def configure_optimizers(self):
         """Adam or AdamW under a one-cycle schedule over all the steps."""
         kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        optimizer = kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay)
+        # Fused: one kernel a step, whose square root is the same on every CPU (see benchmark/numerics/roots.py).
+        optimizer = kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -8,6 +8,7 @@ import tomllib
 
 import pytest
 
+from benchmark.report.published.location import published_folder
 from tests.helpers import PROJECT
 
 
@@ -18,7 +19,16 @@ def test_every_package_and_every_group_is_listed():
     expected = {".".join(path.relative_to(PROJECT).parts) for path in code}
     groups = {path.parent for path in (PROJECT / "conf").rglob("*.yaml")}
     expected |= {".".join(("benchmark", *path.relative_to(PROJECT).parts)) for path in groups}
-    assert listed == expected
+    assert listed == expected | {"benchmark.results"}
+
+
+def test_published_results_are_package_data():
+    """All their files, wherever the version's folder is."""
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folder = PROJECT / settings["package-dir"]["benchmark.results"]
+    taken = {path for pattern in settings["package-data"]["benchmark.results"] for path in folder.glob(pattern)}
+    assert taken == {path for path in folder.glob("*/*") if path.is_file()}
+    assert published_folder().parent == folder
 
 
 def test_no_file_of_ours_is_ignored_by_git():
@@ -27,6 +37,7 @@ def test_no_file_of_ours_is_ignored_by_git():
         path for name in ("benchmark", "conf", "lightning_modules", "tests") for path in (PROJECT / name).rglob("*")
     ]
     ours = [str(path.relative_to(PROJECT)) for path in files if path.suffix in (".py", ".yaml")]
+    ours += [str(path.relative_to(PROJECT)) for path in (PROJECT / "docs" / "results").rglob("*") if path.is_file()]
     checked = ["git", "-C", str(PROJECT), "check-ignore", "--no-index", "--stdin"]
     ran = subprocess.run(checked, input="\n".join(ours), capture_output=True, text=True, check=False)
     if ran.returncode == 128:

@@ -35,7 +35,8 @@ def test_every_cell_has_its_record_and_its_columns(root):
     for record in records:
         if record.cell["probe"] != "clean":
             assert set(record.samples.columns) >= COLUMNS
-            assert record.cell["flags"] == [], "sound attacks and noise have none"
+            allowed = {"weaker_than_transfer", "loss_falling", "not_converged"} if "passes" in record.samples else set()
+            assert set(record.cell["flags"]) <= allowed, "six steps are few, and the record says so"
         assert record.cell["n_samples"] == len(record.samples) > 0
         assert record.cell["versions"]["torch"]
         assert record.cell["counts"]["forward"] > 0
@@ -87,7 +88,7 @@ def test_the_report_of_a_smoke_run_gives_no_verdict(root):
     assert verdicts
     wanted = {"claim", "objective", "probe", "level", "metric", "difference", "low", "high", "n", "verdict"}
     assert all(wanted <= row.keys() for row in verdicts)
-    assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured"}
+    assert {row["verdict"] for row in verdicts} <= {"too few samples", "not measured", "withheld"}
     assert list((root / "report" / "figures").glob("map_l1*.png"))
     assert not pd.read_parquet(root / "report" / "results.parquet").empty
 

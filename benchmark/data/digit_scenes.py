@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.numerics import rng
+from benchmark.numerics.roots import square_root
 
 FRAGMENTS = 4
 _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
@@ -20,7 +21,7 @@ _LUMA = torch.tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
 def background(key_B: Tensor, size: int) -> Tensor:
     """Smooth 1/f noise (B, 3, size, size) in [0, 1]: a base colour, a luminance field, weaker colour fields."""
     rows, columns = torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None]
-    frequency = torch.sqrt(rows**2 + columns**2)
+    frequency = square_root(rows**2 + columns**2)
     amplitude = frequency.clamp(min=1 / size) ** -1.9
     amplitude[0, 0] = 0
     spectrum = torch.fft.rfft2(rng.normal(key_B, 4, size, size)) * amplitude
@@ -87,7 +88,7 @@ def clutter(image_B3HW: Tensor, key_B: Tensor, fragment_B: Tensor) -> Tensor:
     inside = (choice[:, 3:5] - 0.5) * 0.55 * extent[:, None]
     glyph = paste(fragment_B, size, extent, centre - inside, 2 * math.pi * choice[:, 5])
     axis = torch.arange(size) + 0.5
-    distance = torch.sqrt(
+    distance = square_root(
         (axis[None, :, None] - centre[:, 1, None, None]) ** 2 + (axis[None, None, :] - centre[:, 0, None, None]) ** 2
     )
     window = ((0.105 * size - distance) / 1.5).clamp(0, 1)

@@ -11,12 +11,13 @@ from torch import Tensor
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from benchmark.numerics.images import at_image_size, top_region
+from benchmark.numerics.roots import square_root
 from benchmark.objectives.distances import l1
 
 
 def l2(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
     """Root mean square of a - b, (B,), in [0, 1]."""
-    return (map_Bhw - other_Bhw).square().flatten(1).mean(1).sqrt()
+    return square_root((map_Bhw - other_Bhw).square().flatten(1).mean(1))
 
 
 def overlap(region_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
@@ -55,7 +56,7 @@ def spearman(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
 
 def centre_shift(map_Bhw: Tensor, other_Bhw: Tensor) -> Tensor:
     """Distance between the centres of mass, in pixels of the map, (B,); the centre of an empty map is its middle."""
-    return (_centre(map_Bhw) - _centre(other_Bhw)).square().sum(1).sqrt()
+    return square_root((_centre(map_Bhw) - _centre(other_Bhw)).square().sum(1))
 
 
 def _centre(map_Bhw: Tensor) -> Tensor:

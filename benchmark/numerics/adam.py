@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from benchmark.numerics.roots import square_root
+
 # (parameter, gradient, image) to the next parameter.
 UpdateRule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -39,4 +41,4 @@ class Adam:
         mean = self.mean / (1 - self.beta_1**self.count)
         square = self.square / (1 - self.beta_2**self.count)
         # floor^4 under the root: its derivative at a gradient of exactly zero is finite
-        return parameter - self.lr * mean / ((square + self.floor**4).sqrt() + self.floor)
+        return parameter - self.lr * mean / (square_root(square + self.floor**4) + self.floor)

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from benchmark.numerics.roots import square_root
+
 _GOLDEN = -7046029254386353131  # 0x9E3779B97F4A7C15 as a signed 64-bit integer
 _MIX_1 = -4658895280553007687  # 0xBF58476D1CE4E5B9
 _MIX_2 = -7723592293110705685  # 0x94D049BB133111EB
@@ -51,7 +53,7 @@ def normal(key_N: Tensor, *shape: int) -> Tensor:
     """N(0, 1) of shape (N, *shape), float32 on the key's device (Box-Muller, two values a word; |value| < 5.8)."""
     count = math.prod(shape)
     words = _words(key_N, (count + 1) // 2)
-    radius = torch.sqrt(-2.0 * torch.log((_shift(words, 40).float() + 1.0) * 2.0**-24))
+    radius = square_root(-2.0 * torch.log((_shift(words, 40).float() + 1.0) * 2.0**-24))
     angle = (_shift(words, 8) & 0xFFFFFF).float() * (2.0 * math.pi * 2.0**-24)
     pair = torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)
     return pair[:, :count].reshape(len(key_N), *shape)

@@ -69,7 +69,8 @@ def _computed(cell: Cell, lease: Lease | None) -> tuple[Path, str]:
         line = provenance.one_line(record.samples, cell.config["probe"])
         log.info("done    %s  %.1f s  %s", cell.name, time.perf_counter() - start, line)
         for name in record.cell.get("flags", ()):
-            log.warning("flagged %s  %s: %s", cell.name, name, flags.BY_NAME[name].sentence)
+            flag = flags.BY_NAME[name]
+            log.warning("%s %s  %s: %s", "flagged" if flag.withholds else "caveat ", cell.name, name, flag.sentence)
         log_record(cell.config, record)
     return cell.folder, "done"
 
@@ -120,7 +121,9 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     }
     if evaluation.flags is not None:
         content["flags"] = evaluation.flags
-    return records.write_record(cell.folder, measured.samples, measured.tensors, content, further=measured.further)
+    return records.write_record(
+        cell.folder, measured.samples, measured.tensors, content, curves=measured.curves, further=measured.further
+    )
 
 
 def _check(check: Callable[[Config], None], cell: Cell) -> None:

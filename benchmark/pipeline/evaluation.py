@@ -14,7 +14,8 @@ from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.measure import Measurements, measure
 from benchmark.pipeline.preflight import check_before_training, check_settings
 from benchmark.pipeline.probe import perturb
-from benchmark.pipeline.soundness import Facts, gradient_check
+from benchmark.pipeline.soundness.attack_account import account_check
+from benchmark.pipeline.soundness.before_attack import Facts
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
 from benchmark.storage.flags import ordered
@@ -45,9 +46,9 @@ def evaluate(ctx: RunContext) -> Evaluation:
     perturbed = perturb(ctx, interpreter, correct_samples)
     with ctx.timed("measure"):
         measurements = measure(ctx, interpreter, spread.spread, perturbed.groups)
-    zero_gradient, flags = gradient_check(measurements.samples)
+    told, flags = account_check(measurements.samples, needs_map=ctx.config["probe"]["needs_map"])
     facts = _facts(ctx, correct_samples.accuracy, spread, measurements)
-    facts |= {**perturbed.facts, **zero_gradient, **interpreter.details()}
+    facts |= {**perturbed.facts, **told, **interpreter.details()}
     found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
     return Evaluation(measurements, facts, found, _passes_since(before, classifier))
 

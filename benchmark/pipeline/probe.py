@@ -14,7 +14,7 @@ from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.artefacts.probed_images import get_probed_images
 from benchmark.pipeline.context import RunContext
 from benchmark.pipeline.preflight import check_attackable
-from benchmark.pipeline.soundness import (
+from benchmark.pipeline.soundness.before_attack import (
     Facts,
     first_images,
     map_gradient_flags,
@@ -22,6 +22,8 @@ from benchmark.pipeline.soundness import (
     surrogate_check,
     uncounted,
 )
+from benchmark.pipeline.soundness.comparisons import comparison_check
+from benchmark.probes.goal_attack import GoalAttack
 from benchmark.types import Classifier, Probe
 
 
@@ -64,6 +66,12 @@ def perturb(ctx: RunContext, interpreter: BaseInterpreter, correct_samples: Popu
         facts, flags = facts | more_facts, flags + more_flags
     own = source_ctx is ctx
     groups = get_probed_images(source_ctx, source_interpreter, source_samples, probe, samples, goal_maps=own)
+    if isinstance(probe, GoalAttack):
+        with ctx.timed("comparisons"):
+            more_facts, more_flags = comparison_check(
+                source_interpreter, probe, groups.of_the_source()[0], settings.get("epsilon")
+            )
+        facts, flags = facts | more_facts, flags + more_flags
     return PerturbedSamples(groups, facts, flags)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics import rng
+from benchmark.numerics.roots import square_root
 from benchmark.types import Interpreter
 
 GoalKind = Literal["benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape"]
@@ -39,7 +40,7 @@ def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
     centre_row, centre_column = (top + height / 2)[:, None, None], (left + width / 2)[:, None, None]
     across = (row - centre_row).abs() / (height / 2)[:, None, None]
     along = (column - centre_column).abs() / (width / 2)[:, None, None]
-    disc = (across.square() + along.square()).sqrt()
+    disc = square_root(across.square() + along.square())
     return (torch.where((choice[:, 0] < 0.5)[:, None, None], torch.maximum(across, along), disc) <= 1).float()
 
 

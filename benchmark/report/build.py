@@ -7,18 +7,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from benchmark.report.claims.verdicts import judge, write_verdicts
-from benchmark.report.cohorts.cohort import IDENTITY, Cohort
-from benchmark.report.cohorts.grouping import cohorts_of
+from benchmark.report.cohorts.cohort import IDENTITY
+from benchmark.report.cohorts.grouping import grouped
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.compare.reference import Reference, reference
+from benchmark.report.compare.section import compare
 from benchmark.report.figures.all_figures import write_figures
+from benchmark.report.figures.curves import curve_table, draw, lines_of
+from benchmark.report.figures.style import save, styled
 from benchmark.report.page import Section, how_to_read, page
+from benchmark.report.published.pack import scan_results
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.tables.all_tables import cohort_tables
+from benchmark.report.tables.all_tables import all_tables
 from benchmark.report.tables.formats import write_table
-from benchmark.report.tables.tidy import tidy
+from benchmark.report.tables.tidy import tidy, tidy_effects
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.report.transfer.transfer_section import write_transfer
-from benchmark.storage.records import Record, Scan, scan_records
+from benchmark.storage.records import Record, Scan
 
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for the choice of settings.
 LEFT_OUT = {"budget": "smoke", "split": "calibration"}
@@ -29,32 +37,41 @@ def build_report(
     report_root: Path | str,
     filters: Mapping[str, Any] | None = None,
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP,
+    compare_with: str | None = None,
 ) -> Path:
     """Reads the records under ``results_root`` that pass ``filters`` and writes the report; returns its ``report.md``.
 
-    ``filters`` are fields of cell.json with the value wanted; None stands for any value.
+    ``results_root`` may also hold published results. ``filters`` are fields of cell.json with the value wanted; None
+    stands for any value. ``compare_with``: "published", or a folder of results, to set the trainings beside.
 
     Written: report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of their own
-    for each cohort where cells of several cohorts (data sets, seeds, budgets, versions, settings) were found.
+    for each setting where cells of several (data sets, budgets, versions, settings) were found. The trainings of one
+    setting, which differ in their seed alone, are reported together.
 
     Raises:
-        ValueError: no finished record passes; says what was looked for, where, and which records there are.
+        ValueError: no finished record passes; says what was looked for, where, and which records there are. Or there
+            is nothing to compare with in the folder.
     """
     root, out = Path(results_root), Path(report_root)
+    others = reference(compare_with, root)
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
-    scan = scan_records(root)
+    scan = scan_results(root)
     scan.warn()
     records, left_out = chosen_records(scan, wanted)
     failed = [record for record in records if record.cell.get("status") != "done"]
     transferred = [record for record in records if source_of(record) and record not in failed]
-    cohorts = cohorts_of([record for record in records if not source_of(record)])
-    if not cohorts and not transferred:
+    groups = grouped([record for record in records if not source_of(record)])
+    if not groups and not transferred:
         raise ValueError(_no_record_message(root, wanted, scan))
     out.mkdir(parents=True, exist_ok=True)
-    sections = [_write_cohort(out, cohort, cohort.slug if len(cohorts) > 1 else "", bootstrap) for cohort in cohorts]
+    sections = [
+        _write_section(out, group, group.slug if len(groups) > 1 else "", bootstrap, others) for group in groups
+    ]
     write_verdicts(out / "verdicts.json", [row for section in sections for row in section.verdicts.rows])
     done = [record for record in records if record.cell.get("status") == "done"]
-    tidy(done, bootstrap).to_parquet(out / "results.parquet", index=False)
+    results = [tidy(done, bootstrap), tidy_effects(groups, bootstrap)]
+    pd.concat(results, ignore_index=True).to_parquet(out / "results.parquet", index=False)
+    _write_curves(out, groups)
     path = out / "report.md"
     text = page(sections, failed, [how_to_read(bootstrap), *left_out])
     transfer_lines = write_transfer(out, transferred, bootstrap)
@@ -82,13 +99,30 @@ def chosen_records(scan: Scan, filters: dict[str, Any]) -> tuple[list[Record], l
     return records, notes
 
 
-def _write_cohort(out: Path, cohort: Cohort, folder: str, bootstrap: Bootstrap) -> Section:
-    verdicts = judge(cohort, bootstrap)
-    tables = cohort_tables(cohort, verdicts.rows, bootstrap)
-    for table in tables:
+def _write_section(
+    out: Path, trainings: Trainings, folder: str, bootstrap: Bootstrap, others: Reference | None
+) -> Section:
+    verdicts = judge(trainings, bootstrap)
+    tables = all_tables(trainings, verdicts.rows, bootstrap)
+    if lines := lines_of([trainings]):
+        tables.append(curve_table(lines))
+    compared = compare(trainings, verdicts, others, bootstrap)
+    for table in (*tables, *compared.tables):
         write_table(out / folder / "tables", table)
-    figures = write_figures(out / folder / "figures", cohort, verdicts.rows, bootstrap)
-    return Section(cohort, folder, verdicts, tables, figures)
+    figures = write_figures(out / folder / "figures", trainings, verdicts.rows, bootstrap)
+    return Section(trainings, folder, verdicts, tables, figures, compared)
+
+
+def _write_curves(out: Path, groups: Sequence[Trainings]) -> None:
+    """The curves of all classifiers in one figure and table, where there are several."""
+    lines = lines_of(groups)
+    if len({line.classifier for line in lines}) < 2:
+        return
+    write_table(out / "tables", curve_table(lines))
+    with styled():
+        figure = draw(lines)
+        assert figure is not None  # there are lines
+        save(figure, out / "figures", "distance_by_passes")
 
 
 def _no_record_message(root: Path, filters: dict[str, Any], scan: Scan) -> str:

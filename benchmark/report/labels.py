@@ -21,7 +21,15 @@ INTERPRETERS = {
     "mask": "MASK",
 }
 
-PROBES = {"normal": "normal", "uniform": "uniform", "sign": "random sign", "pgd": "PGD", "adv2": "ADV²"}
+PROBES = {
+    "normal": "normal",
+    "uniform": "uniform",
+    "sign": "random sign",
+    "pgd": "PGD",
+    "adv2": "ADV²",
+    "adv2_auto": "ADV² auto",
+    "strongest": "strongest",
+}
 
 POPULATIONS = {"wrong - right": "wrong − right", "both succeed": "both succeed", "right": "still right"}
 
@@ -38,7 +46,12 @@ class MetricName:
 METRICS = {
     "success": MetricName("success"),
     "looks_benign": MetricName("share that looks benign", "looks benign"),
-    "joint_success": MetricName("success and looks benign"),
+    "joint_success": MetricName("success and looks benign", "joint success"),
+    "pair_alarm_auc": MetricName("pair alarm's AUC"),
+    "pair_alarm_tpr_1": MetricName("alarms at 1 %, adversarial"),
+    "pair_alarm_fpr_1": MetricName("alarms at 1 %, harmless"),
+    "pair_alarm_tpr_5": MetricName("alarms at 5 %, adversarial"),
+    "pair_alarm_fpr_5": MetricName("alarms at 5 %, harmless"),
     "linf": MetricName("L∞"),
     "l2_norm": MetricName("L2"),
     "map_l1": MetricName("map L1", "L1"),

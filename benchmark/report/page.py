@@ -1,14 +1,17 @@
-"""The page that a person reads: verdicts, figures, tables and provenance of every cohort, as Markdown."""
+"""The page that a person reads: verdicts, figures, tables and provenance of every setting, as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from benchmark.report.claims.sentences import p_text
 from benchmark.report.claims.verdicts import Verdicts
-from benchmark.report.cohorts.cohort import Cohort, level_of, steps_factor_of
+from benchmark.report.cohorts.cohort import level_of, steps_factor_of
 from benchmark.report.cohorts.flags import flags_of
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.compare.section import Compared
 from benchmark.report.figures.all_figures import FigureFile
 from benchmark.report.labels import CLAIMS, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
@@ -20,13 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Section:
-    """The results of one cohort; ``folder`` is where they lie, relative to the page ("" for beside it)."""
+    """The results of one setting; ``folder`` is where they lie, relative to the page ("" for beside it)."""
 
-    cohort: Cohort
+    trainings: Trainings
     folder: str
     verdicts: Verdicts
     tables: list[Table]
     figures: list[FigureFile]
+    compared: Compared = field(default_factory=Compared)
 
 
 def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[str]) -> str:
@@ -40,19 +44,22 @@ def page(sections: Sequence[Section], failed: Sequence[Record], notes: Sequence[
 def how_to_read(bootstrap: Bootstrap) -> str:
     """What every interval on the page is."""
     return (
-        f"Intervals are 95 % percentile bootstrap intervals over sources ({bootstrap.resamples} resamples, seed "
-        f"{bootstrap.seed}); n is samples / sources. Differences between interpreters are paired on the same images, "
-        "goals and draws, and taken to the RTS of equal training budget. Every number with its rule: `verdicts.json`; "
-        "every metric of every cell: `results.parquet`."
+        "Intervals are at 95 %. Of one training they are percentile bootstrap intervals over sources "
+        f"({bootstrap.resamples} resamples, seed {bootstrap.seed}) and say what holds in this training alone; of "
+        "several they also hold what another training would change (t-interval over trainings, joined with the sources "
+        "that they share). A verdict takes at least three trainings. n is samples / sources. Differences between "
+        "interpreters are paired on the same images, goals and draws, and taken to the RTS of equal training budget. "
+        "Every number with its rule: `verdicts.json`; every metric of every cell: `results.parquet`."
     )
 
 
 def _section(section: Section) -> list[str]:
     prefix = f"{section.folder}/" if section.folder else ""
-    parts = [f"## {escape_markdown(section.cohort.title)}", ""]
+    parts = [f"## {escape_markdown(section.trainings.title)}", ""]
     if section.verdicts.headlines:
-        parts += ["### Observation 8", "", _claims_by_objective(section.verdicts)]
+        parts += ["### Observation 8", "", six_words(section.verdicts)]
         parts += [f"* {escape_markdown(line.sentence)}" for line in section.verdicts.headlines] + [""]
+    parts += section.compared.lines
     for figure in section.figures:
         parts += [f"### {figure.title}", "", f"![{figure.title}]({prefix}figures/{figure.name}.png)", ""]
         parts += [f"*{escape_markdown(figure.caption)}* [PDF]({prefix}figures/{figure.name}.pdf)", ""]
@@ -65,18 +72,33 @@ def _section(section: Section) -> list[str]:
     for table in section.tables:
         if table.name == "verdicts":
             parts += _folded(f"All {len(table.rows)} comparisons behind the verdicts", markdown(table))
-    return [*parts, *_provenance(section.cohort)]
+    for table in section.compared.tables:
+        parts += _folded(f"All {len(table.rows)} figures compared", markdown(table))
+    return [*parts, *_provenance(section.trainings)]
 
 
-def _claims_by_objective(verdicts: Verdicts) -> str:
-    objectives = list(dict.fromkeys((line.interpreter, line.objective) for line in verdicts.headlines))
-    verdict_of = {(line.interpreter, line.claim): line.verdict for line in verdicts.headlines}
-    rows: list[list[Entry]] = [
-        [f"{name.number}. {claim}", *(verdict_of.get((interpreter, claim)) for interpreter, _ in objectives)]
-        for claim, name in CLAIMS.items()
-    ]
-    columns = ["claim", *(f"objective: {objective} ({interpreter})" for interpreter, objective in objectives)]
-    return markdown(Table("claims", "Observation 8 by claim and training objective.", columns, rows))
+def six_words(verdicts: Verdicts) -> str:
+    """The first table: a row a claim and objective, with the verdict, its trainings, p, passes, flags and numbers."""
+    rows: list[list[Entry]] = []
+    for line in verdicts.headlines:
+        found = line.assessment
+        before = f" ({line.uncorrected} before Holm)" if line.uncorrected != line.verdict else ""
+        rows.append(
+            [
+                f"{CLAIMS[line.claim].number}. {line.claim}",
+                f"{line.objective} ({line.interpreter})",
+                f"{line.verdict}{before}",
+                found.trainings,
+                f"{p_text(line.p)} / {p_text(line.p_holm)}",
+                found.numbers or None,
+                None if found.passes is None else f"{found.passes:.0f}",
+                ", ".join(found.flags) or "none",
+            ]
+        )
+    columns = ["claim", "objective", "verdict", "trainings", "p / Holm", "numbers", "passes", "flags"]
+    statements = "; ".join(f"{name.number}: {name.statement}" for name in CLAIMS.values())
+    caption = f"Observation 8. Claims: {statements}. How a verdict is reached: docs/verdicts.md."
+    return markdown(Table("words", caption, columns, rows))
 
 
 def _folded(title: str, body: str) -> list[str]:
@@ -96,14 +118,14 @@ def _values(records: Sequence[Record], *path: str) -> str:
     return ", ".join(texts)
 
 
-def _provenance(cohort: Cohort) -> list[str]:
-    records, key = cohort.records, cohort.key
+def _provenance(trainings: Trainings) -> list[str]:
+    records, key = trainings.records, trainings.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
     provenance: list[list[Entry]] = [
         ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
         ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
-        ["seed", str(key.seed)],
+        ["seeds", trainings.seeds_in_words],
         ["budget", str(key.budget)],
         ["cells", f"{len(records)}, {seconds:.0f} s in all"],
         ["device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"],

@@ -28,13 +28,15 @@ FIELDS: tuple[CellField, ...] = (
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
     CellField("facts", "object", "numbers, and names of layers, about the whole cell, see below", When.DONE),
-    CellField("flags", "array", "names of what makes the result no evidence of robustness, see below", When.PROBED),
+    CellField("flags", "array", "names of what makes the result weak or no evidence, see below", When.PROBED),
     CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
     CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
     CellField("versions", "object", "of Python, this suite and the packages that compute"),
     CellField("commit", "string or null", "commit of the suite, with `-dirty` where files had changed"),
     CellField("device", "string", "name of the GPU or CPU"),
+    CellField("cpu", "string", "name of the CPU"),
     CellField("threads", "integer", "CPU threads of torch"),
+    CellField("portable", "boolean", "whether the arithmetic was portable (`trainer.portable`)"),
     CellField("status", "string", "`done` or `failed`"),
     CellField("reason", "object", "`stage`, `error` and `hint` of what went wrong", When.FAILED),
     CellField("checksums", "object", "SHA-256 of every other file; empty in a failed cell"),
@@ -64,6 +66,9 @@ FACTS: tuple[CellField, ...] = (
     CellField("surrogate_map_l1", "number", "mean L1 between the maps of interpreter and surrogate", When.SURROGATE),
     CellField("other_map_l1", "number", "mean L1 between the interpreter's maps of different images", When.SURROGATE),
     CellField("n_zero_gradient", "integer", "samples whose gradient was exactly zero at every step", When.ATTACK),
+    CellField("random_better", "number", "share of a few samples on which random signs do better", When.ATTACK),
+    CellField("unbounded_success", "number", "share of them that the attack gets without its bound", When.BOUNDED),
+    CellField("transfer_better", "number", "share of them on which a transferred attack does better", When.ATTACK),
 )
 
 IDENTITY_FIELDS: tuple[str, ...] = tuple(field.name for field in IDENTITY)

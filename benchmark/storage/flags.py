@@ -1,4 +1,4 @@
-"""The flags of a record: why its attack, or its noise, is no evidence of robustness."""
+"""The flags of a record: why its attack, or its noise, is no evidence of robustness, or less than it seems."""
 
 from __future__ import annotations
 
@@ -11,14 +11,34 @@ ZERO_GRADIENT_SHARE = 0.05
 REPEAT_TOLERANCE = 1e-2
 # A surrogate is far above this share of the distance between the interpreter's maps of different images.
 SURROGATE_SHARE = 0.75
+# Above this share of samples whose success rounding to 8 bit undid.
+ROUNDING_SHARE = 0.05
+# Above this share of samples that had a better iterate than the one that was kept.
+BETTER_ITERATE_SHARE = 0.01
+# Above this share of compared samples on which something weaker than the attack does better than the attack.
+WEAKER_SHARE = 0.25
+# Of two images that both reach the goal one does better if its map is closer by more than this share.
+CLOSER_SHARE = 0.10
+# Above this share by which the loss still falls, in the mean, over the last tenth of the steps. A loss that falls as a
+# power of the steps and loses a fifth when they double, as one does whose distances lose a tenth, loses 3 % there.
+LOSS_FALL = 0.02
+# Above this share of failed samples their falling loss says that more steps would help an attack on the class alone.
+FAILED_SHARE = 0.05
+# From this share on, by which the second half of the passes still brings the maps closer, the attack has not converged.
+NOT_CONVERGED = 0.10
 
 
 @dataclass(frozen=True)
 class Flag:
-    """One flag. sentence: what was found and what to do, in one sentence without a semicolon."""
+    """One flag.
+
+    sentence: what was found and what to do, in one sentence without a semicolon. withholds: whether the cell is no
+    evidence, so that no verdict rests on it; else the flag is a caveat that stands beside the verdict.
+    """
 
     name: str
     sentence: str
+    withholds: bool = True
 
 
 FLAGS: tuple[Flag, ...] = (
@@ -48,6 +68,44 @@ FLAGS: tuple[Flag, ...] = (
         f"{100 * SURROGATE_SHARE:g} % as far from the true ones as the true maps of different images are from each "
         "other (a surrogate without its weights, a beta that is too small)",
     ),
+    Flag(
+        "weaker_than_random",
+        f"random signs of the attack's size do better than the attack on more than {100 * WEAKER_SHARE:g} % of a few "
+        "samples (a gradient that points the wrong way, an update or projection that undoes the steps)",
+    ),
+    Flag(
+        "bounded_without_bound",
+        "with nothing that bounds the perturbation the same attack still fails on some of a few samples, so that it is "
+        "the attack that fails and not the budget (a gradient that is clipped or masked, a goal that nothing reaches)",
+    ),
+    Flag(
+        "weaker_than_transfer",
+        "images of the same size that a short descent made against the classifier alone do better than the attack on "
+        f"more than {100 * WEAKER_SHARE:g} % of a few samples (a surrogate that hides the class, a map that weighs too "
+        "much, too few or too short steps)",
+    ),
+    Flag(
+        "lost_by_rounding",
+        f"rounding to 8 bit undid the success of more than {100 * ROUNDING_SHARE:g} % of the samples (iterates that "
+        "win by too little, so ask for a margin or choose among rounded ones)",
+    ),
+    Flag(
+        "better_iterate",
+        f"for more than {100 * BETTER_ITERATE_SHARE:g} % of the samples the attack saw an iterate that reached the "
+        "goal at a smaller cost than the one it returned (an attack that keeps the last iterate, or compares wrongly)",
+    ),
+    Flag(
+        "loss_falling",
+        f"the loss still fell by more than {100 * LOSS_FALL:g} % over the last tenth of the steps, in the mean over "
+        "the samples that it matters for, so that more steps make a stronger attack (raise probe.steps)",
+        withholds=False,
+    ),
+    Flag(
+        "not_converged",
+        f"the second half of the passes still brought the maps {100 * NOT_CONVERGED:g} % closer or more, in the mean, "
+        "so that more passes make a stronger attack (raise probe.passes)",
+        withholds=False,
+    ),
 )
 
 BY_NAME = {flag.name: flag for flag in FLAGS}
@@ -57,3 +115,8 @@ def ordered(names: Iterable[str]) -> list[str]:
     """The names without repeats, in the order of ``FLAGS``."""
     found = set(names)
     return [name for name in BY_NAME if name in found]
+
+
+def withholding(names: Iterable[str]) -> list[str]:
+    """Those of the flags that leave no evidence, in the order of ``FLAGS``; the others are caveats."""
+    return [name for name in ordered(names) if BY_NAME[name].withholds]

@@ -18,6 +18,7 @@ FORMAT = {
     "probed": 6,
     "spread": 4,
     "cell": 4,
+    "published": 1,
 }
 
 _BEGINNING = re.compile(rb'\A\{\s*(?:"kind":\s*"[^"]*",\s*)?"format":\s*(\d+)\s*[,}]')

@@ -12,12 +12,15 @@ from benchmark.storage.schema import CellField, Column, When
 
 _INTRODUCTION = f"""# Records
 
-A record is the folder `results/<name>/` of one cell. It has four files:
+A record is the folder `results/<name>/` of one cell. It has up to five files:
 
 | file | content |
 | --- | --- |
 | `{paths.CELL}` | what the cell is, what it was computed with, and the checksums of the other files; written last |
 | `{paths.SAMPLES}` | a row per sample in order of `sample_id`, with the columns below |
+| `{paths.CURVES}` | of attacks that keep curves (`adv2_auto`): for every `member`, `all` for the whole attack, and \
+every number of `passes` of an image, a member's own, the `success_rate` by then, the mean `map_l1` of the nearest \
+successes so far, and of how many samples `n` |
 | `{paths.IMAGES}.safetensors` | `benign` and, with a probe, `probed`: the first `measure.keep` inputs and perturbed \
 inputs, uint8 (N, 3, H, W); `sample_id` int64 (N,) |
 | `{paths.MAPS}.safetensors` | `benign` and, with a probe, `probed`: their maps, float16 (N, h, w); `sample_id` \
@@ -41,7 +44,8 @@ of x for class c. Maps and images have values in [0, 1]. A record is checked aga
 
 _FLAGS = """### Flags
 
-A flagged cell is no evidence of robustness: reports mark it, give no verdict on it, and choose nothing by it.
+A cell with a flag that withholds is no evidence of robustness: reports mark it, give no verdict on it, and choose
+nothing by it. The other flags are caveats: they stand beside the verdict, which a stronger attack may change.
 """
 
 _SUMMARY = """## Summary
@@ -62,7 +66,10 @@ def records_page() -> str:
         "### Facts\n",
         fields_markdown(FACTS),
         _FLAGS,
-        _table(("flag", "what was found"), ((f"`{flag.name}`", flag.sentence) for flag in FLAGS)),
+        _table(
+            ("flag", "what was found", "verdict"),
+            ((f"`{flag.name}`", flag.sentence, "withheld" if flag.withholds else "with a caveat") for flag in FLAGS),
+        ),
         _SUMMARY + ", ".join(f"`{column.summary_name}`" for column in COLUMNS if column.summarised) + ".\n",
     ]
     return "\n".join(parts)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics import rng
 from benchmark.objectives.margin import Margin
 from benchmark.objectives.prediction import Prediction
 from benchmark.objectives.topk import TopK
-from benchmark.pipeline.soundness import gradient_check, map_gradient_flags, repeat_flags, surrogate_check
+from benchmark.pipeline.soundness.attack_account import account_check
+from benchmark.pipeline.soundness.before_attack import map_gradient_flags, repeat_flags, surrogate_check
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.const_search import ConstSearch
 from benchmark.probes.flow_field import FlowField
@@ -21,34 +21,7 @@ from benchmark.probes.linf_ball import LinfBall
 from benchmark.probes.tanh_box import TanhBox
 from lightning_modules.measure import LitMeasure
 from lightning_modules.probe import LitProbe
-
-SIDE, COUNT = 8, 6
-BALL = {"epsilon": 8 / 255, "step_size": 1 / 255}
-
-
-class Linear(nn.Module):
-    """Three classes, linear in the pixels; ``prepare`` is what happens to the image before."""
-
-    def __init__(self, scale: float = 1.0, prepare=lambda image: image) -> None:
-        super().__init__()
-        self.num_classes, self.passes, self.prepare = 3, {"forward": 0, "backward": 0}, prepare
-        draw = torch.Generator().manual_seed(0)
-        self.weight = nn.Parameter(scale * torch.randn(3, 3 * SIDE * SIDE, generator=draw))
-
-    def forward(self, image):
-        self.passes["forward"] += len(image)
-        return self.prepare(image).flatten(1) @ self.weight.T
-
-
-class Green(BaseInterpreter):
-    """The map is a function of the green channel."""
-
-    def __init__(self, classifier, change=lambda green: green) -> None:
-        super().__init__(classifier=classifier)
-        self.change = change
-
-    def attribution_map(self, image_BCHW, class_B):
-        return self.change(image_BCHW[:, 1])
+from tests.pipeline.tiny import BALL, COUNT, SIDE, Green, Images, Linear, WithSurrogate
 
 
 @pytest.fixture
@@ -85,7 +58,9 @@ def test_saturated_logits_are_flagged_and_others_are_not(batch, name):
         module = LitProbe(interpreter=interpreter, probe=ATTACKS[name]())
         made = module.predict_step(with_prediction(batch, interpreter.classifier), 0)
         assert (made["attack.zero_gradient"] == share).all()
-        facts, flags = gradient_check(pd.DataFrame({"zero_gradient": made["attack.zero_gradient"].numpy()}))
+        facts, flags = account_check(
+            pd.DataFrame({"zero_gradient": made["attack.zero_gradient"].numpy()}), needs_map=False
+        )
         assert (facts, flags) == ({"n_zero_gradient": COUNT * int(share)}, ["zero_gradient"] * int(share))
 
 
@@ -121,8 +96,8 @@ def test_samples_count_one_by_one(batch):
 
 def test_a_few_stuck_samples_are_counted_and_not_flagged():
     samples = pd.DataFrame({"zero_gradient": [1.0] + [0.9] * 39})
-    assert gradient_check(samples) == ({"n_zero_gradient": 1}, [])
-    assert gradient_check(pd.DataFrame({"success": [True]})) == ({}, [])
+    assert account_check(samples, needs_map=False) == ({"n_zero_gradient": 1}, [])
+    assert account_check(pd.DataFrame({"success": [True]}), needs_map=False) == ({}, [])
 
 
 def test_a_loss_without_a_graph_is_answered_in_our_words(batch):
@@ -149,27 +124,6 @@ def test_a_map_without_a_slope_is_flagged_and_one_without_a_graph_refused(batch)
     assert flags_of(Green(Linear(), lambda green: (4 * green).round() / 4), batch) == ["zero_map_gradient"]
     with pytest.raises(ValueError, match="the maps of Green have no gradient in the image"):
         flags_of(Green(Linear(), lambda green: green.detach()), batch)
-
-
-class WithSurrogate(Green):
-    """An attack differentiates another map."""
-
-    def __init__(self, classifier, surrogate) -> None:
-        super().__init__(classifier)
-        self.other = surrogate
-
-    def surrogate(self):
-        return self.other
-
-
-class Images:
-    """A population of one group."""
-
-    def __init__(self, batch) -> None:
-        self.batch = batch
-
-    def groups(self, size):
-        return [self.batch]
 
 
 def test_a_surrogate_without_its_weights_is_far(batch):

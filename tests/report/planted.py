@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ PROBES: tuple[tuple[str, float | None, int], ...] = (
     ("sign", None, 1),
     ("pgd", None, 1),
     ("adv2", None, 1),
-    ("adv2", None, 10),
+    ("adv2_auto", None, 1),
 )
+PASSES = {"pgd": 60.0, "adv2": 60.0, "adv2_auto": 300.0}
 
 
 @dataclass
@@ -33,19 +34,22 @@ class Planted:
     samples: pd.DataFrame
     images: dict[str, np.ndarray] = field(default_factory=dict)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
+    curves: pd.DataFrame | None = None
 
 
 @dataclass
 class World:
     """The effects to plant. ``shift`` is RTSA − RTS in map L1 on misclassified (and attacked) samples, ``drift`` in
-    reference L1, ``many_steps`` the factor of the map L1 at ten times the steps."""
+    reference L1, ``harmless`` the map L1 of harmless pairs, ``between`` the standard deviation of shifts over trainings
+    (of ``seed``; RTS has none)."""
 
     n: int = 400
     per_source: int = 2
     shift: dict[str, float] = field(default_factory=lambda: {"rts": 0.0, "rtsa": 0.06, "rtsa_anchored": 0.03})
     drift: dict[str, float] = field(default_factory=lambda: {"rts": 0.0, "rtsa": 0.1, "rtsa_anchored": 0.005})
     everywhere: float = 0.0
-    many_steps: float = 0.97
+    harmless: float = 0.05
+    between: float = 0.0
     masks: bool = True
     spread: float = 0.01
     seed: int = 0
@@ -57,13 +61,12 @@ def _rng(*key: object) -> np.random.Generator:
 
 def wrong_fraction(probe: str, level: float | None) -> float:
     """Share of samples whose prediction the probe changes."""
-    return level if level is not None else {"sign": 0.02, "pgd": 0.95, "adv2": 0.85}.get(probe, 0.0)
+    return level if level is not None else {"sign": 0.02, "pgd": 0.95, "adv2": 0.85, "adv2_auto": 0.85}.get(probe, 0.0)
 
 
 def samples(world: World, interpreter: str, probe: str, level: float | None, factor: int) -> pd.DataFrame:
     """The rows of one cell. Predictions depend on the probe alone, so that cells pair up."""
     n = {"clean": world.n, "normal": world.n, "uniform": world.n}.get(probe, world.n // 2)
-    n = min(n, 100) if factor > 1 else n
     ids = np.arange(n)
     mine = _rng(world.seed, interpreter, probe, level)
     base = {
@@ -81,17 +84,22 @@ def samples(world: World, interpreter: str, probe: str, level: float | None, fac
             "deletion": np.where(ids < n // 2, 0.2 + noise, np.nan),
             "insertion": np.where(ids < n // 2, 0.8 + noise, np.nan),
             "reference_l1": 0.06 + world.drift[interpreter] + noise,
+            "harmless_noise_l1": np.clip(world.harmless + noise, 0.0, 1.0),
+            "harmless_shift_l1": np.clip(world.harmless + noise[::-1], 0.0, 1.0),
         }
         return pd.DataFrame({**base, **quality})
-    shared = _rng(world.seed, "predictions", probe, level)
+    shared = _rng(world.seed, "predictions", probe.removesuffix("_auto"), level)
     success = shared.random(world.n)[:n] < wrong_fraction(probe, level)
-    effect = np.where(success, world.shift[interpreter], 0.0) if level is not None else world.shift[interpreter]
+    trained = world.between * float(_rng(world.seed, interpreter, "training").normal()) if interpreter != "rts" else 0.0
+    shift = world.shift[interpreter] + trained
+    effect = np.where(success, shift, 0.0) if level is not None else shift
     effect = 0.0 if probe == "sign" else effect
-    start = 0.05 * (2.0 if probe == "pgd" else 1.0) * np.where(success, 1.5, 1.0)
+    start = 0.05 * {"pgd": 2.0, "adv2_auto": 0.6}.get(probe, 1.0) * np.where(success, 1.5, 1.0)
     sensitivity = world.everywhere if interpreter != "rts" else 0.0
-    map_l1 = np.clip(start + effect + sensitivity + noise, 0.0, 1.0) * (world.many_steps if factor > 1 else 1.0)
+    map_l1 = np.clip(start + effect + sensitivity + noise, 0.0, 1.0)
     goal = (ids + 1 + ids // 10 % 9) % 10
-    attack = probe in ("pgd", "adv2")
+    attack = probe in PASSES
+    counted = {"passes": np.full(n, PASSES[probe])} if attack else {}
     return pd.DataFrame(
         {
             **base,
@@ -111,6 +119,7 @@ def samples(world: World, interpreter: str, probe: str, level: float | None, fac
             "map_mean_probe": np.full(n, 0.2),
             "control_class_l1": 0.02 + 0.1 * noise,
             "looks_benign": map_l1 < 0.07,
+            **counted,
         }
     )
 
@@ -183,7 +192,11 @@ def record(
         "n_sources": int(table["source_id"].nunique()),
         "config": config,
         "artefacts": {"data": "d0", "classifier": "c0"},
-        "facts": {"noise_scale": 0.1, "rate_calibration": level} if level is not None else {},
+        "facts": {
+            **({"noise_scale": 0.1, "rate_calibration": level} if level is not None else {}),
+            "alarm_threshold_1": world.harmless + 2.33 * world.spread,
+            "alarm_threshold_5": world.harmless + 1.64 * world.spread,
+        },
         "versions": {"underfire": "0.1.0", "torch": "2.15.0", "python": "3.11.2"},
         "commit": "0123456789abcdef",
         "device": "cpu",
@@ -209,3 +222,19 @@ def sweep(
     """Every interpreter under every probe."""
     chosen = world or World()
     return [record(chosen, name, *probe, **dict(options)) for name in interpreters for probe in probes]
+
+
+def trainings(
+    world: World | None = None,
+    interpreters: tuple[str, ...] = ("rts", "rtsa", "rtsa_anchored"),
+    probes: tuple[tuple[str, float | None, int], ...] = PROBES,
+    count: int = 3,
+    **options: Any,
+) -> list[Planted]:
+    """The same over several trainings: seeds, and classifiers, of their own."""
+    found = []
+    for seed in range(count):
+        config = {"interpreter": {"seed": seed}, "probe": {"seed": seed}}
+        own = {"seed": seed, "artefacts": {"data": "d0", "classifier": f"c{seed}"}, "config": config, **options}
+        found += sweep(replace(world or World(), seed=seed), interpreters, probes, **own)
+    return found

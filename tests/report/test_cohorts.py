@@ -6,10 +6,10 @@ import pytest
 
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.cohort import objective_of
-from benchmark.report.cohorts.grouping import cohorts_of
+from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.cohorts.settings import differing
 from benchmark.report.statistics.bootstrap import Bootstrap
-from tests.report.planted import World, record, sweep
+from tests.report.planted import World, record, sweep, trainings
 
 SMALL = World(n=200)
 PAIR = (("clean", None, 1), ("adv2", None, 1))
@@ -20,7 +20,6 @@ PAIR = (("clean", None, 1), ("adv2", None, 1))
     [
         {"budget": "authors"},
         {"data_seed": 1},
-        {"seed": 1},
         {"data": "cifar10"},
         {"classifier": "resnet50"},
         {"split": "calibration"},
@@ -31,21 +30,21 @@ PAIR = (("clean", None, 1), ("adv2", None, 1))
 def test_unlike_cells_never_meet(change):
     """RTS of one kind and RTSA of another: two cohorts, and no comparison in either."""
     records = sweep(SMALL, ("rts",), PAIR) + sweep(SMALL, ("rtsa",), PAIR, **change)
-    cohorts = cohorts_of(records)
+    cohorts = grouped(records)
     assert len(cohorts) == 2
     assert len({cohort.slug for cohort in cohorts}) == 2
     assert [row for cohort in cohorts for row in judge(cohort, Bootstrap(50)).rows] == []
 
 
 def test_like_cells_do_meet():
-    (cohort,) = cohorts_of(sweep(SMALL, ("rts", "rtsa"), PAIR))
+    (cohort,) = grouped(sweep(SMALL, ("rts", "rtsa"), PAIR))
     assert judge(cohort, Bootstrap(50)).rows
 
 
 def test_failed_cells_are_left_out():
     records = sweep(SMALL, ("rts",), PAIR)
     records[0].cell["status"] = "failed"
-    (cohort,) = cohorts_of(records)
+    (cohort,) = grouped(records)
     assert [one.cell["probe"] for one in cohort.records] == ["adv2"]
 
 
@@ -54,7 +53,7 @@ def test_a_swept_setting_makes_a_cohort_each_and_shares_the_reference():
     for weight in (1.0, 5.0):
         config = {"interpreter": {"lambda_aid": weight, "stages": {"finish": {"lambda_aid": weight}}}}
         records += sweep(SMALL, ("rtsa",), PAIR, config=config)
-    cohorts = cohorts_of(records)
+    cohorts = grouped(records)
     assert [cohort.settings for cohort in cohorts] == [
         {"interpreter.lambda_aid": 1.0},
         {"interpreter.lambda_aid": 5.0},
@@ -68,7 +67,7 @@ def test_a_swept_radius_concerns_its_attack_alone():
     for name in ("rts", "rtsa"):
         records.append(record(SMALL, name, "adv2", cell=f"{name}-small", config={"probe": {"epsilon": 0.01}}))
         records[-1].folder = records[-1].folder.with_name(f"{name}-small")
-    cohorts = cohorts_of(records)
+    cohorts = grouped(records)
     assert [cohort.settings["probe.epsilon"] for cohort in cohorts] == [0.01, 8 / 255]
     assert all(len(cohort.records) == 4 for cohort in cohorts)
 
@@ -77,7 +76,7 @@ def test_cells_that_differ_in_nothing_known_are_kept_apart():
     records = sweep(SMALL, ("rts",), PAIR)
     twin = record(SMALL, "rts", "adv2", cell="other")
     twin.folder = twin.folder.with_name("other")
-    assert len(cohorts_of([*records, twin])) == 2
+    assert len(grouped([*records, twin])) == 2
 
 
 def test_settings_that_vary_together_are_named_once():
@@ -94,6 +93,46 @@ def test_objectives_are_named():
 
 
 def test_order_of_interpreters_and_noises():
-    (cohort,) = cohorts_of(sweep(SMALL))
+    (cohort,) = grouped(sweep(SMALL))
     assert cohort.interpreters == ["rts", "rtsa", "rtsa_anchored"]
     assert cohort.noises == [("normal", 0.03), ("normal", 0.3), ("uniform", 0.03), ("uniform", 0.3)]
+
+
+def test_seeds_of_one_setting_are_one_group():
+    (group,) = grouped(trainings(SMALL, ("rts", "rtsa"), PAIR, count=4))
+    assert group.seeds == [0, 1, 2, 3]
+    assert group.title.count("4 trainings (seeds 0 to 3)") == 1
+    assert [len(group.cells("rtsa", probe)) for probe in ("clean", "adv2")] == [4, 4]
+    assert group.classifiers == 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"budget": "authors"},
+        {"data_seed": 1},
+        {"versions": {"underfire": "0.2.0"}},
+        {"artefacts": {"data": "d1", "classifier": "c1"}},
+        {"config": {"interpreter": {"lambda_aid": 5.0}}},
+        {"config": {"probe": {"epsilon": 0.01}}},
+        {"config": {"classifier": {"training": {"epochs": 9}}}},
+    ],
+)
+def test_seeds_of_other_settings_are_not_pooled(change):
+    """Another seed and something else: a group each."""
+    other = {"seed": 1, "artefacts": {"data": "d0", "classifier": "c1"}, **change}
+    groups = grouped(sweep(SMALL, ("rts", "rtsa"), PAIR) + sweep(SMALL, ("rts", "rtsa"), PAIR, **other))
+    assert [group.seeds for group in groups] == [[0], [1]]
+
+
+def test_trainings_of_each_value_of_a_swept_setting():
+    """A sweep over weight and seed, of which one training is missing: a group each value, with the seeds it has."""
+    records = trainings(SMALL, ("rts",), PAIR)
+    for weight, count in ((1.0, 3), (5.0, 2)):
+        for seed in range(count):
+            config = {"interpreter": {"lambda_aid": weight, "seed": seed}, "probe": {"seed": seed}}
+            own = {"seed": seed, "artefacts": {"data": "d0", "classifier": f"c{seed}"}}
+            records += sweep(SMALL, ("rtsa",), PAIR, config=config, **own)
+    groups = grouped(records)
+    assert {group.settings["interpreter.lambda_aid"]: group.seeds for group in groups} == {1.0: [0, 1, 2], 5.0: [0, 1]}
+    assert all(len(group.cells("rts", "adv2")) == len(group.seeds) for group in groups)

@@ -6,12 +6,14 @@ starting point RTS0 is compared with the distance that the equal-budget RTS itse
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from benchmark.report.claims.rows import ClaimRow, claim_row, notes, pair_notes
 from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
-from benchmark.report.statistics.bootstrap import Estimate
+from benchmark.report.statistics.bootstrap import NOTHING
 from benchmark.report.statistics.paired import Comparison
 
 OPTIONAL = "object_iou"  # only where the data set has masks
@@ -20,7 +22,7 @@ OPTIONAL = "object_iou"  # only where the data set has masks
 def harmless_rows(subject: Subject) -> list[ClaimRow]:
     """One row a margin and one that combines them; nothing where a clean cell is missing."""
     cells = subject.cells("clean")
-    if cells is None:
+    if not cells:
         return []
     pairs = subject.pair(cells)
     rows, mask_note = [], ""
@@ -38,6 +40,7 @@ def harmless_rows(subject: Subject) -> list[ClaimRow]:
                 population="all",
                 comparison=comparison,
                 verdict=decision_rules.inside(comparison.difference, margins),
+                p=decision_rules.p_inside(comparison.difference, margins),
                 question=decision_rules.question(margins),
                 note=pair_notes(pairs, comparison),
             )
@@ -47,9 +50,10 @@ def harmless_rows(subject: Subject) -> list[ClaimRow]:
 
 def _overall(subject: Subject, rows: list[ClaimRow], note: str) -> ClaimRow:
     smallest = min(rows, key=lambda row: row.n)
-    no_estimate = Estimate(np.nan, np.nan, np.nan, smallest.n, smallest.n_sources)
+    trainings = min(row.trainings for row in rows)
+    no_estimate = replace(NOTHING, n=smallest.n, n_sources=smallest.n_sources, trainings=trainings)
     unmeasured = [row.metric for row in rows if row.n == 0]
-    return claim_row(
+    row = claim_row(
         subject,
         "harmless",
         role="overall",
@@ -60,3 +64,4 @@ def _overall(subject: Subject, rows: list[ClaimRow], note: str) -> ClaimRow:
         question="every bound inside its margins",
         note=notes(note, f"not measured: {', '.join(unmeasured)}" if unmeasured else ""),
     )
+    return replace(row, verdict=decision_rules.conjunction([row.verdict for row in rows]))

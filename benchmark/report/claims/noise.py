@@ -18,9 +18,9 @@ EXPECTED = (("normal", 0.03), ("normal", 0.3), ("uniform", 0.03), ("uniform", 0.
 def noise_rows(subject: Subject) -> list[ClaimRow]:
     """Rows for every noise kind and level that both interpreters have, and the random-sign control."""
     rows: list[ClaimRow] = []
-    for probe, level in subject.cohort.noises:
+    for probe, level in subject.trainings.noises:
         cells = subject.cells(probe, level)
-        if cells is not None:
+        if cells:
             rows += _one_noise(subject, subject.pair(cells), probe, level)
     return rows + _random_sign(subject)
 
@@ -62,7 +62,7 @@ def _one_noise(subject: Subject, pairs: Pairs, probe: str, level: float) -> list
 
 def _random_sign(subject: Subject) -> list[ClaimRow]:
     cells = subject.cells("sign")
-    if cells is None:
+    if not cells:
         return []
     pairs = subject.pair(cells)
     comparison = pairs.compare("map_l1", pairs.all_samples())

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from benchmark.report.claims.subject import Subject
 from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import Estimate
 from benchmark.report.statistics.paired import Comparison, Pairs
 
 LARGER = "difference above 0"
@@ -25,9 +26,9 @@ class ClaimRow:
     """Training objective of the interpreter: paper, or what follows ``rtsa_`` in its name."""
     interpreter: str
     role: str
-    """primary, secondary, control, reference, convergence, premise or overall."""
+    """primary, secondary, effect, control, reference, premise or overall."""
     probe: str
-    """The probe of both cells; "all" where the row sums up several."""
+    """The probe of both cells; "all" where the row sums up several, "strongest" for the best of all attacks."""
     level: float | None
     """Misclassification rate that noise was calibrated to, in [0, 1]; None for other probes."""
     steps_factor: int
@@ -41,9 +42,9 @@ class ClaimRow:
     difference: float | None
     """Paired mean of interpreter minus reference, in the metric's unit."""
     low: float | None
-    """Lower end of the difference's 95 % bootstrap interval."""
+    """Lower end of the difference's 95 % interval, over trainings and sources."""
     high: float | None
-    """Upper end of the difference's 95 % bootstrap interval."""
+    """Upper end of the difference's 95 % interval."""
     ratio: float | None
     """Mean of the interpreter over mean of the reference; None for metrics without a meaningful zero."""
     ratio_low: float | None
@@ -52,17 +53,37 @@ class ClaimRow:
     """Mean of the reference."""
     value: float | None
     """Mean of the interpreter."""
+    value_low: float | None
+    """Lower end of the value's own interval, where the row asks about the value; else None."""
+    value_high: float | None
     n: int
-    """Samples that both cells have a value for."""
+    """Samples that both cells have a value for, over all trainings."""
     n_sources: int
     """Sources of these samples."""
+    trainings: int
+    """Trainings that have both cells."""
+    share_trainings: float | None
+    """Share of the variance of one training's difference that lies between trainings; None for one training."""
+    share_sources: float | None
+    """Share that lies between sources, alike in all trainings."""
+    share_rest: float | None
+    """Share of sources that come out differently in another training."""
+    p: float | None
+    """Two-sided p of the hypothesis that the question refutes; a claim's is that of its verdict."""
+    p_holm: float | None
+    """The same corrected for the family: all primary rows of a section; for an overall row, all its claims."""
+    passes: float | None
+    """Passes of the attacked network for an image, forward and backward, that the attack took; None for no attack."""
+    flags: Sequence[str]
+    """Names of the flags of the cells behind the row."""
     verdict: str
     """One of ``decision_rules.VERDICTS``."""
     note: str
     """What a reader must know about this row; "" for nothing."""
     data: str
     classifier: str
-    seed: int
+    seeds: Sequence[int]
+    """Of the trainings of the section."""
     data_seed: int
     budget: str
     split: str
@@ -112,20 +133,27 @@ def claim_row(
     population: str,
     comparison: Comparison,
     verdict: str,
+    p: float | None = None,
     question: str = LARGER,
     probe: str = "clean",
     level: float | None = None,
     steps_factor: int = 1,
     note: str = "",
     interpreter: str | None = None,
+    value: Estimate | None = None,
 ) -> ClaimRow:
     """The row of one comparison, its numbers rounded to six significant digits and None where they are not finite.
 
-    The verdict is withheld where a cell of the comparison is flagged.
+    The verdict is withheld where a cell of the comparison is flagged, and there is none over too few trainings.
     ``interpreter`` stands in for the subject's own name and objective where the row concerns the reference alone.
+    value: the interpreter's own estimate, where the question is about it.
     """
-    difference, ratio, key = comparison.difference, comparison.ratio, subject.cohort.key
+    difference, ratio, key = comparison.difference, comparison.ratio, subject.trainings.key
     withheld = f"{FLAGGED}: {comparison.withheld}" if comparison.withheld else ""
+    answer = decision_rules.WITHHELD if withheld else verdict
+    asked = len(subject.trainings.cohorts)
+    some = f"{difference.trainings} of {asked} trainings have both cells" if 0 < difference.trainings < asked else ""
+    shares = difference.shares
     return ClaimRow(
         claim=claim,
         objective=subject.objective if interpreter is None else interpreter,
@@ -145,15 +173,25 @@ def claim_row(
         ratio_high=finite(ratio.high) if ratio else None,
         reference=finite(comparison.reference),
         value=finite(comparison.value),
+        value_low=finite(value.low) if value else None,
+        value_high=finite(value.high) if value else None,
         n=difference.n,
         n_sources=difference.n_sources,
-        verdict=decision_rules.WITHHELD if withheld else verdict,
-        note=notes(withheld, note, subject.caveat),
+        trainings=difference.trainings,
+        share_trainings=finite(shares.trainings) if shares else None,
+        share_sources=finite(shares.sources) if shares else None,
+        share_rest=finite(shares.rest) if shares else None,
+        p=finite(p if p is not None else decision_rules.p_larger(difference)),
+        p_holm=None,
+        passes=finite(comparison.passes),
+        flags=list(comparison.flags),
+        verdict=decision_rules.over_trainings(answer, difference.trainings, subject.needed),
+        note=notes(withheld, some, note, subject.caveat),
         data=key.data,
         classifier=key.classifier,
-        seed=key.seed,
+        seeds=subject.trainings.seeds,
         data_seed=key.data_seed,
         budget=key.budget,
         split=key.split,
-        settings=dict(subject.cohort.settings),
+        settings=dict(subject.trainings.settings),
     )

@@ -1,4 +1,4 @@
-"""The verdict on Observation 8: its three claims with their controls, for every objective found in a cohort."""
+"""The verdict on Observation 8: its three claims with their controls, for every objective found in the trainings."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.report.claims.assessment import ASSESSORS, UNMEASURED, Assessment
 from benchmark.report.claims.attack import attack_rows, premise_rows
 from benchmark.report.claims.harmless import harmless_rows
 from benchmark.report.claims.noise import noise_rows
-from benchmark.report.claims.rows import ClaimRow, claim_row
-from benchmark.report.claims.sentences import UNMEASURED, Headline, headlines
+from benchmark.report.claims.rows import ClaimRow, claim_row, finite
+from benchmark.report.claims.sentences import Headline, headline
 from benchmark.report.claims.subject import Subject
-from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
-from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from benchmark.report.cohorts.cohort import REFERENCE, is_rtsa
+from benchmark.report.cohorts.strongest import STRONGEST
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.statistics import decision_rules
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, NOTHING, Bootstrap
+from benchmark.report.statistics.hierarchical import ERROR_RATE, holm
 from benchmark.report.statistics.paired import Comparison
+
+_Judged = tuple[str, float | None, float | None]  # the word after the correction, its p, the corrected p
 
 
 @dataclass(frozen=True)
@@ -28,44 +35,85 @@ class Verdicts:
     headlines: list[Headline]
 
 
-def _overall_rows(subject: Subject, rows: list[ClaimRow], claim_headlines: list[Headline]) -> list[ClaimRow]:
-    """The claim as a whole, where no row does so yet; an unmeasured claim gets no row."""
-    judged = {row.claim for row in rows if row.role == "overall"}
-    no_comparison = Comparison(Estimate(np.nan, np.nan, np.nan, 0, 0), None, np.nan, np.nan)
-    overall = []
-    for line in claim_headlines:
-        if line.claim in judged or line.verdict == UNMEASURED:
-            continue
-        primary = min((r for r in rows if r.claim == line.claim and r.role == "primary"), key=lambda r: r.n)
-        row = claim_row(
-            subject,
-            line.claim,
-            role="overall",
-            probe="all" if line.claim == "noise" else "adv2",
-            metric="all",
-            population=primary.population,
-            comparison=no_comparison,
-            verdict=line.verdict,
-            question="every primary row holds",
-            note=line.sentence,
-        )
-        overall.append(replace(row, n=primary.n, n_sources=primary.n_sources))
-    return overall
-
-
-def judge(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
-    """Every objective of one cohort against its equal-budget RTS; empty where the cohort has no RTSA at all."""
+def judge(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Verdicts:
+    """Every objective against its equal-budget RTS; empty where there is no RTSA at all."""
     rows: list[ClaimRow] = []
-    all_headlines: list[Headline] = []
-    for name in filter(is_rtsa, cohort.interpreters):
-        subject = Subject(cohort, name, bootstrap)
-        subject_rows = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
-        subject_headlines = headlines(subject, subject_rows)
-        rows += subject_rows + _overall_rows(subject, subject_rows, subject_headlines)
-        all_headlines += subject_headlines
-    if REFERENCE in cohort.interpreters:
-        rows += premise_rows(Subject(cohort, REFERENCE, bootstrap))
-    return Verdicts(rows, all_headlines)
+    claims: list[tuple[str, Subject, Assessment]] = []
+    for name in filter(is_rtsa, trainings.interpreters):
+        subject = Subject(trainings, name, bootstrap)
+        of_subject = noise_rows(subject) + attack_rows(subject) + harmless_rows(subject)
+        rows += of_subject
+        claims += [(claim, subject, assess(of_subject)) for claim, assess in ASSESSORS.items()]
+    judged = _corrected([assessment for *_, assessment in claims])
+    headlines = [headline(*about, *word) for about, word in zip(claims, judged, strict=True)]
+    rows = _with_corrected_p([row for row in rows if row.role != "overall"])
+    rows += [_overall_row(about[1], line) for about, line in zip(claims, headlines, strict=True) if _is_said(line)]
+    if REFERENCE in trainings.interpreters:
+        rows += premise_rows(Subject(trainings, REFERENCE, bootstrap))
+    return Verdicts(rows, headlines)
+
+
+def _is_said(line: Headline) -> bool:
+    return line.verdict != UNMEASURED
+
+
+def _corrected(assessments: Sequence[Assessment]) -> list[_Judged]:
+    """The words that stand after Holm's correction over all claims of the section that have a p.
+
+    A word whose corrected p is above the error rate gives way to the weaker one that it implies, if any, else to "not
+    distinguishable".
+    """
+    words = [(assessment.verdict, assessment.p) for assessment in assessments]
+    for _ in assessments:
+        corrected = _holm([p for _, p in words])
+        weaker = [
+            assessment.weaker if word in decision_rules.DECIDED and p_holm is not None and p_holm > ERROR_RATE else None
+            for assessment, (word, _), p_holm in zip(assessments, words, corrected, strict=True)
+        ]
+        weaker = [None if new == old else new for new, old in zip(weaker, words, strict=True)]
+        if not any(weaker):
+            break
+        words = [new or old for new, old in zip(weaker, words, strict=True)]
+    return [
+        (decision_rules.NOT_DISTINGUISHABLE if _falls(word, p_holm) else word, p, p_holm)
+        for (word, p), p_holm in zip(words, _holm([p for _, p in words]), strict=True)
+    ]
+
+
+def _falls(word: str, p_holm: float | None) -> bool:
+    return word in decision_rules.DECIDED and p_holm is not None and p_holm > ERROR_RATE
+
+
+def _holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's correction over those that are there."""
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def _with_corrected_p(rows: list[ClaimRow]) -> list[ClaimRow]:
+    """The rows, the p of the primary ones corrected for their number."""
+    corrected = _holm([row.p if row.role == "primary" else None for row in rows])
+    return [replace(row, p_holm=finite(p)) for row, p in zip(rows, corrected, strict=True)]
+
+
+def _overall_row(subject: Subject, line: Headline) -> ClaimRow:
+    """The claim as a whole."""
+    found = line.assessment
+    estimate = replace(NOTHING, n=found.n, n_sources=found.n_sources, trainings=found.trainings)
+    row = claim_row(
+        subject,
+        line.claim,
+        role="overall",
+        probe={"noise": "all", "attack": STRONGEST}.get(line.claim, "clean"),
+        metric="all",
+        population="all",
+        comparison=Comparison(estimate, None, np.nan, np.nan, "", found.flags, found.passes),
+        verdict=line.verdict,
+        p=line.p,
+        question="the verdict on the claim, see docs/verdicts.md",
+        note=line.sentence,
+    )
+    return replace(row, verdict=line.verdict, p=finite(line.p), p_holm=finite(line.p_holm), note=line.sentence)
 
 
 def write_verdicts(path: Path, rows: Sequence[ClaimRow]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +40,12 @@ def fact_of(record: Record, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
+def interpreters_of(records: Iterable[Record]) -> list[str]:
+    """Interpreters that occur, RTS and its relatives first."""
+    names = {str(record.cell["interpreter"]) for record in records}
+    return [n for n in _LEADING if n in names] + sorted(names - set(_LEADING), key=lambda n: (not is_rtsa(n), n))
+
+
 @dataclass(frozen=True)
 class CohortKey:
     """What the cells of a cohort have in common, as their cell.json says it."""
@@ -72,28 +77,6 @@ class Cohort:
     settings: Mapping[str, Any]
     """Settings that a sweep varied, by dotted path, with their value in this cohort."""
     records: Sequence[Record]
-
-    @property
-    def title(self) -> str:
-        """Heading of the cohort's part of the report."""
-        key = self.key
-        parts = [f"{key.data} (data seed {key.data_seed})", str(key.classifier), f"seed {key.seed}"]
-        parts += [f"budget {key.budget}"] + [f"{path} = {value}" for path, value in self.settings.items()]
-        return ", ".join(parts + (["calibration split"] if key.split == "calibration" else []))
-
-    @property
-    def slug(self) -> str:
-        """Name of the cohort's folder."""
-        key = self.key
-        parts = [key.data, f"d{key.data_seed}", key.classifier, f"s{key.seed}", key.budget, key.split]
-        parts += [f"{path.split('.')[-1]}_{value}" for path, value in self.settings.items()]
-        return re.sub(r"[^\w.]+", "_", "-".join(map(str, parts))).replace("_-_", "-").lower()
-
-    @property
-    def interpreters(self) -> list[str]:
-        """Interpreters that occur, RTS and its relatives first."""
-        names = {str(record.cell["interpreter"]) for record in self.records}
-        return [n for n in _LEADING if n in names] + sorted(names - set(_LEADING), key=lambda n: (not is_rtsa(n), n))
 
     @property
     def noises(self) -> list[tuple[str, float]]:

@@ -1,7 +1,8 @@
-"""Flagged cells in the report: their attack, or noise, could not do its work, so that they prove no robustness."""
+"""Flagged cells in the report: what withholds a verdict, and what is said beside it."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -18,19 +19,30 @@ def flags_of(record: Record) -> list[str]:
     return list(record.cell.get("flags") or ())
 
 
-def marked(name: str, record: Record) -> str:
-    """A name in print, with a dagger where the cell is flagged."""
-    return f"{name} {MARK}" if flags_of(record) else name
+def withholding(record: Record) -> list[str]:
+    """Names of those flags that leave the cell without evidence, so that no verdict rests on it."""
+    return [name for name in flags_of(record) if getattr(BY_NAME[name], "withholds", True)]
+
+
+def marked(name: str, records: Iterable[Record]) -> str:
+    """A name in print, with a dagger where a cell is flagged."""
+    return f"{name} {MARK}" if any(flags_of(record) for record in records) else name
+
+
+def all_flags(records: Iterable[Record]) -> list[str]:
+    """Names of the flags of all cells, in the order of ``FLAGS``."""
+    return ordered(name for record in records for name in flags_of(record))
 
 
 def reason(records: Iterable[Record]) -> str:
-    """'rtsa under adv2: zero_gradient', for each flagged cell; empty where all are sound."""
-    found = {
-        f"{record.cell['interpreter']} under {record.cell['probe']}: {', '.join(flags_of(record))}"
+    """'rtsa under adv2: zero_gradient (2 trainings)', for the cells that no verdict rests on; empty where there are
+    none."""
+    found = Counter(
+        f"{record.cell['interpreter']} under {record.cell['probe']}: {', '.join(withholding(record))}"
         for record in records
-        if flags_of(record)
-    }
-    return ", ".join(sorted(found))
+        if withholding(record)
+    )
+    return ", ".join(f"{text} ({n} trainings)" if n > 1 else text for text, n in sorted(found.items()))
 
 
 def flag_note(records: Iterable[Record]) -> str:
@@ -38,6 +50,6 @@ def flag_note(records: Iterable[Record]) -> str:
     flagged = [record for record in records if flags_of(record)]
     if not flagged:
         return ""
-    names = ordered(name for record in flagged for name in flags_of(record))
-    meanings = " ".join(f"{name}: {BY_NAME[name].sentence}." for name in names)
-    return f" {MARK} No evidence of robustness ({reason(flagged)}). {meanings}"
+    meanings = " ".join(f"{name}: {BY_NAME[name].sentence}." for name in all_flags(flagged))
+    withheld = reason(flagged)
+    return f" {MARK} Flagged{f'; no evidence of robustness ({withheld})' if withheld else ''}. {meanings}"

@@ -7,16 +7,15 @@ cohort of its own.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmark.report.cohorts.cohort import IDENTITY, Cohort, CohortKey, level_of, steps_factor_of
 from benchmark.report.cohorts.settings import as_text, differing, settings_of
+from benchmark.report.cohorts.trainings import Trainings, trainings_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -95,22 +94,13 @@ def identical_setups(records: Sequence[Record]) -> list[Cohort]:
 
 def cohorts_of(records: Sequence[Record]) -> list[Cohort]:
     """Finished records in cohorts, ordered by data set, classifier and seed."""
-    return _with_distinct_slugs(
-        [
-            Cohort(setup.key, settings, chosen)
-            for setup in identical_setups(records)
-            for settings, chosen in _by_settings(setup.records)
-        ]
-    )
+    return [
+        Cohort(setup.key, settings, chosen)
+        for setup in identical_setups(records)
+        for settings, chosen in _by_settings(setup.records)
+    ]
 
 
-def _with_distinct_slugs(cohorts: list[Cohort]) -> list[Cohort]:
-    """Cohorts that differ only in versions or artefacts get a short hash of the cells they hold as a setting."""
-    count = Counter(cohort.slug for cohort in cohorts)
-    return [_with_variant(cohort) if count[cohort.slug] > 1 else cohort for cohort in cohorts]
-
-
-def _with_variant(cohort: Cohort) -> Cohort:
-    names = "/".join(sorted(str(record.cell.get("cell")) for record in cohort.records))
-    variant = hashlib.sha256(names.encode()).hexdigest()[:8]
-    return replace(cohort, settings={**cohort.settings, "variant": variant})
+def grouped(records: Sequence[Record]) -> list[Trainings]:
+    """Finished records, the trainings of one setting together."""
+    return trainings_of(cohorts_of(records))

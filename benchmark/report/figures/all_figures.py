@@ -1,4 +1,4 @@
-"""All figures of one cohort, written as PNG and PDF."""
+"""All figures of the trainings of one setting, written as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from benchmark.report.claims.rows import ClaimRow
-from benchmark.report.cohorts.cohort import Cohort
-from benchmark.report.figures import attack_examples, noise_examples, overview
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.figures import attack_examples, curves, noise_examples, overview
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
@@ -25,22 +25,27 @@ class FigureFile:
 
 
 def write_figures(
-    folder: Path, cohort: Cohort, rows: list[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+    folder: Path, trainings: Trainings, rows: list[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[FigureFile]:
-    """Draws what the cohort's records allow; a figure without data is left out."""
+    """Draws what the records allow; a figure without data is left out. Example images are of the first training."""
+    first = trainings.cohorts[0]
     plans: list[tuple[FigureFile, Callable[[], Figure | None]]] = [
         (FigureFile("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
         (
             FigureFile("map_l1", "Distance under each probe", overview.BARS_CAPTION),
-            lambda: overview.bars(cohort, bootstrap),
+            lambda: overview.bars(trainings, bootstrap),
+        ),
+        (
+            FigureFile("distance_by_passes", "Distance against passes", curves.CAPTION),
+            lambda: curves.draw(curves.lines_of([trainings])),
         ),
         (
             FigureFile("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),
-            lambda: noise_examples.draw(cohort),
+            lambda: noise_examples.draw(first),
         ),
         (
             FigureFile("figure_16", "Figure 16, ADV2", attack_examples.CAPTION.format(count=attack_examples.SAMPLES)),
-            lambda: attack_examples.draw(cohort),
+            lambda: attack_examples.draw(first),
         ),
     ]
     written = []

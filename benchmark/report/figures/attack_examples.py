@@ -40,7 +40,7 @@ def _cells(cohort: Cohort, names: list[str]) -> CellsByAttack:
 
 def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no ADV2 cell kept a success on every interpreter."""
-    names = [name for name in interpreters_to_draw(cohort) if cohort.find(name, "adv2") is not None]
+    names = [name for name in interpreters_to_draw(cohort.records) if cohort.find(name, "adv2") is not None]
     cells = _cells(cohort, names)
     samples = first_successes(cells.get("adv2", []), count)
     samples = [i for i in samples if all(i in cell for attack in cells.values() for cell in attack)]

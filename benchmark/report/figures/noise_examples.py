@@ -50,7 +50,7 @@ def _lines(cohort: Cohort, names: list[str], count: int) -> list[_Line]:
 
 def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no cell kept a misclassified sample."""
-    names = interpreters_to_draw(cohort)
+    names = interpreters_to_draw(cohort.records)
     lines = _lines(cohort, names, count)
     if not lines:
         return None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmark.report.cohorts.cohort import REFERENCE, Cohort, is_rtsa
+from benchmark.report.cohorts.cohort import REFERENCE, interpreters_of, is_rtsa
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -53,10 +54,11 @@ def kept_examples(record: Record) -> dict[int, ExampleImages]:
     }
 
 
-def interpreters_to_draw(cohort: Cohort) -> list[str]:
+def interpreters_to_draw(records: Sequence[Record]) -> list[str]:
     """Interpreters to draw: RTS and its relatives where there are any, else all; four at most, for the page's width."""
-    relatives = [name for name in cohort.interpreters if name == REFERENCE or is_rtsa(name)]
-    return (relatives or cohort.interpreters)[:4]
+    names = interpreters_of(records)
+    relatives = [name for name in names if name == REFERENCE or is_rtsa(name)]
+    return (relatives or names)[:4]
 
 
 def first_successes(cells: list[dict[int, ExampleImages]], count: int) -> list[int]:

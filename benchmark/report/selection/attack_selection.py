@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmark.report.cohorts.flags import flag_note, flags_of, marked
+from benchmark.report.cohorts.flags import flag_note, marked, withholding
 from benchmark.report.labels import metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, mean
 from benchmark.report.tables.formats import Entry, Table, markdown, write_csv
@@ -23,7 +23,7 @@ RULE = f"the smallest map L1 over all samples, among settings whose success is w
 
 def candidates(records: list[Record]) -> list[Record]:
     """The sound ones that have a map to measure: an attack that could not attack is no choice."""
-    return [record for record in records if not flags_of(record) and record.samples["map_l1"].notna().any()]
+    return [record for record in records if not withholding(record) and record.samples["map_l1"].notna().any()]
 
 
 def chosen(records: list[Record]) -> Record | None:
@@ -53,7 +53,7 @@ def attack_table(records: list[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
             weight, presence = _setting(record)
             rows.append(
                 [
-                    marked(interpreter, record),
+                    marked(interpreter, [record]),
                     str(weight),
                     str(presence),
                     *(mean(samples[metric].to_numpy(float), source, bootstrap) for metric in _METRICS),

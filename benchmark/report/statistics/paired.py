@@ -1,17 +1,18 @@
-"""Two cells sample by sample: two interpreters on the same images, goals and random draws.
+"""Two cells sample by sample: two interpreters on the same images, goals and random draws, in every training.
 
 Paired differences are always interpreter minus reference. Nulls of either side leave the pair out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from benchmark.report.cohorts.flags import reason
+from benchmark.report.cohorts.flags import all_flags, reason
 from benchmark.report.statistics.bootstrap import (
     DEFAULT_BOOTSTRAP,
     Bootstrap,
@@ -33,7 +34,9 @@ _WITH_RATIO = {"map_l1", "iou_distance", "spearman_distance", "control_class_l1"
 class Comparison:
     """A paired difference with the two means it is made of and their ratio (None where it would mean nothing).
 
-    withheld: why no verdict rests on it, by the flags of its cells; empty where they are sound.
+    withheld: why no verdict rests on it, by the flags of its cells; empty where they are sound. flags: all of them, by
+    name. passes: of the attacked network, forward and backward, that the probe took for an image of the interpreter's
+    cell; None where it takes none.
     """
 
     difference: Estimate
@@ -41,17 +44,23 @@ class Comparison:
     reference: float
     value: float
     withheld: str = ""
+    flags: tuple[str, ...] = ()
+    passes: float | None = None
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Rows of the interpreter and of the reference for the samples that both cells hold, in sample-id order."""
+    """Rows of the interpreter and of the reference for the samples that both cells hold, by training and sample id.
+
+    ``training`` is a column of either, the seed.
+    """
 
     value: pd.DataFrame
     reference: pd.DataFrame
     n_unpaired: int
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
     withheld: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def source_N(self) -> np.ndarray:
@@ -74,19 +83,19 @@ class Pairs:
         """Boolean (N,), true throughout."""
         return np.ones(len(self.reference), dtype=bool)
 
+    @property
+    def training_N(self) -> np.ndarray:
+        """Seed of the training that each pair is of."""
+        return self.reference["training"].to_numpy()
+
     def compare(self, name: str, population_N: np.ndarray) -> Comparison:
         """The paired difference of one metric over a population (boolean (N,))."""
         value_N, reference_N = metric(self.value, name)[population_N], metric(self.reference, name)[population_N]
-        source_N = self.source_N[population_N]
+        groups = self.source_N[population_N], self.bootstrap, self.training_N[population_N]
         present_N = ~np.isnan(value_N - reference_N)
-        ratio = ratio_of_means(value_N, reference_N, source_N, self.bootstrap) if name in _WITH_RATIO else None
-        return Comparison(
-            difference=paired_difference(value_N, reference_N, source_N, self.bootstrap),
-            ratio=ratio,
-            reference=float(reference_N[present_N].mean()) if present_N.any() else np.nan,
-            value=float(value_N[present_N].mean()) if present_N.any() else np.nan,
-            withheld=self.withheld,
-        )
+        ratio = ratio_of_means(value_N, reference_N, *groups) if name in _WITH_RATIO else None
+        means = (_mean_of_trainings(side[present_N], groups[2][present_N]) for side in (reference_N, value_N))
+        return self.comparison(paired_difference(value_N, reference_N, *groups), ratio, *means)
 
     def compare_populations(self, name: str, first_N: np.ndarray, second_N: np.ndarray) -> Comparison:
         """Difference in differences: (first − second) of (interpreter − reference), populations boolean (N,).
@@ -94,19 +103,40 @@ class Pairs:
         ``reference`` and ``value`` of the result are (first − second) of either interpreter.
         """
         value_N, reference_N = metric(self.value, name), metric(self.reference, name)
-        difference_N = value_N - reference_N
-        estimate = difference_in_differences(difference_N, first_N, second_N, self.source_N, self.bootstrap)
-        present_N = ~np.isnan(difference_N)
-        first_N, second_N = first_N & present_N, second_N & present_N
-        if not (first_N.any() and second_N.any()):
-            return Comparison(estimate, None, np.nan, np.nan, self.withheld)
-        gap = [float(side[first_N].mean() - side[second_N].mean()) for side in (reference_N, value_N)]
-        return Comparison(estimate, None, gap[0], gap[1], self.withheld)
+        difference_N, groups = value_N - reference_N, (self.source_N, self.bootstrap, self.training_N)
+        estimate = difference_in_differences(difference_N, first_N, second_N, *groups)
+        sides = [np.where(np.isnan(difference_N), np.nan, side) for side in (reference_N, value_N)]
+        gaps = (
+            difference_in_differences(side, first_N, second_N, self.source_N, Bootstrap(2), self.training_N).value
+            for side in sides
+        )
+        return self.comparison(estimate, None, *gaps)
+
+    def comparison(self, difference: Estimate, ratio: Estimate | None, reference: float, value: float) -> Comparison:
+        """These numbers with what there is to say of the cells behind them."""
+        passes = column(self.value, "passes")
+        mean_passes = None if np.isnan(passes).all() else float(np.nanmean(passes))
+        return Comparison(difference, ratio, reference, value, self.withheld, self.flags, mean_passes)
 
 
-def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
-    """Match two cells by sample id. Samples that disagree on source, label or goal are not the same task and are left
-    out, as are those that only one cell holds."""
+def _mean_of_trainings(value_N: np.ndarray, training_N: np.ndarray) -> float:
+    means = [value_N[training_N == training].mean() for training in np.unique(training_N)]
+    return float(np.mean(means)) if means else float("nan")
+
+
+def pair(cells: Sequence[tuple[Record, Record]], bootstrap: Bootstrap) -> Pairs:
+    """Match (interpreter's, reference's) cells, one pair of cells a training, by sample id. Samples that disagree on
+    source, label or goal are not the same task and are left out, as are those that only one cell holds."""
+    matched = [_matched(value, reference) for value, reference in cells]
+    value = pd.concat([found[0] for found in matched], ignore_index=True)
+    reference = pd.concat([found[1] for found in matched], ignore_index=True)
+    records = [record for both in cells for record in both]
+    unpaired = sum(found[2] for found in matched)
+    return Pairs(value, reference, unpaired, bootstrap, reason(records), tuple(all_flags(records)))
+
+
+def _matched(value: Record, reference: Record) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """The rows of both cells for their common samples, in sample-id order, and how many samples have no counterpart."""
     left, right = (record.samples.set_index("sample_id").sort_index() for record in (value, reference))
     common = left.index.intersection(right.index).sort_values()
     total = max(len(left), len(right))
@@ -115,5 +145,6 @@ def pair(value: Record, reference: Record, bootstrap: Bootstrap) -> Pairs:
         if name in left and name in right:
             same_task_N &= left.loc[common, name].to_numpy() == right.loc[common, name].to_numpy()
     matched = common[same_task_N]
-    value_rows, reference_rows = (side.loc[matched].reset_index() for side in (left, right))
-    return Pairs(value_rows, reference_rows, total - len(matched), bootstrap, reason((value, reference)))
+    seed = int(reference.cell["seed"])
+    value_rows, reference_rows = (side.loc[matched].reset_index().assign(training=seed) for side in (left, right))
+    return value_rows, reference_rows, total - len(matched)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean
+from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean, within_unit
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -28,6 +28,7 @@ _DERIVED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "class_excess": lambda s: column(s, "map_l1") - column(s, "control_class_l1"),
     "joint_success": lambda s: column(s, "success") * column(s, "looks_benign"),
 }
+_RATES = ("success", "looks_benign", "joint_success")
 
 
 def metric(samples: pd.DataFrame, name: str) -> np.ndarray:
@@ -36,9 +37,33 @@ def metric(samples: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def mean_with_interval(
-    record: Record, name: str, bootstrap: Bootstrap, population_N: np.ndarray | None = None
+    records: Sequence[Record],
+    name: str,
+    bootstrap: Bootstrap,
+    population: Callable[[pd.DataFrame], np.ndarray] | None = None,
 ) -> Estimate:
-    """Mean of one cell's metric with its interval."""
-    samples = record.samples
-    rows = slice(None) if population_N is None else population_N
-    return mean(metric(samples, name)[rows], samples["source_id"].to_numpy()[rows], bootstrap)
+    """Mean of a metric over the cells of one kind, one of each training, with its interval.
+
+    population: which samples count, from samples to boolean (N,); all without it.
+    """
+    values, sources, trainings = [np.zeros(0)], [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    for record in records:
+        samples = record.samples
+        rows = slice(None) if population is None else population(samples)
+        values.append(metric(samples, name)[rows])
+        sources.append(samples["source_id"].to_numpy()[rows])
+        trainings.append(np.full(len(values[-1]), int(record.cell["seed"])))
+    found = mean(np.concatenate(values), np.concatenate(sources), bootstrap, np.concatenate(trainings))
+    return within_unit(found) if name in _RATES else found
+
+
+def succeeded(samples: pd.DataFrame) -> np.ndarray:
+    """The population on which the probe succeeded."""
+    chosen: np.ndarray = column(samples, "success") == 1
+    return chosen
+
+
+def failed(samples: pd.DataFrame) -> np.ndarray:
+    """The population on which the probe did not succeed."""
+    chosen: np.ndarray = column(samples, "success") == 0
+    return chosen

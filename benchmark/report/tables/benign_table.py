@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.report.cohorts.cohort import Cohort
+from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.labels import short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.sample_metrics import mean_with_interval
@@ -11,13 +11,13 @@ from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
 _METRICS = ("object_iou", "deletion", "insertion", "map_mean_benign", "reference_l1")
 
 
-def benign_table(cohort: Cohort, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
+def benign_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """One row an interpreter."""
-    cells = [(interpreter, cohort.find(interpreter, "clean")) for interpreter in cohort.interpreters]
+    cells = [(interpreter, trainings.cells(interpreter, "clean")) for interpreter in trainings.interpreters]
     rows: list[list[Entry]] = [
-        [interpreter, *(mean_with_interval(record, metric, bootstrap) for metric in _METRICS)]
-        for interpreter, record in cells
-        if record is not None
+        [interpreter, *(mean_with_interval(found, metric, bootstrap) for metric in _METRICS)]
+        for interpreter, found in cells
+        if found
     ]
     caption = f"Benign inputs: deletion lower is better, insertion and object IoU higher. {ESTIMATE_NOTE}"
     return Table("benign", caption, ["interpreter", *map(short_metric_name, _METRICS)], rows)

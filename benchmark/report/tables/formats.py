@@ -12,7 +12,12 @@ from benchmark.report.statistics.bootstrap import Estimate
 
 Entry = Estimate | str | int | float | None  # what stands in one column of one row of a table
 EMPTY = "–"
-ESTIMATE_NOTE = "Each figure: mean, 95 % bootstrap interval over sources, samples / sources."
+ESTIMATE_NOTE = (
+    "Each figure: mean, 95 % interval, samples / sources; of several trainings also their number, and the shares of "
+    "the variance of one training's figure between trainings, between sources, and in neither alone, percent."
+)
+
+_PARTS = ("low", "high", "n", "sources", "trainings", "share_trainings", "share_sources", "share_rest")
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -56,11 +61,13 @@ def number(value: float | int | None) -> str:
 
 
 def lines(entry: Entry) -> list[str]:
-    """An entry as printed: an estimate takes three lines (value, interval, samples / sources), anything else one."""
+    """An entry as printed: an estimate takes three lines (value, interval, samples / sources), and a fourth for the
+    shares of its variance; anything else one."""
     if isinstance(entry, Estimate):
         if entry.n == 0:
             return [EMPTY]
-        return [number(entry.value), f"[{number(entry.low)}, {number(entry.high)}]", f"{entry.n} / {entry.n_sources}"]
+        shares = [f"variance {entry.shares}"] if entry.shares else []
+        return [number(entry.value), f"[{number(entry.low)}, {number(entry.high)}]", entry.size, *shares]
     return [number(entry)] if entry is None or isinstance(entry, int | float) else [entry]
 
 
@@ -106,19 +113,22 @@ def latex(table: Table) -> str:
 def _csv_entries(entry: Entry, is_estimate: bool) -> list[str | int | float]:
     if is_estimate:
         if not isinstance(entry, Estimate):
-            return ["" if entry is None else entry, "", "", "", ""]
+            return ["" if entry is None else entry, *[""] * len(_PARTS)]
         numbers = ["" if math.isnan(x) else float(f"{x:.6g}") for x in (entry.value, entry.low, entry.high)]
-        return [*numbers, entry.n, entry.n_sources]
+        known = entry.shares
+        shares = [known.trainings, known.sources, known.rest] if known else [math.nan] * 3
+        rounded = ["" if math.isnan(x) else float(f"{x:.6g}") for x in shares]
+        return [*numbers, entry.n, entry.n_sources, entry.trainings, *rounded]
     assert not isinstance(entry, Estimate)
     return ["" if entry is None or (isinstance(entry, float) and math.isnan(entry)) else entry]
 
 
 def write_csv(path: Path, table: Table) -> None:
-    """One column a number: an estimate becomes <name>, <name>_low, <name>_high, <name>_n, <name>_sources."""
+    """One column a number: an estimate becomes <name> and <name>_<part> for each of ``_PARTS``."""
     estimates = [any(isinstance(row[i], Estimate) for row in table.rows) for i in range(len(table.columns))]
     header: list[str] = []
     for name, is_estimate in zip(table.columns, estimates, strict=True):
-        header += [name, *(f"{name}_{part}" for part in ("low", "high", "n", "sources"))] if is_estimate else [name]
+        header += [name, *(f"{name}_{part}" for part in _PARTS)] if is_estimate else [name]
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.sample_metrics import mean_with_interval
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
+from benchmark.report.tables.effect_table import ATTACKS, attacked_cells, effects
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -32,18 +35,39 @@ def tidy(records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) ->
     rows: list[dict[str, Any]] = []
     for record in records:
         samples = record.samples
-        populations: dict[str, np.ndarray | None] = {"all": None}
+        populations: dict[str, Callable[[pd.DataFrame], np.ndarray] | None] = {"all": None}
         if "success" in samples:
-            success = samples["success"].to_numpy(dtype=bool)
-            populations |= {"success": success, "not_success": ~success}
+            populations |= {"success": succeeded, "not_success": failed}
         about = {name: record.cell.get(name) for name in CELL}
         for metric in (name for name in samples if name not in NOT_A_METRIC):
             for population, chosen in populations.items():
                 if metric == "success" and chosen is not None:
                     continue
-                estimate = mean_with_interval(record, str(metric), bootstrap, chosen)
+                estimate = mean_with_interval([record], str(metric), bootstrap, chosen)
                 if estimate.n:
-                    numbers = {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "n_sources")}
-                    rows.append({**about, "metric": metric, "population": population, **numbers})
+                    rows.append({**about, "metric": metric, "population": population, **_numbers(estimate)})
+    return _as_table(rows)
+
+
+def tidy_effects(groups: Sequence[Trainings], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> pd.DataFrame:
+    """One row a training, attack (plain ADV2, and the strongest of all) and effect; of the population "all", the pair
+    alarm's of "pairs"."""
+    rows: list[dict[str, Any]] = []
+    for trainings in groups:
+        for probe, interpreter in itertools.product(ATTACKS, trainings.interpreters):
+            for cells in attacked_cells(trainings, interpreter, probe):
+                about = {name: cells[0].cell.get(name) for name in CELL}
+                for metric, estimate in effects([cells], bootstrap):
+                    if estimate.n:
+                        population = "all" if metric == "joint_success" else "pairs"
+                        rows.append({**about, "metric": metric, "population": population, **_numbers(estimate)})
+    return _as_table(rows)
+
+
+def _numbers(estimate: Estimate) -> dict[str, Any]:
+    return {name: getattr(estimate, name) for name in ("value", "low", "high", "n", "n_sources")}
+
+
+def _as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"level": "float64", "steps_factor": "int64"})

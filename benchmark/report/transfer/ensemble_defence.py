@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.report.cohorts.flags import flag_note, flags_of
+from benchmark.report.cohorts.flags import flag_note, withholding
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate, mean
 from benchmark.report.tables.formats import Entry, Table
 from benchmark.report.transfer.matrix import sources_and_readers
@@ -81,7 +81,7 @@ def _is_sound(attacked_itself: Record | None) -> bool:
     """Whether the cell in which an interpreter reads the images made against it is unflagged, and has maps."""
     if attacked_itself is None:
         return True
-    return not flags_of(attacked_itself) and bool(attacked_itself.samples["looks_benign"].notna().any())
+    return not withholding(attacked_itself) and bool(attacked_itself.samples["looks_benign"].notna().any())
 
 
 def _best_set(

@@ -1,0 +1,46 @@
+"""Whether cells were computed to the byte as others were, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmark.storage.paths import SAMPLES
+
+if TYPE_CHECKING:
+    from benchmark.storage.records import Record
+
+
+def bytes_sentence(own: Sequence[Record], others: Sequence[Record], name: str) -> str:
+    """How many cells of the same settings and seed have the same samples to the byte, and what computed either side.
+
+    Compared are the checksums of samples.parquet, which records and published results hold.
+    """
+    theirs = {record.cell["cell"]: record for record in others}
+    pairs = [(record, theirs[record.cell["cell"]]) for record in own if record.cell["cell"] in theirs]
+    if not pairs:
+        return f"Bytes: no cell here has settings, seed and format of one of {name}."
+    same = sum(_checksum(mine) == _checksum(other) for mine, other in pairs)
+    how_many = "all" if same == len(pairs) else "none" if not same else str(same)
+    seeds = ", ".join(str(seed) for seed in sorted({int(mine.cell["seed"]) for mine, _ in pairs}))
+    here, there = (_made_on([pair[side] for pair in pairs]) for side in (0, 1))
+    start = f"Bytes: {how_many} of the {len(pairs)} cells of seed {seeds} that both have are the same to the byte"
+    if here == there:
+        return f"{start} (both: {here})."
+    return f"{start} (here: {here}; there: {there})."
+
+
+def _checksum(record: Record) -> Any:
+    return record.cell["checksums"].get(SAMPLES)
+
+
+def _made_on(records: Sequence[Record]) -> str:
+    """'CPU Intel Xeon, 2 threads, portable mode', every value that occurs."""
+    return "; ".join(dict.fromkeys(_surroundings(record.cell) for record in records))
+
+
+def _surroundings(cell: dict[str, Any]) -> str:
+    portable = bool((cell["config"].get("trainer") or {}).get("portable"))
+    threads = f"{cell['threads']} thread{'s' if cell['threads'] != 1 else ''}"
+    torch = f"torch {cell['versions'].get('torch')}"
+    return ", ".join([str(cell["device"]), threads, torch, *(["portable mode"] if portable else [])])

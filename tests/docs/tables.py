@@ -1,0 +1,272 @@
+"""Writes the figures of published results into the pages: ``python -m tests.docs.tables``.
+
+A page marks where they stand, in a line or on lines of their own:
+
+    <!-- published: NAME key=value ... -->...<!-- end -->
+
+NAME is one of BLOCKS. ``results=FOLDER`` takes the results published in docs/results/FOLDER; without it they are those
+that reports compare with. A test checks that no page says anything else than the results do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.report.claims.rows import ClaimRow, select_rows
+from benchmark.report.claims.verdicts import Verdicts, judge
+from benchmark.report.cohorts.grouping import grouped
+from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.compare.consistency import consistency
+from benchmark.report.compare.figures_of import Figure, cell_values, difference_values, kind_of
+from benchmark.report.labels import CLAIMS, interpreter_name, metric_name, percent, probe_name
+from benchmark.report.published.location import VERSION
+from benchmark.report.published.pack import Pack, is_pack, read_pack
+from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
+from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
+from benchmark.report.tables.all_tables import all_tables
+from benchmark.report.tables.formats import EMPTY, Table, markdown
+from tests.helpers import PROJECT
+
+RESULTS = PROJECT / "docs" / "results"
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"<!-- published: (\w+)((?: [\w-]+=\S+)*) -->(.*?)<!-- end -->", re.S)
+NOT_YET = "*not published yet*"
+
+POPULATIONS = {"all": None, "success": succeeded, "wrong": succeeded, "right": failed}
+PACKAGES = ("python", "torch", "timm", "pytorch-lightning", "numpy")
+
+# (words, probe, level, metric, population) of the rows of the table of means.
+MEANS = (
+    *(("benign", "clean", None, metric, "all") for metric in ("object_iou", "reference_l1", "deletion", "insertion")),
+    *(("", "pgd", None, metric, "all") for metric in ("success", "map_l1")),
+    *(("", "adv2", None, metric, "all") for metric in ("success", "map_l1", "looks_benign")),
+    *(("", "adv2_auto", None, metric, "all") for metric in ("success", "map_l1", "looks_benign")),
+    *(("", kind, level, "map_l1", "wrong") for kind in ("normal", "uniform") for level in (0.03, 0.3)),
+    ("", "sign", None, "map_l1", "all"),
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Published results, and what the report makes of them."""
+
+    pack: Pack
+    bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
+
+    @cached_property
+    def trainings(self) -> Trainings:
+        """Those of the setting with the most cells."""
+        return max(grouped(self.pack.records), key=lambda group: len(group.records))
+
+    @cached_property
+    def verdicts(self) -> Verdicts:
+        return judge(self.trainings, self.bootstrap)
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        return {table.name: table for table in all_tables(self.trainings, self.verdicts.rows, self.bootstrap)}
+
+    @cached_property
+    def by_training(self) -> dict[Figure, list[float]]:
+        """Means and differences of every training alone."""
+        found: dict[Figure, list[float]] = {}
+        for kind in dict.fromkeys(map(kind_of, self.trainings.records)):
+            found |= cell_values(self.trainings.cells(*kind))
+        return found | difference_values(self.trainings)
+
+    def mean(self, interpreter: str, probe: str, level: float | None, metric: str, population: str) -> Estimate:
+        cells = self.trainings.cells(interpreter, probe, level)
+        return mean_with_interval(cells, metric, self.bootstrap, POPULATIONS[population])
+
+
+def interval(estimate: Estimate) -> str:
+    """'0.021 [0.019, 0.023]'."""
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]" if estimate.n else EMPTY
+
+
+def provenance(published: Published) -> str:
+    """What the results were computed with, in a sentence."""
+    index = published.pack.index
+    versions = index["versions"][0]
+    packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
+    trainer = [(record.cell["config"].get("trainer") or {}).get("portable") for record in published.pack.records]
+    mode = " in portable mode" if all(trainer) else ""
+    threads, device, commit = (", ".join(map(str, index[name])) for name in ("threads", "device", "commit"))
+    return (
+        f"{published.trainings.seeds_in_words}, {len(published.trainings.records)} cells; {device}, "
+        f"{threads} thread{'' if threads == '1' else 's'}{mode}; {packages}; commit {commit}"
+    )
+
+
+def words(published: Published) -> str:
+    """A row a claim, a column an objective: the verdict and the numbers behind it."""
+    lines = {(line.claim, line.interpreter): line for line in published.verdicts.headlines}
+    interpreters = list(dict.fromkeys(interpreter for _, interpreter in lines))
+    rows = [
+        [
+            f"{name.number}. {name.statement}",
+            *(
+                f"**{lines[claim, each].verdict}**: {lines[claim, each].assessment.numbers}"
+                if (claim, each) in lines
+                else EMPTY
+                for each in interpreters
+            ),
+        ]
+        for claim, name in CLAIMS.items()
+    ]
+    return pipe_table(["claim", *(f"`{each}`" for each in interpreters)], rows)
+
+
+def means(published: Published) -> str:
+    """A row a probe and metric, a column an interpreter."""
+    interpreters = published.trainings.interpreters
+    rows = []
+    for words_before, probe, level, metric, population in MEANS:
+        found = [published.mean(each, probe, level, metric, population) for each in interpreters]
+        if not any(each.n for each in found):
+            continue
+        of_whom = {"wrong": ", misclassified"}.get(population, "")
+        title = f"{words_before or probe_name(probe, level)}: {metric_name(metric)}{of_whom}"
+        size = next(each for each in found if each.n)
+        rows.append([title, *map(interval, found), f"{size.n:,} / {size.n_sources}"])
+    return pipe_table(["", *(interpreter_name(each) for each in interpreters), "n"], rows)
+
+
+def between(published: Published) -> str:
+    """How far trainings lie apart: mean, standard deviation, least and greatest, and where one more would lie."""
+    rows = []
+    for figure, values in published.by_training.items():
+        if len(values) < 2 or not is_telling(figure):
+            continue
+        another = consistency(values[:1], values, figure.tolerance)
+        rows.append(
+            [
+                figure.interpreter,
+                f"{probe_name(figure.probe, figure.level)}: {metric_name(figure.metric)}",
+                f"{np.mean(values):.3f}",
+                f"{np.std(values, ddof=1):.3f}",
+                f"{min(values):.3f} to {max(values):.3f}",
+                f"[{another.low:.3f}, {another.high:.3f}]",
+            ]
+        )
+    return pipe_table(["interpreter", "figure", "mean", "SD", "least to greatest", "95 % of further trainings"], rows)
+
+
+def is_telling(figure: Figure) -> bool:
+    """Whether a figure is shown where trainings are compared: one a measure, of benign maps, noise and attacks."""
+    population = "wrong" if figure.level is not None else "all"
+    metrics = {"clean": ("object_iou",), "normal": ("map_l1",), "strongest": ("map_l1", "joint_success")}
+    metrics |= dict.fromkeys(("adv2", "adv2_auto"), ("map_l1", "joint_success"))
+    return figure.population == population and figure.metric in metrics.get(figure.probe, ())
+
+
+def table(published: Published, name: str) -> str:
+    """A table of the report, by its name there."""
+    if name not in published.tables:
+        raise ValueError(f"name={name} is no table of the report: there are {', '.join(published.tables)}")
+    return markdown(published.tables[name]).rstrip("\n")
+
+
+def mean(
+    published: Published, interpreter: str, probe: str, metric: str, level: str = "", population: str = "all"
+) -> str:
+    """One mean with its interval."""
+    return interval(published.mean(interpreter, probe, float(level) if level else None, metric, population))
+
+
+def difference(
+    published: Published, interpreter: str, probe: str, metric: str, level: str = "", population: str = "all"
+) -> str:
+    """One difference to the equal-budget RTS with its interval."""
+    row = _row(published, interpreter, probe, metric, float(level) if level else None, population)
+    return f"{row.difference:+.3f} [{row.low:.3f}, {row.high:.3f}]"
+
+
+def ratio(
+    published: Published, interpreter: str, probe: str, metric: str, level: str = "", population: str = "all"
+) -> str:
+    """The ratio to the equal-budget RTS."""
+    row = _row(published, interpreter, probe, metric, float(level) if level else None, population)
+    return f"{row.ratio:.2f}"
+
+
+def word(published: Published, claim: str, interpreter: str) -> str:
+    """The verdict on one claim."""
+    (line,) = [each for each in published.verdicts.headlines if (each.claim, each.interpreter) == (claim, interpreter)]
+    return line.verdict
+
+
+def sentence(published: Published, claim: str, interpreter: str) -> str:
+    """The report's own sentence on one claim."""
+    (line,) = [each for each in published.verdicts.headlines if (each.claim, each.interpreter) == (claim, interpreter)]
+    return line.sentence
+
+
+def _row(
+    published: Published, interpreter: str, probe: str, metric: str, level: float | None, population: str
+) -> ClaimRow:
+    wanted = {"interpreter": interpreter, "probe": probe, "metric": metric, "level": level, "population": population}
+    found = [row for row in select_rows(published.verdicts.rows, **wanted) if row.role != "overall"]
+    if not found:
+        raise ValueError(f"no comparison of {interpreter} under {probe}{percent(level)} in {metric} over {population}")
+    return found[0]
+
+
+def pipe_table(columns: list[str], rows: list[list[str]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+BLOCKS: dict[str, Callable[..., str]] = {
+    each.__name__: each for each in (provenance, words, means, between, table, mean, difference, ratio, word, sentence)
+}
+
+
+@cache
+def published_in(folder: Path) -> Published | None:
+    """The results published there; None where there are none yet."""
+    return Published(read_pack(folder)) if is_pack(folder) else None
+
+
+def rewritten(text: str, results: Path = RESULTS, load: Callable[[Path], Published | None] = published_in) -> str:
+    """A page with every block made anew.
+
+    Raises:
+        ValueError: a block has no such name, or not its keys.
+    """
+
+    def made(found: re.Match[str]) -> str:
+        name, keys, before = found.groups()
+        options = dict(pair.split("=", 1) for pair in keys.split())
+        published = load(results / options.pop("results", VERSION))
+        if name not in BLOCKS:
+            raise ValueError(f"<!-- published: {name} --> is no block: there are {', '.join(BLOCKS)}")
+        try:
+            content = NOT_YET if published is None else BLOCKS[name](published, **options)
+        except TypeError as error:
+            raise ValueError(f"<!-- published: {name}{keys} -->: {error}") from None
+        around = "\n" if before.startswith("\n") else ""
+        return f"<!-- published: {name}{keys} -->{around}{content}{around}<!-- end -->"
+
+    return BLOCK.sub(made, text)
+
+
+def pages_with_blocks() -> Iterator[Path]:
+    """The pages that have published figures."""
+    return (page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8")))
+
+
+def main() -> None:
+    for page in pages_with_blocks():
+        page.write_text(rewritten(page.read_text(encoding="utf-8")), encoding="utf-8")
+        print(page)
+
+
+if __name__ == "__main__":
+    main()
