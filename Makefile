@@ -25,7 +25,7 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 bench: $(READY) ## one training of the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
-	@$(BIN)/python -m benchmark run experiment=observation_8; status=$$?; \
+	@$(BIN)/python -m benchmark run experiment=observation_8 trainer.portable=true; status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 # Processes of one thread each: as many as cores, at most 10; make verdict JOBS=... sets another number.
