@@ -24,17 +24,19 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "the installation failed (see above): check the network and the free disk, then run make again"; exit 1; }
 	@touch $(READY)
 
-bench: $(READY) ## one training of the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
-	@$(BIN)/python -m benchmark run experiment=observation_8; status=$$?; \
-		$(BIN)/python -m benchmark report || status=1; exit $$status
-
-# Processes of one thread each: as many as cores, at most 10; make verdict JOBS=... sets another number.
+# Processes of one thread each, with arithmetic that is the same on CPUs of every maker: as many as cores, at most 10;
+# make bench JOBS=... sets another number, which changes no byte.
 JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); \
 	echo $$((cores < 1 ? 1 : cores > 10 ? 10 : cores)))
+OBSERVATION_8 := run experiment=observation_8 trainer.portable=true trainer.threads=1 \
+	hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS)
+
+bench: $(READY) ## one training of the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
+	@$(BIN)/python -m benchmark $(OBSERVATION_8); status=$$?; \
+		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 verdict: $(READY) ## five trainings, which a verdict needs, and the report (an hour on two cores; stopped, it goes on)
-	@$(BIN)/python -m benchmark run experiment=observation_8 trainings=5 trainer.threads=1 \
-		hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS); status=$$?; \
+	@$(BIN)/python -m benchmark $(OBSERVATION_8) trainings=5; status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 report: $(READY) ## tables, figures and verdicts from the records

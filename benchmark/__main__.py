@@ -121,7 +121,7 @@ def _command(name: str) -> Callable[..., Any]:
 def _launch(command: str, arguments: list[str]) -> int:
     """One job of Hydra's, or with -m many; none where it is known beforehand what would come of them."""
     from benchmark.commands.common.options import launch_options
-    from benchmark.processes import signals
+    from benchmark.processes import portable, signals
     from benchmark.storage.cell_fields import FILTER_FIELDS
 
     flags, settings = launch_options(command, arguments)
@@ -137,7 +137,10 @@ def _launch(command: str, arguments: list[str]) -> int:
         else:
             from benchmark.planning.precheck import precheck_command
 
-            precheck_command(str(conf_folder()), command, overrides, settings.config_dir)
+            conf, folder = str(conf_folder()), settings.config_dir
+            asks = precheck_command(conf, command, overrides, folder, multirun=settings.multirun)
+            if asks and not portable.is_on():
+                portable.start_again()
     if command in STOPPABLE:
         signals.install_handlers()
     # Hydra takes overrides on one side of its flags only.

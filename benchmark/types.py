@@ -34,6 +34,7 @@ class Batch(TypedDict, total=False):
     goal: Tensor  # (B,) int64, the goal class; -1 where there is none
     goal_map: Tensor  # (B, h, w), the goal map; only for the interpreter that was attacked
     attack: dict[str, Tensor]  # (B,) each, what the attack tells about itself; only of attacks
+    curves: dict[str, Tensor]  # (B, G) each, map distance against passes; only of attacks that keep them
 
 
 @runtime_checkable
@@ -130,6 +131,10 @@ class Classifier(Protocol):
         """Logits, and the features at a module's output (None: the last), in which they can be differentiated."""
         ...
 
+    def feature_parameters(self) -> list[nn.Parameter]:
+        """The parameters that the pyramid depends on."""
+        ...
+
     def on_grid(self, features: Tensor) -> Tensor:
         """Features in the network's own layout as (B, C, h, w)."""
         ...
@@ -184,6 +189,21 @@ class Interpreter(Protocol):
         ...
 
 
+class Explained(Protocol):
+    """What an attack asks at every step: an interpreter, or one with other gradients."""
+
+    @property
+    def classifier(self) -> Classifier: ...
+
+    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits and map of the same images."""
+        ...
+
+    def warm_started(self) -> Explained:
+        """As an interpreter's."""
+        ...
+
+
 class Perturbation(Protocol):
     """What an attack may do to an image: a parameter, the image that it makes, its penalty, and its update rule."""
 
@@ -204,6 +224,32 @@ class Perturbation(Protocol):
 
         It may keep state: every run of an attack asks for a new one.
         """
+        ...
+
+
+@runtime_checkable
+class Ball(Perturbation, Protocol):
+    """A perturbation whose parameter is the image, within a distance of the original one and within [0, 1]."""
+
+    @property
+    def radius(self) -> float:
+        """The largest distance, in the ball's own norm."""
+        ...
+
+    def random_point(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
+        """A point of the ball, drawn from one key per sample."""
+        ...
+
+    def project(self, point_BCHW: Tensor, image_BCHW: Tensor) -> Tensor:
+        """The nearest point of the ball in its norm, clipped to [0, 1]."""
+        ...
+
+    def steepest(self, gradient_BCHW: Tensor) -> Tensor:
+        """The step of norm 1 along which the loss rises most."""
+        ...
+
+    def bounded(self, direction_BCHW: Tensor) -> Tensor:
+        """A direction of any size as a step of norm 1 at most."""
         ...
 
 
@@ -240,6 +286,7 @@ class Outcome(NamedTuple):
     success_B: Tensor  # (B,) bool, whether it reaches its goal
     cost_B: Tensor  # (B,) by what it was chosen: its map loss (NaN without a map) or the L2 norm of x' - x
     facts: Mapping[str, Tensor] = MappingProxyType({})  # (B,) each, columns of the record: what it tells about itself
+    curves: Mapping[str, Tensor] = MappingProxyType({})  # (B, G) each: see benchmark.probes.strongest.Strongest.curves
 
 
 class Perturbed(NamedTuple):
@@ -249,6 +296,7 @@ class Perturbed(NamedTuple):
     goal_B: Tensor  # (B,) int64, the goal class; -1 where the probe has none
     goal_Bhw: Tensor | None = None  # (B, h, w), the goal map; None where the probe has none, or an ensemble several
     facts: Mapping[str, Tensor] = MappingProxyType({})  # (B,) each, as of an outcome; none where nothing attacks
+    curves: Mapping[str, Tensor] = MappingProxyType({})  # (B, G) each, as of an outcome
 
 
 class Probe(Protocol):

@@ -46,8 +46,16 @@ class LitClassifier(Training):
         image = batch["image"]
         if self.augment == "flip_crop":
             image = flip_crop(image, self.keys(batch, "augment"))
-        loss = F.cross_entropy(self.network(image), batch["label"], label_smoothing=self.label_smoothing)
-        return self.checked(loss, {"cross_entropy": loss})
+        return self.checked(*self.objective(batch, image))
+
+    def objective(self, batch: Batch, image_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss of a step, a scalar, and its parts; ``image_BCHW`` are the batch's images after augmentation."""
+        loss = self.cross_entropy(self.network(image_BCHW), batch["label"]).mean()
+        return loss, {"cross_entropy": loss}
+
+    def cross_entropy(self, logits_BK: Tensor, label_B: Tensor) -> Tensor:
+        """Cross-entropy per sample (B,), with label smoothing."""
+        return F.cross_entropy(logits_BK, label_B, label_smoothing=self.label_smoothing, reduction="none")
 
     def validation_step(self, batch: Batch, index: int) -> None:
         valid = batch["valid"]

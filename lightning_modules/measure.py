@@ -12,6 +12,7 @@ from benchmark.metrics import map_distance, prediction
 from benchmark.metrics.faithfulness import deletion_and_insertion
 from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.numerics.bounds import Positive, UnitInterval, WholeNonNegative, checked_arguments
+from benchmark.probes.account import CURVE
 from benchmark.storage.schema import Column
 from benchmark.types import Batch, Interpreter
 
@@ -95,6 +96,7 @@ class LitMeasure(pl.LightningModule):
             **prediction.perturbation(image, probed),
             **_where_there_is_a_map(distances, benign),
             **batch.get("attack", {}),
+            **{f"{CURVE}{name}": curve for name, curve in batch.get("curves", {}).items()},
             "probed_map": probed_map,
         }
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.numerics.images import to_bytes
-from benchmark.probes.account import FACT
+from benchmark.probes.account import CURVE, FACT
 from benchmark.types import Batch, Interpreter, Probe
 
 
@@ -25,7 +25,8 @@ class LitProbe(pl.LightningModule):
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has them, ``goal_map``
-        (B, h, w) and every fact of the attack as ``attack.NAME`` (B,), of the real samples of the group.
+        (B, h, w) and every fact of the attack as ``attack.NAME`` (B,) and curve as ``curve.NAME`` (B, G), of the
+        real samples of the group.
         """
         valid = batch["valid"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
@@ -34,4 +35,5 @@ class LitProbe(pl.LightningModule):
         if probed.goal_Bhw is not None:
             made["goal_map"] = probed.goal_Bhw.detach()
         made |= {f"{FACT}{name}": value for name, value in probed.facts.items()}
+        made |= {f"{CURVE}{name}": value for name, value in probed.curves.items()}
         return {name: value[valid] for name, value in made.items()}

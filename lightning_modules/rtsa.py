@@ -69,11 +69,17 @@ class LitRTSA(LitRTS):
         self.lambda_anchor, self.aid_on = lambda_anchor, aid_on
         self.anchor = interpreter.masking.folded() if lambda_anchor > 0 else None
 
+    def parameters_to_train(self):
+        """Those of decoder and head, and of the trunk where it is the interpreter's own."""
+        return [*super().parameters_to_train(), *self.interpreter.trunk_parameters()]
+
     def adversarial(self, batch: Batch, pyramid: list[Tensor], class_B: Tensor, target_B: Tensor) -> Tensor:
         """A(x) (B, 3, H, W) against the current interpreter in eval mode; ``pyramid``: the features of x."""
         assert self.attack is not None
         attacked = shallow_copy(self.interpreter)
         attacked.masking = self.interpreter.masking.folded()
+        if attacked.masking.trunk is not None:
+            attacked.encoder = attacked.masking.trunk
         with torch.no_grad():
             goal = Goal(target_B, attacked.masking(pyramid, class_B, attacked.confidence)[0])
         return self.attack.last_iterate(attacked, batch["image"], goal, self.keys(batch, "inner attack"))
@@ -110,7 +116,8 @@ class LitRTSA(LitRTS):
             loss = loss + self.lambda_aid * distillation_loss(distance_B, counted_B, self.kappa, count)
         if self.anchor is not None:
             with torch.no_grad():
-                anchor_map, _ = self.anchor(pyramid, class_B, interpreter.confidence)
+                anchored = pyramid if self.anchor.trunk is None else self.anchor.trunk.trunk(batch["image"]).pyramid
+                anchor_map, _ = self.anchor(anchored, class_B, interpreter.confidence)
             parts["anchor"] = anchor_loss(benign_map, anchor_map)
             loss = loss + self.lambda_anchor * parts["anchor"]
         return self.checked(loss, {**parts, "map_mean": benign_map.mean()})

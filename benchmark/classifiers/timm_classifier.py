@@ -83,6 +83,12 @@ class TimmClassifier(nn.Module):
         deepest = {tuple(level.shape[-2:]): level for level in levels}
         return Trunk(self.net.forward_head(final), self.on_grid(final), list(deepest.values()))
 
+    def feature_parameters(self) -> list[nn.Parameter]:
+        """All parameters but those of the last layer."""
+        last = self.net.get_classifier()
+        head = {id(parameter) for parameter in last.parameters()} if isinstance(last, nn.Module) else set()
+        return [parameter for parameter in self.parameters() if id(parameter) not in head]
+
     def on_grid(self, features: Tensor) -> Tensor:
         """Features in the net's own layout (channels last, tokens) as (B, C, h, w), by timm's metadata.
 

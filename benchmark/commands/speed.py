@@ -1,103 +1,61 @@
-"""``python -m benchmark speed``: what one step of an attack costs, as ratios within one run."""
+"""``python -m benchmark speed``: what the hot loops cost, as ratios within one run."""
 
 from __future__ import annotations
 
 import logging
-import statistics
-import time
-from collections.abc import Callable
 from typing import Any
 
+from hydra import compose
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
+from benchmark.configuration.resolution import as_dict
 
 log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Prints milliseconds a step and their ratios; nothing is kept."""
+    """Prints a table of loops, and one of other packages if asked for; nothing is kept."""
 
     def work(resolved: dict[str, Any]) -> str:
-        found = ratios(resolved)
-        log.info(
-            "%s under %s: step %.1f ms; %.2f of the bare forward and backward of its map; %.2f of the classifier's",
-            resolved["interpreter"]["name"],
-            resolved["probe"]["name"],
-            1e3 * found["step"],
-            found["step"] / found["map"],
-            found["step"] / found["classifier"],
-        )
+        for line in table(resolved):
+            log.info("%s", line)
         return "done"
 
     job(config, lambda settings: settings["interpreter"]["name"], work)
 
 
-def ratios(config: dict[str, Any]) -> dict[str, float]:
-    """Seconds of one attack ``step``, and of one forward and backward of the ``map`` and of the ``classifier``."""
-    import torch
+def table(config: dict[str, Any]) -> list[str]:
+    """The lines that are printed.
 
-    from benchmark.configuration.instantiation import instantiate
-    from benchmark.numerics import rng
-    from benchmark.numerics.modules import freeze
-    from benchmark.pipeline.artefacts.classifier import build_classifier
-    from benchmark.pipeline.artefacts.dataset import load_data
-    from benchmark.pipeline.artefacts.interpreter import build_interpreter
-    from benchmark.pipeline.context import RunContext
-    from benchmark.types import Goal
+    Raises:
+        ValueError: a loop that there is not, or that the configured interpreter does not have.
+    """
+    from benchmark.timing import peers, report
+    from benchmark.timing.loops import LOOPS
+    from benchmark.timing.workbench import Workbench
 
-    ctx = RunContext(config)
-    data = load_data(config)
-    network = freeze(build_classifier(ctx)).to(ctx.device)
-    explained = freeze(build_interpreter(ctx, network))
-    if not explained.differentiable:
-        raise ValueError(f"interpreter={config['interpreter']['name']} has no gradient to attack by, nothing to time")
-    surrogate = explained.surrogate()
-    key_B = rng.sample_keys(config["seed"], "speed", torch.arange(config["batch"])).to(ctx.device)
-    image = rng.uniform(key_B, 3, data.image_size, data.image_size)
-    target = rng.integers(key_B, data.num_classes, 1)[:, 0]
-    goal = Goal(target, surrogate(image, target).detach())
-    attack = instantiate(config["probe"]["module"]["attack"], steps=config["steps"], **_warmup(config))
-
-    no_steps = instantiate(config["probe"]["module"]["attack"], steps=0, **_warmup(config))
-
-    def attacked() -> None:
-        attack(surrogate, image, goal, key_B)
-
-    def without_steps() -> None:
-        no_steps(surrogate, image, goal, key_B)
-
-    def mapped() -> None:
-        point = image.clone().requires_grad_()
-        explanation = surrogate.explain(point, target)
-        torch.autograd.grad(explanation.logits_BK.sum() + explanation.map_Bhw.sum(), point)
-
-    def classified() -> None:
-        point = image.clone().requires_grad_()
-        torch.autograd.grad(network(point).sum(), point)
-
-    times = _medians(
-        {"step": attacked, "end": without_steps, "map": mapped, "classifier": classified}, config["repeats"], ctx.device
-    )
-    return times | {"step": (times["step"] - times["end"]) / config["steps"]}
+    names = list(LOOPS) if config["loops"] is None else list(config["loops"])
+    if unknown := [name for name in names if name not in LOOPS]:
+        raise ValueError(f"loops={unknown}: there is no such loop; there are {', '.join(LOOPS)}")
+    if "adv2_auto" in names:
+        config = {**config, "auto": _automatic(config)}
+    bench = Workbench(config)
+    made = [loop for name in names for loop in LOOPS[name](bench)]
+    told = [
+        f"{config['classifier']['label']} at {bench.size} px, {config['batch']} images, {bench.device}: a step's time "
+        "over that of the bare passes that it needs (F a forward pass, FB a forward and backward pass, B the images)"
+    ]
+    told += report.lines(report.costs(bench, made, config["repeats"]))
+    if config["peers"]:
+        told += ["", *peers.lines(*peers.compared(bench, config["repeats"]))]
+    return told
 
 
-def _warmup(config: dict[str, Any]) -> dict[str, Any]:
-    """Joint steps only: the step that needs the map is the one that is timed."""
-    phases = config["probe"]["module"]["attack"]["phases"]
-    return {"phases": [phases[-1] | {"steps": None}]}
-
-
-def _medians(works: dict[str, Callable[[], None]], repeats: int, device: Any) -> dict[str, float]:
-    import torch
-
-    seconds: dict[str, list[float]] = {name: [] for name in works}
-    for repeat in range(repeats + 1):
-        for name, work in works.items():
-            start = time.perf_counter()
-            work()
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            if repeat:  # the first round warms up
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}
+def _automatic(config: dict[str, Any]) -> dict[str, Any]:
+    """probe=adv2_auto under the same command line."""
+    own = [each for each in HydraConfig.get().overrides.task if not each.lstrip("+~").startswith("probe")]
+    overrides = [*own, "probe=adv2_auto", f"probe.passes={config['auto_passes']}"]
+    probe: dict[str, Any] = as_dict(compose("speed", overrides=overrides))["probe"]
+    return probe

@@ -5,7 +5,7 @@ Fields without a default have to be there. Groups with a ``_target_`` (data, tra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from benchmark.numerics.bounds import (
@@ -16,6 +16,7 @@ from benchmark.numerics.bounds import (
     Positive,
     Seed,
     StepSize,
+    Suffix,
     Text,
     UnitInterval,
     Weight,
@@ -54,6 +55,7 @@ class Budget:
     inner_step_size: StepSize
     attack_warmup: WholeNonNegative
     attack_steps: WholeNonNegative
+    auto_passes: WholePositive
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,17 @@ class Data:
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """How a classifier is trained."""
+    """How a classifier is trained; ``sources`` are further classifiers that its training needs.
 
+    start: how its weights at the start are trained; null for random ones (or timm's).
+    """
+
+    suffix: Suffix
     epochs: WholeNonNegative
     batch_size: WholePositive
     module: Part
+    sources: dict[str, Classifier] = field(default_factory=dict)
+    start: ClassifierTraining | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Classifier:
     """A timm network and its training."""
 
     name: Text
+    architecture: Label
     label: Label
     pretrained: bool
     checkpoint: Text | None
@@ -89,11 +98,12 @@ class Classifier:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of an interpreter's training."""
+    """One stage of an interpreter's training; it goes on from the stage named ``after``, null for the one before."""
 
     steps: WholeNonNegative
     batch_size: WholePositive
     module: Part
+    after: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,7 @@ class Trainer:
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: WholePositive | Literal["auto"] | list[WholeNonNegative]
     threads: WholePositive | None
+    portable: bool = False
     strategy: Literal["auto", "ddp"] = "auto"
     num_nodes: WholePositive = 1
     deterministic: bool | Literal["warn"] = True

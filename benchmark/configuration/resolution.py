@@ -15,10 +15,12 @@ _MISSING = "???"
 # Names of what is computed: a number or true, typed as a name, is text.
 _NAMES = (
     ("data", "name"),
+    ("classifier", "architecture"),
     ("classifier", "label"),
     ("interpreter", "name"),
     ("probe", "name"),
     ("probe", "source", "name"),
+    ("probe", "surrogate", "architecture"),
     ("probe", "surrogate", "label"),
     ("budget", "name"),
     ("experiment_name",),

@@ -39,12 +39,36 @@ def data_spec(config: Config) -> Spec:
 
 
 def classifier_spec(config: Config, group: Config | None = None) -> Spec:
-    """One classifier: architecture, training, seed, data. ``group`` stands for another than the explained one."""
+    """One classifier: architecture, training, seed, data, and the hashes of the classifiers that it is trained against.
+
+    ``group`` stands for another than the explained one.
+    """
     chosen = config["classifier"] if group is None else group
-    spec = {"data": artefact_key("data", data_spec(config)), "classifier": _without(chosen, ("label", "checkpoint"))}
+    network = _without(chosen, ("label", "architecture", "checkpoint"))
+    network["training"] = _without(chosen["training"], ("suffix", "sources", "start"))
+    spec = {"data": artefact_key("data", data_spec(config)), "classifier": network}
+    if (start := training_start(chosen)) is not None:
+        spec["start"] = artefact_key("classifier", classifier_spec(config, start))
+    if sources := training_sources(chosen):
+        spec["sources"] = [artefact_key("classifier", classifier_spec(config, source)) for source in sources.values()]
     if chosen["checkpoint"] is not None:
         spec["checkpoint"] = _checksum(chosen["checkpoint"], "classifier.checkpoint")
     return spec
+
+
+def training_start(group: Config) -> Config | None:
+    """The same network as its training finds it, where that is trained too; None where it is not."""
+    start = group["training"].get("start")
+    if start is None or group["checkpoint"] is not None:
+        return None
+    return {**group, "training": start, "label": f"{group['architecture']}{start['suffix']}"}
+
+
+def training_sources(group: Config) -> dict[str, Config]:
+    """The classifiers that the training of one needs, in the order of their names; none where it is not trained."""
+    if group["checkpoint"] is not None:
+        return {}
+    return dict(sorted((group["training"].get("sources") or {}).items()))
 
 
 def _checksum(path: str, key: str) -> str:
@@ -55,7 +79,7 @@ def _checksum(path: str, key: str) -> str:
 
 
 def stage_specs(config: Config) -> list[tuple[str, Spec]]:
-    """(name, spec) of the training stages of the interpreter in order, each on top of the one before.
+    """(name, spec) of the training stages of the interpreter in order, each on top of the one that it says.
 
     Weights from outside (``interpreter.checkpoint``) are one stage, "checkpoint".
     """
@@ -66,12 +90,24 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
     network = {"classifier": classifier, "encoder": encoder_key, "network": group["network"]}
     if group.get("checkpoint") is not None:
         return [("checkpoint", {**network, "checkpoint": _checksum(group["checkpoint"], "interpreter.checkpoint")})]
-    previous, stages = None, []
-    for name, stage in group.get("stages", {}).items():
-        spec = {**network, "stage": stage, "after": previous}
-        previous = artefact_key("interpreter", spec)
+    keys: dict[str, str] = {}
+    stages = []
+    for name, after in stage_order(group).items():
+        stage = _without(group["stages"][name], ("after",))
+        spec = {**network, "stage": stage, "after": None if after is None else keys[after]}
+        keys[name] = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
+
+
+def stage_order(group: Config) -> dict[str, str | None]:
+    """Of each training stage of an interpreter, in order, the one that it goes on from; None for the first."""
+    found: dict[str, str | None] = {}
+    previous = None
+    for name, stage in group.get("stages", {}).items():
+        found[name] = stage.get("after") or previous
+        previous = name
+    return found
 
 
 def interpreter_spec(config: Config) -> Spec:

@@ -21,7 +21,7 @@ from benchmark.numerics.expectations import expectation, near, shown
 from benchmark.storage.atomic import make_folder
 
 # Arguments that are put in when a part is built.
-_SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members"}
+_SUPPLIED = {"classifier", "encoder", "image_size", "network", "interpreter", "scale", "members", "sources"}
 _RESERVED = {"_target_", "_partial_", "_recursive_", "_convert_", "_args_"}
 
 
@@ -60,7 +60,7 @@ def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
 
 
 def _references(config: dict[str, Any]) -> Iterator[str]:
-    """A reference that is no stage of its interpreter: the measured one, its members, and the one that is attacked."""
+    """Stages that are none: of the measured interpreter, its members, and the one that is attacked."""
     group = config["interpreter"]
     groups = {"interpreter": group, "probe.source": (config.get("probe") or {}).get("source")}
     groups |= {f"interpreter.members.{name}": member for name, member in (group.get("members") or {}).items()}
@@ -70,6 +70,23 @@ def _references(config: dict[str, Any]) -> Iterator[str]:
         reference, stages = interpreter.get("reference"), list(interpreter["stages"])
         if reference is not None and reference not in stages:
             yield f"{key}.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
+        yield from _order(key, interpreter)
+
+
+def _order(key: str, interpreter: dict[str, Any]) -> Iterator[str]:
+    """A stage that goes on from one that does not come before it, or whose anchor would be an untrained decoder."""
+    before: list[str] = []
+    for name, stage in interpreter["stages"].items():
+        after = stage.get("after")
+        typed = f"{key}.{name}_after" if f"{name}_after" in interpreter else f"{key}.stages.{name}.after"
+        if after is not None and after not in before:
+            yield f"{typed} is a stage that comes before {name} ({', '.join(before)}), got {after!r}"
+        elif after is not None and after != before[-1] and interpreter.get("lambda_anchor"):
+            yield (
+                f"{typed}={after} starts {name} before {before[-1]}, and interpreter.lambda_anchor anchors the maps to "
+                f"those of the start: set it to 0, or {typed}={before[-1]}"
+            )
+        before.append(name)
 
 
 def _joint(probe: dict[str, Any]) -> Iterator[str]:
@@ -239,5 +256,6 @@ def _choice(where: str) -> str:
     if where in EXAMPLES:
         return f" ({where}={EXAMPLES[where]})"
     kinds = {"encoder": "classifier", "surrogate": "classifier", "source": "interpreter"}
-    kind = kinds.get(where.rpartition(".")[2])
+    group, _, name = where.rpartition(".")
+    kind = "classifier" if group.endswith("training.sources") else kinds.get(name)
     return f" (+{kind}@{where}=NAME)" if kind else ""

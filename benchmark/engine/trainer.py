@@ -40,7 +40,7 @@ class StopAtBatch(Callback):
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar on a terminal."""
     _quiet()
-    options = {key: value for key, value in config["trainer"].items() if key != "threads"}
+    options = {key: value for key, value in config["trainer"].items() if key not in ("threads", "portable")}
     if options.get("strategy") == "ddp":
         # BatchNorm's statistics are the same in all processes (processes/sync_batch_norm.py): nothing to broadcast.
         # While the main process works by itself the others wait, for as long as it takes.

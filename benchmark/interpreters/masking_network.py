@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from benchmark.numerics.modules import freeze
+from benchmark.types import Classifier
 
 
 class ClassSelector(nn.Module):
@@ -89,13 +91,23 @@ class MaskingNetwork(nn.Module):
     Args:
         channels: channels of the pyramid's levels, fine to coarse.
         blocks: decoder blocks; the map has the resolution of level ``len(channels) - 1 - blocks``.
+        trunk: a network whose features are trained with the decoder, and kept with it; always in eval mode, so that
+            BatchNorm keeps its statistics. None where the features are another network's.
         width: channels of the last block; each earlier block has twice as many. None takes a 32nd of the channels of
             the coarsest level, at least 16 (blocks of 256, 128 and 64 channels for a ResNet-50).
     Raises:
         ValueError: fewer levels than ``blocks`` + 1.
     """
 
-    def __init__(self, *, channels: list[int], num_classes: int, blocks: int = 3, width: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        channels: list[int],
+        num_classes: int,
+        blocks: int = 3,
+        width: int | None = None,
+        trunk: Classifier | None = None,
+    ) -> None:
         super().__init__()
         if not 1 <= blocks < len(channels):
             most = len(channels) - 1
@@ -114,7 +126,14 @@ class MaskingNetwork(nn.Module):
             self.blocks.append(DecoderBlock(current, channels[-2 - level], out))
             current = out
         self.head = nn.Conv2d(current, 2, 1)
+        self.trunk = trunk
         self.to(memory_format=torch.channels_last)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if self.trunk is not None:
+            self.trunk.eval()
+        return self
 
     def folded(self) -> MaskingNetwork:
         """A frozen copy in eval mode whose BatchNorms are part of the convolutions before them; equal maps, cheaper."""

@@ -58,6 +58,11 @@ Label = Annotated[
     Predicate(is_portable_name),
     Says(f"a name that can be a file's: no / \\ : * ? \" < > | or '..', at most {LONGEST_NAME} characters"),
 ]
+Suffix = Annotated[
+    str,
+    Predicate(lambda text: not text or is_portable_name(f"_{text}")),
+    Says("what follows a name that can be a file's, or nothing"),
+]
 
 
 def checked_arguments(make: Made) -> Made:

@@ -121,7 +121,9 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     }
     if evaluation.flags is not None:
         content["flags"] = evaluation.flags
-    return records.write_record(cell.folder, measured.samples, measured.tensors, content, further=measured.further)
+    return records.write_record(
+        cell.folder, measured.samples, measured.tensors, content, curves=measured.curves, further=measured.further
+    )
 
 
 def _check(check: Callable[[Config], None], cell: Cell) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from benchmark.configuration.specs import Config, source_config
 from benchmark.planning.required_artefacts import ArtefactRef
-from benchmark.processes import ranks
+from benchmark.processes import portable, ranks
 from benchmark.storage.artefacts import Artefact, Store
 
 log = logging.getLogger("underfire")
@@ -48,8 +48,8 @@ class RunContext:
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
-        if (threads := self.config["trainer"]["threads"]) is not None:
-            torch.set_num_threads(int(threads))
+        if (threads := portable.threads(self.config["trainer"])) is not None:
+            torch.set_num_threads(threads)
 
     @property
     def store(self) -> Store:

@@ -18,7 +18,9 @@ from benchmark.numerics.images import to_bytes
 from benchmark.pipeline.artefacts.benign_spread import get_harmless_noise
 from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
+from benchmark.probes.account import CURVE
 from benchmark.processes import ranks
+from benchmark.storage.curves import curve_table
 from benchmark.storage.schema import Column
 from benchmark.types import Batch
 
@@ -41,11 +43,12 @@ class Measurements:
     """A row per sample in sample-id order, and the pictures of the first ``measure.keep`` of them.
 
     tensors: "images" (uint8) and "maps" (float16), each with "sample_id", "benign" and, under a probe, "probed". In a
-    distributed run the main process has all rows, the others none.
+    distributed run the main process has all rows, the others none. curves: see benchmark.storage.curves.
     """
 
     samples: pd.DataFrame
     tensors: dict[str, Columns]
+    curves: pd.DataFrame | None = None  # the attack's map distance against its passes, where it keeps curves
     further: Sequence[Column] = ()  # the columns of a measure from outside the suite
 
 
@@ -72,9 +75,17 @@ def measure(ctx: RunContext, interpreter: BaseInterpreter, spread: float, groups
     predict(ctx.config, module, GroupSubset.for_rank(groups), collector)
     collected = {number: group for part in ranks.gather(collector.groups) for number, group in part.items()}
     columns = [collected[number] for number in sorted(collected)]
-    names = [name for name in (columns[0] if columns else {}) if name not in _MAPS]
+    names = [name for name in (columns[0] if columns else {}) if name not in _MAPS and not name.startswith(CURVE)]
     samples = pd.DataFrame({name: np.concatenate([group[name] for group in columns]) for name in names})
-    return Measurements(samples, _pictures(columns, groups, keep), module.further_columns)
+    return Measurements(samples, _pictures(columns, groups, keep), _curves(columns), module.further_columns)
+
+
+def _curves(columns: list[Columns]) -> pd.DataFrame | None:
+    """The table of the attack's curves over all groups; None where it keeps none."""
+    names = [name for name in (columns[0] if columns else {}) if name.startswith(CURVE)]
+    if not names:
+        return None
+    return curve_table({name.removeprefix(CURVE): np.concatenate([group[name] for group in columns]) for name in names})
 
 
 def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> MeasureModule:

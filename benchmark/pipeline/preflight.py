@@ -9,7 +9,7 @@ from torch import Tensor
 
 from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import SPREAD_LEVEL, Config
+from benchmark.configuration.specs import SPREAD_LEVEL, Config, training_sources
 from benchmark.data.split_check import check_data
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.base import BaseInterpreter
@@ -19,7 +19,7 @@ from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.rise import RISE
 from benchmark.metrics.map_distance import check_places
 from benchmark.numerics.modules import freeze
-from benchmark.pipeline.artefacts.classifier import build_classifier
+from benchmark.pipeline.artefacts.classifier import build_classifier, training_module
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build_interpreter, load_checkpoint
 from benchmark.pipeline.context import RunContext
@@ -78,7 +78,8 @@ def _build_untrained(ctx: RunContext) -> None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
     elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
         check_pretrained(config["classifier"]["name"])
-    instantiate(config["classifier"]["training"]["module"], network=network)
+    sources = [build_classifier(ctx, source) for source in training_sources(config["classifier"]).values()]
+    training_module(config["classifier"], network, sources)
     interpreter = build_interpreter(ctx, network)
     if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
         check_attackable(config, interpreter)

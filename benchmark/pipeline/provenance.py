@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from benchmark.configuration.specs import Config
+from benchmark.processes import portable
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 
 
 def surroundings(config: Config) -> dict[str, Any]:
-    """Versions, commit, device and threads."""
+    """Versions, commit, device, CPU, threads, and whether the arithmetic is portable."""
     import torch
 
     cuda = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
@@ -25,7 +26,9 @@ def surroundings(config: Config) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "commit": _commit(),
         "device": torch.cuda.get_device_name() if cuda else f"CPU {_processor()}",
+        "cpu": _processor(),
         "threads": torch.get_num_threads(),
+        "portable": portable.is_on(),
     }
 
 

@@ -18,10 +18,16 @@ log = logging.getLogger("underfire")
 
 @dataclass(frozen=True)
 class Precheck:
-    """``status``: the exit status of the sweep, if it is known without launching a job; ``left``: cells to compute."""
+    """What is known of a sweep.
+
+    Attributes:
+        status: its exit status, if that is known without launching a job. left: cells to compute.
+        portable: whether a cell asks for portable arithmetic.
+    """
 
     status: int | None
     left: list[Planned] = field(default_factory=list)
+    portable: bool = False
 
 
 def precheck_sweep(conf: str, overrides: list[str], *, multirun: bool, config_dir: str | None = None) -> Precheck:
@@ -42,29 +48,37 @@ def precheck_sweep(conf: str, overrides: list[str], *, multirun: bool, config_di
     if any(cell.state == "wrong" for cell in cells):
         log_mistakes(cells)
         return Precheck(1)
+    portable = any(_portable(planned) for planned in sweep.cells)
     if not sweep.multirun:
-        return Precheck(None)
+        return Precheck(None, portable=portable)
     left = [planned for planned, cell in zip(sweep.cells, cells, strict=True) if _is_left(planned, cell)]
     if left:
-        return Precheck(None, left)
+        return Precheck(None, left, portable)
     if any(cell.state != "done" for cell in cells):
-        return Precheck(None)  # retry=failed and none has failed: each says that it is left
+        return Precheck(None, portable=portable)  # retry=failed and none has failed: each says that it is left
     log.info(
         "%d cells: 0 computed, %d cached, 0 failed, in %.1f s", len(cells), len(cells), time.perf_counter() - start
     )
     return Precheck(0)
 
 
-def precheck_command(conf: str, command: str, overrides: list[str], config_dir: str | None = None) -> None:
-    """Raises a ValueError for the mistakes in a command line of any other command than ``run``."""
+def precheck_command(
+    conf: str, command: str, overrides: list[str], config_dir: str | None = None, *, multirun: bool = False
+) -> bool:
+    """Whether any other command than ``run`` asks for portable arithmetic.
+
+    Raises:
+        ValueError: a mistake in its command line.
+    """
     try:
-        sweep = expand(conf, command, overrides, config_dir=config_dir)
+        sweep = expand(conf, command, overrides, multirun=multirun, config_dir=config_dir)
     except Uncountable:
-        return
+        return False
     for planned in sweep.cells:
         if planned.config is None:
             raise ValueError(planned.error)
         check_values(planned.config, whole=False)
+    return any(_portable(planned) for planned in sweep.cells)
 
 
 def log_mistakes(cells: list[CellStatus]) -> None:
@@ -76,6 +90,10 @@ def log_mistakes(cells: list[CellStatus]) -> None:
     for sentence, name in first.items():
         log.error("failed  %s: %s", name, sentence)
     log.error("%d of %d cells cannot be run; nothing was started", len(wrong), len(cells))
+
+
+def _portable(planned: Planned) -> bool:
+    return planned.config is not None and bool((planned.config.get("trainer") or {}).get("portable"))
 
 
 def _is_left(planned: Planned, cell: CellStatus) -> bool:

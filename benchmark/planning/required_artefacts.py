@@ -20,6 +20,8 @@ from benchmark.configuration.specs import (
     spread_noise,
     spread_spec,
     stage_specs,
+    training_sources,
+    training_start,
 )
 from benchmark.storage.artefacts import artefact_key
 
@@ -42,6 +44,26 @@ def classifier_ref(config: Config, group: Config | None = None, name: str = "cla
     """The explained classifier, or the one of ``group`` (an encoder)."""
     chosen = config["classifier"] if group is None else group
     return _ref("classifier", classifier_spec(config, group), name, f"{chosen['label']} s{chosen['seed']}")
+
+
+def classifier_refs(config: Config, group: Config | None = None, name: str = "classifier") -> Iterator[ArtefactRef]:
+    """A classifier, after those that its training needs."""
+    chosen = config["classifier"] if group is None else group
+    if (start := training_start(chosen)) is not None:
+        yield from classifier_refs(config, start, start_name(name))
+    for key, source in training_sources(chosen).items():
+        yield from classifier_refs(config, source, source_name(name, key))
+    yield classifier_ref(config, group, name)
+
+
+def start_name(name: str) -> str:
+    """What the record of a cell calls the weights that the training of a classifier goes on from."""
+    return f"{name} start"
+
+
+def source_name(name: str, key: str) -> str:
+    """What the record of a cell calls a classifier that the training of another needs."""
+    return f"{name} source {key}"
 
 
 def predictions_ref(config: Config, split: str) -> ArtefactRef:
@@ -88,7 +110,7 @@ def required_artefacts(config: Config) -> list[ArtefactRef]:
 
 def _of_measuring(config: Config) -> Iterator[ArtefactRef]:
     """What the measured interpreter takes."""
-    yield classifier_ref(config)
+    yield from classifier_refs(config)
     yield predictions_ref(config, config["split"])
     yield from _of_interpreter(config)
     yield predictions_ref(config, "calibration")
@@ -101,7 +123,7 @@ def _of_perturbing(config: Config) -> Iterator[ArtefactRef]:
     probe = config["probe"]
     if probe["module"] is None:
         return
-    yield classifier_ref(config)
+    yield from classifier_refs(config)
     yield predictions_ref(config, config["split"])
     if probe["needs_map"]:
         yield from _of_interpreter(config)
@@ -115,5 +137,5 @@ def _of_interpreter(config: Config) -> Iterator[ArtefactRef]:
     group = config["interpreter"]
     for member in list((group.get("members") or {}).values()) or [group]:
         if member.get("encoder") is not None:
-            yield classifier_ref(config, member["encoder"], "encoder")
+            yield from classifier_refs(config, member["encoder"], "encoder")
         yield from stage_refs({**config, "interpreter": member}).values()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from benchmark.types import Classifier, Explanation, Goal, Objective
 
-FACT = "attack."  # before the name of a fact in a file of perturbed images
+# Before the names of facts and of curves in a file of perturbed images.
+FACT, CURVE = "attack.", "curve."
 
 # Below this value a loss counts as zero: its share that still falls says nothing.
 LEAST_LOSS = 1e-3

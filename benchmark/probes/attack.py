@@ -16,7 +16,8 @@ from torch import Tensor
 from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositive, checked_arguments
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
-from benchmark.types import Bounded, Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
+from benchmark.probes.observer import Observer
+from benchmark.types import Bounded, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
 @checked_arguments
@@ -29,7 +30,7 @@ class Phase:
 
 
 class GradientAttack:
-    """(interpreter, images, goals, keys) to perturbed images.
+    """(interpreter, images, goals, keys) to perturbed images. Maps are those of the interpreter's surrogate.
 
     Per-sample losses are summed, so that samples stay independent. The result is one iterate per sample:
     ``keep="map"``: of the iterates after the first phase that reach the goal, the one with the smallest map loss; the
@@ -105,7 +106,8 @@ class GradientAttack:
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
         meter = PassMeter(interpreter.classifier)
-        observe = _Observer(interpreter, image_BCHW, goal)
+        attacked = interpreter.surrogate() if self.needs_map else interpreter
+        observe = Observer(attacked, image_BCHW, goal)
         parameter = self.perturbation.start(image_BCHW, key_B)
         best = BestIterate(image_BCHW, goal, self.keep, self.margin)
         optimizer = self.perturbation.optimizer()
@@ -125,7 +127,7 @@ class GradientAttack:
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
-                _check_finite(loss_B, gradient, number, step)
+                check_finite(loss_B, gradient, number, step)
                 n_zero_B += (image_gradient == 0).flatten(1).all(1)
                 curve.update(step, explanation, goal, penalty_B)
                 if number > 0 or self.keep == "size":
@@ -154,7 +156,8 @@ class GradientAttack:
 
         Raises as a call does.
         """
-        observe = _Observer(interpreter, image_BCHW, goal)
+        attacked = interpreter.surrogate() if self.needs_map else interpreter
+        observe = Observer(attacked, image_BCHW, goal)
         parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
@@ -166,7 +169,7 @@ class GradientAttack:
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 gradient, _ = _gradients(loss_B, parameter, adversarial)
-                _check_finite(loss_B, gradient, number, step)
+                check_finite(loss_B, gradient, number, step)
                 parameter = optimizer(parameter.detach(), gradient, image_BCHW)
         return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
 
@@ -197,7 +200,7 @@ def check_graph(value: Tensor) -> None:
         raise ValueError(_NO_GRAPH)
 
 
-def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
+def check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
     """A NaN has no sign: the attack would stop moving, and the interpreter would seem robust."""
     bad_B = ~torch.isfinite(loss_B.detach() + gradient.abs().amax(tuple(range(1, gradient.ndim))))  # amax keeps NaN
     if bad_B.any():
@@ -206,31 +209,3 @@ def _check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> No
             f"rows {bad_B.nonzero()[:5, 0].tolist()} of their group; groups that are finished are kept: the map or its "
             "gradient is not finite there (interpreter.beta, the interpreter's weights), or the step is too large"
         )
-
-
-class _Observer:
-    """What the attack reads of an image: logits, and the map of ``class_B``.
-
-    ``class_B`` is the target; in an untargeted attack it is the class with the largest logit at the step before, among
-    the classes other than the one to get away from.
-    """
-
-    def __init__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal) -> None:
-        self.interpreter = interpreter.warm_started()
-        self.goal = goal
-        self.class_B = goal.target_B
-        if not goal.targeted:
-            with torch.no_grad():
-                self._update_class(interpreter.classifier(image_BCHW))
-
-    def _update_class(self, logits_BK: Tensor) -> None:
-        self.class_B = logits_BK.detach().scatter(1, self.goal.target_B[:, None], float("-inf")).argmax(1)
-
-    def __call__(self, image_BCHW: Tensor, needs_map: bool) -> Explanation:
-        if needs_map:
-            explanation = self.interpreter.explain(image_BCHW, self.class_B)
-        else:
-            explanation = Explanation(self.interpreter.classifier(image_BCHW), image_BCHW.new_empty(0))
-        if not self.goal.targeted:
-            self._update_class(explanation.logits_BK)
-        return explanation

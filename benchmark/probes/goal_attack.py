@@ -16,7 +16,10 @@ from benchmark.types import Classifier, Goal, Interpreter, Outcome, Perturbed
 
 
 class Attack(Protocol):
-    """(interpreter, images, goals, keys) to perturbed images."""
+    """(interpreter, images, goals, keys) to perturbed images.
+
+    The interpreter is the true one: an attack that differentiates maps asks it for its ``surrogate()``.
+    """
 
     @property
     def needs_map(self) -> bool: ...
@@ -78,12 +81,12 @@ class GoalAttack:
             goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
         map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.needs_map else None
         start_B = rng.sample_keys(self.seed, "attack start", id_B)
-        attacked = interpreter.surrogate() if self.needs_map else interpreter
-        outcome = self.attack(attacked, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
+        outcome = self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
         single_Bhw = None if interpreter.members else map_Bhw  # an ensemble has no single goal map to keep
         drawn_B = goal_B if self.targeted else torch.full_like(goal_B, -1)
         goal = Goal(goal_B, None, self.targeted)
-        return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, with_rounding(outcome, interpreter.classifier, goal))
+        facts = with_rounding(outcome, interpreter.classifier, goal)
+        return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, facts, outcome.curves)
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor

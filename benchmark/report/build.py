@@ -16,6 +16,8 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.compare.reference import Reference, reference
 from benchmark.report.compare.section import compare
 from benchmark.report.figures.all_figures import write_figures
+from benchmark.report.figures.curves import curve_table, draw, lines_of
+from benchmark.report.figures.style import save, styled
 from benchmark.report.page import Section, how_to_read, page
 from benchmark.report.published.pack import scan_results
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
@@ -69,6 +71,7 @@ def build_report(
     done = [record for record in records if record.cell.get("status") == "done"]
     results = [tidy(done, bootstrap), tidy_effects(groups, bootstrap)]
     pd.concat(results, ignore_index=True).to_parquet(out / "results.parquet", index=False)
+    _write_curves(out, groups)
     path = out / "report.md"
     text = page(sections, failed, [how_to_read(bootstrap), *left_out])
     transfer_lines = write_transfer(out, transferred, bootstrap)
@@ -101,11 +104,25 @@ def _write_section(
 ) -> Section:
     verdicts = judge(trainings, bootstrap)
     tables = all_tables(trainings, verdicts.rows, bootstrap)
+    if lines := lines_of([trainings]):
+        tables.append(curve_table(lines))
     compared = compare(trainings, verdicts, others, bootstrap)
     for table in (*tables, *compared.tables):
         write_table(out / folder / "tables", table)
     figures = write_figures(out / folder / "figures", trainings, verdicts.rows, bootstrap)
     return Section(trainings, folder, verdicts, tables, figures, compared)
+
+
+def _write_curves(out: Path, groups: Sequence[Trainings]) -> None:
+    """The curves of all classifiers in one figure and table, where there are several."""
+    lines = lines_of(groups)
+    if len({line.classifier for line in lines}) < 2:
+        return
+    write_table(out / "tables", curve_table(lines))
+    with styled():
+        figure = draw(lines)
+        assert figure is not None  # there are lines
+        save(figure, out / "figures", "distance_by_passes")
 
 
 def _no_record_message(root: Path, filters: dict[str, Any], scan: Scan) -> str:

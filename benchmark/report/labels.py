@@ -47,7 +47,7 @@ METRICS = {
     "success": MetricName("success"),
     "looks_benign": MetricName("share that looks benign", "looks benign"),
     "joint_success": MetricName("success and looks benign", "joint success"),
-    "pair_alarm_auc": MetricName("pair alarm's AUC", "AUC"),
+    "pair_alarm_auc": MetricName("pair alarm's AUC"),
     "pair_alarm_tpr_1": MetricName("alarms at 1 %, adversarial"),
     "pair_alarm_fpr_1": MetricName("alarms at 1 %, harmless"),
     "pair_alarm_tpr_5": MetricName("alarms at 5 %, adversarial"),

@@ -1,7 +1,7 @@
 """The name of every file and folder that is kept, each written here once.
 
 ```
-results/<cell>/          cell.json samples.parquet images.safetensors maps.safetensors
+results/<cell>/          cell.json samples.parquet curves.parquet images.safetensors maps.safetensors
 results/.leases/<cell>   the lease of a cell that is being computed
 store/<kind>/<key>/      artefact.json config.yaml metrics.json, and what the kind holds: weights.safetensors and
                          history.jsonl, predictions.safetensors, or group-000000.safetensors ...
@@ -17,6 +17,7 @@ from pathlib import Path
 
 CELL = "cell.json"
 SAMPLES = "samples.parquet"
+CURVES = "curves.parquet"
 IMAGES = "images"  # of a record's tensors, see tensors_file
 MAPS = "maps"
 

@@ -12,12 +12,15 @@ from benchmark.storage.schema import CellField, Column, When
 
 _INTRODUCTION = f"""# Records
 
-A record is the folder `results/<name>/` of one cell. It has four files:
+A record is the folder `results/<name>/` of one cell. It has up to five files:
 
 | file | content |
 | --- | --- |
 | `{paths.CELL}` | what the cell is, what it was computed with, and the checksums of the other files; written last |
 | `{paths.SAMPLES}` | a row per sample in order of `sample_id`, with the columns below |
+| `{paths.CURVES}` | of attacks that keep curves (`adv2_auto`): for every `member`, `all` for the whole attack, and \
+every number of `passes` of an image, a member's own, the `success_rate` by then, the mean `map_l1` of the nearest \
+successes so far, and of how many samples `n` |
 | `{paths.IMAGES}.safetensors` | `benign` and, with a probe, `probed`: the first `measure.keep` inputs and perturbed \
 inputs, uint8 (N, 3, H, W); `sample_id` int64 (N,) |
 | `{paths.MAPS}.safetensors` | `benign` and, with a probe, `probed`: their maps, float16 (N, h, w); `sample_id` \

@@ -47,6 +47,14 @@ class Record:
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
     @cached_property
+    def curves(self) -> pd.DataFrame | None:
+        """The attack's map distance against its passes, see curves.py; None where it keeps none."""
+        import pandas as pd
+
+        path = self.folder / paths.CURVES
+        return pd.read_parquet(path) if path.exists() else None
+
+    @cached_property
     def images(self) -> Tensors:
         """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8 (N, 3, H, W)."""
         return self._tensors(paths.IMAGES)
@@ -69,6 +77,7 @@ def write_record(
     tensors: dict[str, Tensors],
     cell: dict[str, Any],
     *,
+    curves: pd.DataFrame | None = None,
     further: Sequence[Column] = (),
 ) -> Record:
     """Writes a finished cell; cell.json, with the checksums of the rest, comes last.
@@ -76,7 +85,8 @@ def write_record(
     Equal content gives equal bytes in every file but cell.json.
 
     Args:
-        tensors: ``images`` and ``maps``. further: columns of a measure from outside the suite.
+        tensors: ``images`` and ``maps``. curves: the attack's, see curves.py; None where it keeps none.
+        further: columns of a measure from outside the suite.
     Returns:
         The record, with samples and tensors in memory.
     Raises:
@@ -92,6 +102,8 @@ def write_record(
         shutil.rmtree(folder)
     folder.mkdir()
     write_atomic(folder / paths.SAMPLES, _parquet(samples))
+    if curves is not None:
+        write_atomic(folder / paths.CURVES, _parquet(curves))
     for name, arrays in tensors.items():
         content = save({key: np.ascontiguousarray(array) for key, array in sorted(arrays.items())})
         write_atomic(paths.tensors_file(folder, name), content)
@@ -99,7 +111,9 @@ def write_record(
     written = _write_cell(folder, {"format": FORMAT["cell"], **cell, "status": "done", "checksums": sums})
     record = Record(folder, written)
     # The values of its cached properties, so that nothing is read back.
-    vars(record).update(samples=samples, images=tensors.get(paths.IMAGES, {}), maps=tensors.get(paths.MAPS, {}))
+    vars(record).update(
+        samples=samples, curves=curves, images=tensors.get(paths.IMAGES, {}), maps=tensors.get(paths.MAPS, {})
+    )
     return record
 
 

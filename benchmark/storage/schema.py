@@ -23,6 +23,7 @@ class When(StrEnum):
     PERTURBED = "cells with a probe"
     NOISE = "cells with noise"
     ATTACK = "attacks that take gradients"
+    MEMBERS = "attacks by several members (adv2_auto)"
     BOUNDED = "attacks with a bound"
     SURROGATE = "attacks on maps that are taken from a surrogate of the interpreter"
     GOAL_MAP = "attacks with a goal map, measured on the interpreter that they attack"

@@ -14,6 +14,7 @@ from benchmark import __main__ as entry
 from benchmark.commands.common.job import hydras_mistake, sentence_of
 from benchmark.commands.common.options import EXIT_STATUS, Parser, Settings, launch_options
 from benchmark.configuration.sweep_expansion import expand
+from benchmark.planning.precheck import precheck_command
 from benchmark.storage.formats import FORMAT
 from tests.helpers import PROJECT, underfire
 
@@ -34,6 +35,13 @@ def python(code: str, *arguments: str, **environment: str) -> subprocess.Complet
         timeout=120,
         check=False,
     )
+
+
+@pytest.mark.parametrize("command", ["train_classifier", "train_interpreter"])
+def test_the_check_before_the_first_job_knows_a_sweep(command):
+    with pytest.raises(ValueError, match="seed has several values: add -m"):
+        precheck_command(CONF, command, ["seed=0,1"])
+    precheck_command(CONF, command, ["seed=0,1"], multirun=True)
 
 
 class TestOptions:

@@ -1,4 +1,4 @@
-"""The speed command: what it times stands in the right order. Times themselves are no test on a shared machine."""
+"""The speed command: its table, and mistakes in its settings. Times themselves are no test on a shared machine."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import pytest
 
 from tests.helpers import underfire
 
+SMALL = ("budget=smoke", "batch=4", "steps=2", "repeats=1", "trainer=cpu")
 
-def test_ratios_are_told_and_nothing_is_kept(tmp_path):
-    ran = underfire(
-        tmp_path, "speed", "interpreter=cam", "budget=smoke", "batch=8", "steps=2", "repeats=2", "trainer=cpu"
-    )
+
+def test_a_table_is_told_and_nothing_is_kept(tmp_path):
+    ran = underfire(tmp_path, "speed", "interpreter=cam", "loops=[pgd,noise]", "peers=true", *SMALL)
     assert ran.returncode == 0, ran.stderr
-    assert "of the bare forward and backward of its map" in ran.stderr
+    assert "| loop | ms | bare passes that it needs | ms of these | ratio |" in ran.stderr
+    assert "| PGD step |" in ran.stderr
+    assert "theirs / ours" in ran.stderr
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize(("override", "words"), [("interpreter=rise", "no gradient")])
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("interpreter=rise", "no gradient"),
+        ("loops=[pdg]", "no such loop; there are pgd"),
+        ("interpreter=cam", "no decoder to train"),
+    ],
+)
 def test_what_cannot_be_timed_is_told(tmp_path, override, words):
-    ran = underfire(tmp_path, "speed", override, "budget=smoke", "trainer=cpu")
+    loops = ["loops=[adv2,rts]"] if override.startswith("interpreter") else []
+    ran = underfire(tmp_path, "speed", override, *loops, *SMALL)
     assert ran.returncode == 1
     assert words in ran.stderr

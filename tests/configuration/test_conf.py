@@ -19,8 +19,14 @@ from tests.helpers import PROJECT
 
 CONF = conf_folder()
 GROUPS = {
-    group: sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).rglob("*.yaml"))
-    for group in ("budget", "data", "classifier", "interpreter", "probe", "trainer", "logger", "measure", "paths")
+    group: sorted(str(path.relative_to(CONF / group).with_suffix("")) for path in (CONF / group).glob(files))
+    for group, files in {
+        **dict.fromkeys(
+            ("budget", "data", "interpreter", "probe", "trainer", "logger", "measure", "paths"), "**/*.yaml"
+        ),
+        "classifier": "*.yaml",
+        "classifier/training": "*.yaml",
+    }.items()
 }
 CASES = [(group, option) for group, options in GROUPS.items() for option in options]
 OPTUNA = pytest.mark.skipif(
@@ -43,6 +49,7 @@ SUPPLIED = {
     "reference",
     "spread",
     "members",
+    "sources",
 }
 SUPPLIED |= {
     "blur",
@@ -177,6 +184,31 @@ def test_an_interpreter_and_a_classifier_keep_to_their_own_keys_wherever_they_ar
     assert config["probe"]["surrogate"]["training"]["module"]["seed"] == 5
     assert config["probe"]["source"]["encoder"]["training"]["module"]["seed"] == 6
     assert config["classifier"]["training"]["module"]["seed"] == 0
+
+
+def test_how_a_classifier_is_trained_is_chosen_for_each_and_is_part_of_its_label():
+    config = composed(
+        "run",
+        "classifier=small_regnet",
+        "classifier/training=ensemble",
+        "+classifier@probe.surrogate=small_resnet",
+        "classifier/training@probe.surrogate.training=trades",
+        "probe.surrogate.seed=5",
+        "+classifier@interpreter.encoder=fine_resnet",
+        "classifier/training@interpreter.encoder.training=pgd",
+        "classifier.training.sources.small_resnet.seed=7",
+    )
+    classifier, surrogate, encoder = (
+        config["classifier"],
+        config["probe"]["surrogate"],
+        config["interpreter"]["encoder"],
+    )
+    labels = [each["label"] for each in (classifier, surrogate, encoder)]
+    assert labels == ["small_regnet_ensemble", "small_resnet_trades", "fine_resnet_pgd"]
+    sources = classifier["training"]["sources"]
+    assert {name: source["label"] for name, source in sources.items()} == {name: name for name in sources}
+    assert sources["small_resnet"]["training"]["module"]["seed"] == 7 and surrogate["training"]["module"]["seed"] == 5
+    assert composed("run", "classifier=timm", "classifier.name=resnet18")["classifier"]["label"] == "resnet18"
 
 
 @pytest.mark.parametrize("probe", ["adv2", "adv2_stadv", "adv2_cw"])

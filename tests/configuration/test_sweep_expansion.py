@@ -134,8 +134,9 @@ OPTIONS = [
     f"{group}={path.relative_to(conf_folder() / group).with_suffix('')}"
     for group in GROUPS
     for path in sorted((conf_folder() / group).rglob("*.yaml"))
-    if not path.name.startswith("_")
+    if path.parent.name != "training"
 ]
+OPTIONS += [f"classifier/training={path.stem}" for path in sorted((conf_folder() / "classifier/training").iterdir())]
 SWEPT_EXPERIMENTS = [
     path.stem for path in sorted((conf_folder() / "experiment").glob("*.yaml")) if not path.stem.startswith("optuna")
 ]
@@ -191,6 +192,8 @@ def check_experiment(experiment: str, every: int) -> None:
         ["interpreter=rts,rtsa", "interpreter.inner={a: 1}", "seed=0,1"],
         ["probe=normal,uniform", "probe.level=0.03,0.3", "probe.seed=${data.seed}", "data.name=x_${seed}"],
         ["+classifier@interpreter.encoder=small_resnet,timm", "interpreter=rts,rtsa", "interpreter.encoder.seed=1"],
+        ["classifier/training=standard,pgd,ensemble", "classifier=small_resnet,small_regnet", "seed=0,1"],
+        ["+classifier@probe.surrogate=timm,fine_resnet", "classifier/training@probe.surrogate.training=trades,pgd"],
         ["budget=smoke,bench", "classifier=timm,small_resnet", "classifier.options={a: 1}"],
         ["data=digits,cifar10", "data.train=null,5", "logger.tags=[a,b]", "trainer=cpu,ddp"],
     ],

@@ -16,7 +16,7 @@ from benchmark.__main__ import conf_folder
 from benchmark.configuration.composition import Composer
 from benchmark.configuration.signatures import signature
 from benchmark.configuration.sweep_expansion import Planned, composed, expand
-from benchmark.configuration.validation import mistakes
+from benchmark.configuration.validation import check_values, mistakes
 from benchmark.planning.plan import inspect_cell
 from tests.helpers import PROJECT, configured, underfire
 
@@ -74,6 +74,19 @@ def answers(*overrides: str) -> list[str]:
         ("~probe.samples", "probe.samples is missing: set it (probe.samples=...)"),
         ("~data.root", "data.root is missing"),
         ("interpreter.reference=strat", "interpreter.reference is a stage of the training (selector, start, finish)"),
+        (
+            "interpreter.finish_after=begin",
+            "interpreter.finish_after is a stage that comes before finish (selector",
+        ),
+        (
+            "interpreter.finish_after=finish",
+            "interpreter.finish_after is a stage that comes before finish (selector",
+        ),
+        ("interpreter.finish_steps=-1", "interpreter.finish_steps is a whole number, 0 or more, got -1"),
+        ("interpreter.own_trunk=1", "interpreter.own_trunk is true or false, got 1"),
+        ("interpreter.inner.perturbation.decay=0", "interpreter.inner.perturbation.decay"),
+        ("classifier.training.suffix=a/b", "classifier.training.suffix is what follows a name"),
+        ("+classifier.training.sources.one=abc", "(+classifier@classifier.training.sources.one=NAME)"),
         ("split=train", "split is test or calibration, got 'train'"),
         ("force=cells", "force is cell or artefact, or null, got 'cells': did you mean cell?"),
         ("logger.mode=of", "logger.mode is one of offline, online, disabled, got 'of'"),
@@ -312,3 +325,10 @@ def test_some_keys_with_some_wrong_values():
     names = ["seed", "probe.steps", "measure.blur", "data.image_size", "trainer.threads", "interpreter.seed"]
     values = {kind: WRONG[kind] for kind in ("list", "word", "nan", "negative", "group")}
     assert check_wrong_values([], names, values) == {}
+
+
+def test_an_anchor_to_a_decoder_that_is_not_trained_is_a_mistake(tmp_path):
+    config = configured(tmp_path, "interpreter=rtsa_anchored", "interpreter.finish_after=selector")
+    with pytest.raises(ValueError, match=r"finish_after=selector starts finish before start, and .*lambda_anchor"):
+        check_values(config)
+    check_values(configured(tmp_path, "interpreter=rtsa", "interpreter.finish_after=selector"))

@@ -59,7 +59,7 @@ SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param("classifier", marks=SLOW), pytest.param("selector", marks=SLOW), "distilled"]
+    "kind", [*(pytest.param(kind, marks=SLOW) for kind in ("classifier", "robust", "selector")), "distilled"]
 )
 def test_a_step_of_training_is_that_of_one_process(tmp_path, kind):
     """Steps (gradients times the step size) and BatchNorm's statistics, each relative to its own size."""

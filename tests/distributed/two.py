@@ -26,6 +26,7 @@ from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.processes import ranks
 from benchmark.tracking.wandb_run import RunInfo
+from lightning_modules.adversarial import LitTRADES
 from lightning_modules.classifier import LitClassifier
 from lightning_modules.rts import LitSelector
 from lightning_modules.rtsa import LitRTSA
@@ -49,6 +50,10 @@ class Classifier(Plain, LitClassifier):
     """See Plain."""
 
 
+class Robust(Plain, LitTRADES):
+    """See Plain."""
+
+
 class Selector(Plain, LitSelector):
     """See Plain."""
 
@@ -65,6 +70,10 @@ def module(kind: str) -> tuple[torch.nn.Module, torch.nn.Module]:
     network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 16, 16), "stem_width": 8})
     if kind == "classifier":
         return network, Classifier(network=network, lr=0.01, weight_decay=0.0, seed=0)
+    if kind == "robust":  # at the random start: the sign of a gradient turns on the order of a sum
+        ball = LinfBall(epsilon=8 / 255, step_size=8 / 255, random_start=True)
+        options = {"beta": 6.0, "perturbation": ball, "steps": 0}
+        return network, Robust(network=network, lr=0.01, weight_decay=0.0, seed=0, **options)
     interpreter = RTS(classifier=freeze(network), image_size=48, blocks=3, width=8)
     if kind == "selector":
         return interpreter.masking, Selector(interpreter=interpreter, **RECIPE)

@@ -16,42 +16,55 @@ from benchmark.engine.loggers import History
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
+from benchmark.probes.linf_ball import LinfBall
 from benchmark.storage.records import read_record
 from benchmark.tracking.wandb_run import RunInfo
+from lightning_modules.adversarial import LitTRADES
 from lightning_modules.classifier import LitClassifier
 from tests.helpers import configured
 
 
-class Interrupted(LitClassifier):
+class Interrupted:
     """Raises once, in the second epoch."""
 
     broken = False
 
     def training_step(self, batch, index):
-        if self.current_epoch == 1 and index == 1 and not Interrupted.broken:
-            Interrupted.broken = True
+        if self.current_epoch == 1 and index == 1 and not type(self).broken:
+            type(self).broken = True
             raise InterruptedError("the machine went away")
         return super().training_step(batch, index)
 
 
-def train(config, folder, kind):
+def train(config, folder, kind, options):
     data = load_data(config).split("train")
     folder.mkdir(exist_ok=True)
     with seeded(0, "classifier"):
         network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 8, 8), "drop_rate": 0.3})
-    module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
+    module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0, **options)
     info = RunInfo("train", "t", "t", [], {})
     validation = FixedGroups(data, range(64), 64)
     fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=3, validation=validation, info=info)
     return network.state_dict()
 
 
-def test_a_training_resumes_at_its_epoch_and_ends_the_same(tmp_path):
+BALL = LinfBall(epsilon=0.1, step_size=0.1, random_start=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (LitClassifier, {}),
+        (LitTRADES, {"beta": 6.0, "perturbation": BALL, "steps": 1}),
+    ],
+)
+def test_a_training_resumes_at_its_epoch_and_ends_the_same(tmp_path, kind, options):
     config = configured(tmp_path)
-    whole = train(config, tmp_path / "whole", LitClassifier)
+    cut = type("Cut", (Interrupted, kind), {})
+    whole = train(config, tmp_path / "whole", kind, options)
     with pytest.raises(InterruptedError):
-        train(config, tmp_path / "cut", Interrupted)
-    resumed = train(config, tmp_path / "cut", Interrupted)
+        train(config, tmp_path / "cut", cut, options)
+    resumed = train(config, tmp_path / "cut", cut, options)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 

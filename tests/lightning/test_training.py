@@ -14,6 +14,7 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
+from benchmark.types import Goal
 from lightning_modules.classifier import flip_crop
 from lightning_modules.rts import LitRTS, LitSelector
 from lightning_modules.rtsa import LitRTSA
@@ -132,6 +133,42 @@ def test_the_anchor_is_the_start_and_stays_there(interpreter, batch, monkeypatch
     assert not any(parameter is own for parameter in module.parameters_to_train() for own in module.anchor.parameters())
 
 
+def test_an_own_trunk_is_trained_with_the_decoder_and_the_classifier_is_not(batch, monkeypatch):
+    torch.manual_seed(0)
+    classifier = TimmClassifier(name="resnet10t", num_classes=5, options={"channels": (8, 12, 16, 24), "stem_width": 8})
+    interpreter = RTS(classifier=classifier, image_size=48, blocks=3, width=4, own_trunk=True)
+    shared = RTS(classifier=classifier, image_size=48, blocks=3, width=4)
+    shared.masking.load_state_dict(interpreter.masking.state_dict(), strict=False)
+    class_B = batch["label"]
+    torch.testing.assert_close(interpreter(batch["image"], class_B), shared(batch["image"], class_B))
+    module = rtsa(interpreter, attack=inner(), lambda_aid=5.0, lambda_anchor=5.0)
+    module.setup("fit")
+    interpreter.train()
+    assert not any(each.training for each in interpreter.masking.trunk.modules())
+    before = copy.deepcopy(interpreter.state_dict())
+    loss, _ = recorded(module, batch, monkeypatch)
+    loss.backward()
+    assert all(each.grad is not None for each in module.parameters_to_train()), "distributed training waits for all"
+    torch.optim.SGD(module.parameters_to_train(), lr=0.1).step()
+    moved = {name for name, value in interpreter.state_dict().items() if not torch.equal(value, before[name])}
+    moved = {name for name in moved if "running" not in name and "num_batches" not in name}
+    own = {name.removeprefix("masking.trunk.") for name in moved if name.startswith("masking.trunk.")}
+    assert own and not any(name.startswith("net.fc") for name in own)
+    assert not any(name.startswith(("classifier.", "masking.selector.")) for name in moved)
+    anchored = module.anchor.trunk.trunk(batch["image"]).pyramid[-1]
+    torch.testing.assert_close(anchored, classifier.trunk(batch["image"]).pyramid[-1])
+
+
+def test_a_selector_and_a_start_leave_an_own_trunk_alone(batch, monkeypatch):
+    torch.manual_seed(0)
+    classifier = TimmClassifier(name="resnet10t", num_classes=5, options={"channels": (8, 12, 16, 24), "stem_width": 8})
+    interpreter = RTS(classifier=classifier, image_size=48, blocks=3, width=4, own_trunk=True)
+    module = LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, **RECIPE)
+    module.setup("fit")
+    recorded(module, batch, monkeypatch)[0].backward()
+    assert all(each.grad is None for each in interpreter.masking.trunk.parameters())
+
+
 def test_a_nan_stops_the_training_with_the_step_and_the_parts(interpreter, batch, monkeypatch):
     interpreter.train()
     torch.nn.init.constant_(interpreter.masking.head.weight, float("nan"))
@@ -170,3 +207,36 @@ def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
 def test_settings_that_cannot_train_are_refused(interpreter, options, words):
     with pytest.raises(ValueError, match=words):
         rtsa(interpreter, **options)
+
+
+def test_the_inner_attack_meets_the_map_of_the_network_as_it_is(interpreter, batch):
+    """BatchNorm is folded into the convolutions of the copy that is attacked: the same map, the same last iterate."""
+    interpreter.train()
+    with torch.no_grad():
+        for _ in range(3):  # running statistics that differ from those at the start
+            interpreter.masking(interpreter.features(batch["image"])[1], batch["label"], 0.0)
+    module = rtsa(interpreter, attack=inner(), lambda_aid=1.0)
+    logits, pyramid = interpreter.features(batch["image"])
+    class_B, target_B = logits.argmax(1), (logits.argmax(1) + 1) % 5
+    found = module.adversarial(batch, pyramid, class_B, target_B)
+    assert interpreter.masking.training
+    interpreter.eval()
+    goal = Goal(target_B, interpreter(batch["image"], class_B).detach())
+    expected = module.attack(interpreter, batch["image"], goal, module.keys(batch, "inner attack"))
+    assert (found - expected.image_BCHW).abs().gt(1e-6).float().mean() < 0.01  # a sign of a gradient of about zero
+    folded = interpreter.masking.folded()
+    assert not any(isinstance(each, torch.nn.BatchNorm2d) for each in folded.modules())
+    torch.testing.assert_close(folded(pyramid, class_B, 0.0)[0], goal.map_Bhw, rtol=1e-4, atol=1e-5)
+
+
+def test_the_optimiser_steps_as_adam_is_written(interpreter):
+    module = rtsa(interpreter)
+    module.trainer = type("Steps", (), {"estimated_stepping_batches": 10})()
+    optimizer = module.configure_optimizers()["optimizer"]
+    parameter = interpreter.masking.head.weight
+    start, gradient = parameter.detach().clone(), torch.linspace(-1, 1, parameter.numel()).view_as(parameter)
+    parameter.grad = gradient.clone()
+    lr = optimizer.param_groups[0]["lr"]
+    optimizer.step()
+    decayed = gradient + 1e-4 * start
+    torch.testing.assert_close(parameter.detach(), start - lr * decayed / (decayed.abs() + 1e-8))

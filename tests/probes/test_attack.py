@@ -237,5 +237,8 @@ def test_the_goal_map_is_the_true_interpreter_s_and_the_attack_differentiates_th
     interpreter = WithSurrogate(Linear())
     prediction = interpreter.classifier(image).argmax(1)
     GoalAttack(attack=Recording(), seed=0)(interpreter, image, prediction, ids)
-    assert isinstance(given["interpreter"], Inverted)
+    assert given["interpreter"] is interpreter, "which an attack asks for its surrogate"
     torch.testing.assert_close(given["goal"].map_Bhw, interpreter(image, prediction))
+    walked = adv2(50.0)(interpreter, image, given["goal"], ids)
+    expected = adv2(50.0)(Inverted(interpreter.classifier), image, given["goal"], ids)
+    assert torch.equal(walked.image_BCHW, expected.image_BCHW)

@@ -122,6 +122,22 @@ def test_an_edge_weighted_step_leaves_flat_ground_alone():
     assert (moved[..., 3:5] < picture[..., 3:5]).all()
 
 
+def test_momentum_with_smaller_steps_by_hand():
+    """v <- mu v + g / ||g||_1 per sample, and steps of 1, 1/2, 1/4 of the size along its sign."""
+    ball = LinfBall(epsilon=0.4, step_size=0.1, momentum=0.5, decay=0.5)
+    image = torch.full((2, 1, 1, 2), 0.5)
+    gradients = torch.tensor([[[3.0, 1.0], [40.0, 10.0]], [[-1.0, 1.0], [-1.0, 4.0]], [[-1.0, -9.0], [-8.0, -2.0]]])
+    step, x = ball.optimizer(), image
+    velocity, by_hand = torch.zeros(2, 2), torch.full((2, 2), 0.5)
+    for number, gradient in enumerate(gradients):
+        x = step(x, gradient.view(2, 1, 1, 2), image)
+        velocity = 0.5 * velocity + gradient / gradient.abs().sum(1, keepdim=True)
+        by_hand = by_hand - 0.1 * 0.5**number * velocity.sign()
+        torch.testing.assert_close(x.view(2, 2), by_hand)
+    first = gradients[2].view(2, 1, 1, 2)
+    assert torch.equal(ball.optimizer()(image, first, image), ball.step(image, first, image)), "each run starts anew"
+
+
 def test_shapes_are_drawn_per_sample_and_are_rectangles_or_discs():
     keys = rng.sample_keys(0, "goal map", torch.arange(300))
     shapes = shape_goal(keys, (24, 24))

@@ -34,6 +34,7 @@ class Planted:
     samples: pd.DataFrame
     images: dict[str, np.ndarray] = field(default_factory=dict)
     maps: dict[str, np.ndarray] = field(default_factory=dict)
+    curves: pd.DataFrame | None = None
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 
 import benchmark.report
 from benchmark.report.build import build_report
-from benchmark.report.selection.aid_selection import build_selection
+from benchmark.report.selection.aid_study import build_study
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.storage.columns import BY_NAME
 from benchmark.storage.records import write_failure, write_record
@@ -116,18 +116,16 @@ def test_no_record_at_all(tmp_path):
         build_report(tmp_path / "nowhere", tmp_path / "report")
 
 
-def test_selection_is_written(tmp_path):
-    records = sweep(SMALL, ("rts",), PROBES[:1] + PROBES[3:], split="calibration")
+def test_the_study_is_written(tmp_path):
+    records = sweep(SMALL, ("rts",), PROBES[:1] + PROBES[2:], split="calibration")
     config = {"interpreter": {"lambda_aid": 5.0}}
-    records += sweep(SMALL, ("rtsa_anchored",), PROBES[:1] + PROBES[3:], split="calibration", config=config)
+    records += sweep(SMALL, ("rtsa_anchored",), PROBES[:1] + PROBES[2:], split="calibration", config=config)
     store(tmp_path / "results", records)
-    path = build_selection(
-        tmp_path / "results", tmp_path / "report", ["interpreter.lambda_aid"], bootstrap=Bootstrap(100)
-    )
-    assert "chosen" in path.read_text()
-    assert (tmp_path / "report" / "selection.csv").is_file()
+    path = build_study(tmp_path / "results", tmp_path / "report", bootstrap=Bootstrap(100))
+    assert "rtsa\\_anchored" in path.read_text()
+    assert {file.name for file in path.parent.iterdir()} == {f"aid_study.{end}" for end in ("md", "csv", "png", "pdf")}
     with pytest.raises(ValueError, match="split=calibration"):
-        build_selection(tmp_path / "nowhere", tmp_path / "report")
+        build_study(tmp_path / "nowhere", tmp_path / "report")
 
 
 def test_the_report_imports_no_torch():

@@ -126,7 +126,7 @@ def test_seeds_of_other_settings_are_not_pooled(change):
 
 
 def test_trainings_of_each_value_of_a_swept_setting():
-    """A sweep over weight and seed, in which one training is missing: a group each value, with the seeds that it has."""
+    """A sweep over weight and seed, of which one training is missing: a group each value, with the seeds it has."""
     records = trainings(SMALL, ("rts",), PAIR)
     for weight, count in ((1.0, 3), (5.0, 2)):
         for seed in range(count):

@@ -6,17 +6,18 @@ import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.image import imread
 
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.figures import attack_examples, noise_examples, overview
+from benchmark.report.figures import attack_examples, curves, noise_examples, overview
 from benchmark.report.figures.all_figures import write_figures
 from benchmark.report.figures.panels import first_successes, kept_examples
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import Bootstrap
-from tests.report.planted import World, record, sweep
+from tests.report.planted import World, record, sweep, trainings
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +147,44 @@ def test_files_are_deterministic(cohort, tmp_path):
         assert one == two
     assert b"CreationDate" not in (tmp_path / "one" / "figure.pdf").read_bytes()
     assert imread(tmp_path / "one" / "figure.png").shape[1] >= 1400
+
+
+def with_curves(records):
+    """Curves that fall to half at every doubling, twice as high for RTSA, and 0.01 higher with every training."""
+    for one in records:
+        if one.cell["probe"] == "adv2_auto":
+            passes = np.array([10, 20, 40, 80])
+            height = (0.4 if one.cell["interpreter"] == "rtsa" else 0.2) + 0.01 * one.cell["seed"]
+            table = pd.DataFrame({"member": "all", "passes": passes, "success_rate": [0.5, 1, 1, 1]})
+            whole = table.assign(map_l1=height * 10 / passes, n=100)
+            one.curves = pd.concat([whole, whole.assign(member="adv2", map_l1=9.0)])
+    return records
+
+
+def test_distance_against_passes():
+    probes = (("clean", None, 1), ("adv2_auto", None, 1))
+    records = with_curves(trainings(World(n=60), ("rts", "rtsa"), probes))
+    records += with_curves(trainings(World(n=60), ("rts",), probes, classifier="robust"))
+    groups = grouped(records)
+    lines = curves.lines_of(groups)
+    assert {(line.classifier, line.interpreter) for line in lines} == {
+        ("resnet10t", "rts"),
+        ("resnet10t", "rtsa"),
+        ("robust", "rts"),
+    }
+    with styled():
+        figure = curves.draw(lines)
+        assert_apart(figure)
+    assert len(figure.axes[0].lines) == 3
+    row = next(r for r in curves.curve_table(lines).rows if r[:3] == ["resnet10t", "rtsa", 10])
+    assert row[3:] == pytest.approx([0.5, 0.41, 0.40, 0.42, 3])
+    assert curves.draw([]) is None
+
+
+def test_each_claim_has_its_own_scale(group):
+    with styled():
+        figure = overview.forest(judge(group, Bootstrap(50)).rows)
+    limits = [axes.get_xlim() for axes in figure.axes[:2]]
+    assert limits[0] != limits[1]
+    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert "random sign: L1 (control)" in labels

@@ -34,9 +34,10 @@ def test_claim_2_is_withheld_with_its_reason(records):
     verdicts = judge(cohort, FEW)
     headline = {(line.interpreter, line.claim): line for line in verdicts.headlines}
     assert headline["rtsa", "attack"].verdict == "withheld"
-    assert ": withheld (flagged: rtsa under adv2: zero_gradient" in headline["rtsa", "attack"].sentence
-    assert "reproduced" not in headline["rtsa", "attack"].sentence
-    assert headline["rtsa_anchored", "attack"].verdict == "holds"
+    sentence = headline["rtsa", "attack"].sentence
+    assert ": withheld (flagged: rtsa under strongest: zero_gradient (3 trainings)" in sentence
+    assert "reproduced" not in sentence
+    assert headline["rtsa_anchored", "attack"].verdict == "gives the attack away"
     assert headline["rtsa", "noise"].verdict != "withheld"
     rows = select_rows(verdicts.rows, interpreter="rtsa", claim="attack", role="primary")
     assert {row.verdict for row in rows} == {"withheld"}

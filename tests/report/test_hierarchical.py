@@ -34,7 +34,7 @@ def draw(population: str, trainings: int, repeats: int, seed: int, skewed: bool 
 def coverage(population: str, trainings: int, repeats: int = 2000, skewed: bool = False) -> tuple[float, float]:
     """(of the interval, of a plain t-interval of the means of the trainings) at 95 %.
 
-    The figures in docs/verdicts.md: python -m tests.report.test_hierarchical
+    The figures in docs/verdicts.md, in half a minute: python -m tests.report.test_hierarchical
     """
     value_SMT = draw(population, trainings, repeats, seed=trainings, skewed=skewed)
     weights = resampling_weights(SOURCES, Bootstrap(400)).astype(float) / SOURCES

@@ -16,7 +16,7 @@ from benchmark.report.cohorts.strongest import strongest
 from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import PROBES, World, record, trainings
 
-BIG = World(n=2000)
+BIG = World(n=1200)
 
 
 def verdicts(records):
@@ -102,7 +102,8 @@ def test_added_sensitivity_is_no_sensitivity_to_the_class():
     assert abs(sharper.difference) < 0.005
     assert pick(found, claim="noise", population="right", probe="normal", level=0.3).difference > 0.04
     assert pick(found, claim="noise", probe="sign").verdict == "holds"
-    assert "wrong - right) not distinguishable in" in headline(found, "noise").sentence
+    sharper = [row for row in found.rows if row.claim == "noise" and row.population == "wrong - right"]
+    assert [row.verdict for row in sharper].count("not distinguishable") >= 3  # of 4 tests at 5 %
 
 
 def test_difference_in_differences_by_hand(usual):
@@ -124,8 +125,8 @@ def test_class_change_control(usual):
 
 def test_nulls_are_left_out_and_said(usual):
     row = pick(usual, objective="paper", metric="spearman_distance", claim="attack", role="secondary")
-    assert row.n < 3000
-    assert f"{3000 - row.n} samples without a value left out" in row.note
+    assert row.n < 1800
+    assert f"{1800 - row.n} samples without a value left out" in row.note
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_other_goals_are_not_paired():
     records = [record(BIG, "rts", "adv2"), record(BIG, "rtsa", "adv2")]
     records[1].samples.loc[:99, "goal"] += 1
     row = pick(verdicts(records), **ATTACK)
-    assert row.n == 900
+    assert row.n == 500
     assert "100 samples without a counterpart left out" in row.note
 
 
@@ -312,10 +313,8 @@ def test_without_harmless_pairs_nothing_is_said_of_the_alarm():
 
 def test_the_strongest_attack_is_the_best_for_each_sample():
     adv2, auto = (record(World(n=200), "rts", probe) for probe in ("adv2", "adv2_auto"))
-    adv2.samples["success"], auto.samples["success"] = (
-        adv2.samples["sample_id"] % 2 == 0,
-        auto.samples["sample_id"] % 3 == 0,
-    )
+    ids = adv2.samples["sample_id"]
+    adv2.samples["success"], auto.samples["success"] = ids % 2 == 0, ids % 3 == 0
     adv2.samples["map_l1"], auto.samples["map_l1"] = 0.1, np.where(auto.samples["sample_id"] % 4 == 0, 0.2, 0.05)
     best = strongest([adv2, auto]).samples.set_index("sample_id")
     for i, row in best.iterrows():
@@ -334,7 +333,7 @@ def test_a_sound_attack_is_not_withheld_by_a_broken_one():
 
 @pytest.mark.parametrize(("count", "word"), [(1, "in this training"), (2, "too few trainings"), (3, "holds")])
 def test_a_verdict_takes_three_trainings(count, word):
-    found = verdicts(trainings(World(n=2000), ("rts", "rtsa"), count=count))
+    found = verdicts(trainings(BIG, ("rts", "rtsa"), count=count))
     line = headline(found, "noise")
     assert line.verdict == word
     if count < 3:

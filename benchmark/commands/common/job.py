@@ -18,7 +18,7 @@ from benchmark.commands.common.sweep_summary import note_outcome, note_sentence
 from benchmark.commands.common.worker_device import take
 from benchmark.configuration.messages import composition_sentence
 from benchmark.configuration.resolution import as_dict
-from benchmark.processes import signals
+from benchmark.processes import allocator, portable, signals
 
 log = logging.getLogger("underfire")
 
@@ -32,6 +32,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
     """
     label = "the configured cell"
     console.configure()
+    allocator.keep_freed_memory()
     queued = ".hydra_submitit_launcher." in HydraConfig.get().launcher["_target_"]
     signals.install_handlers(isolated=queued)  # also in processes that a launcher has started
     try:
@@ -41,6 +42,7 @@ def job(config: DictConfig, name: Callable[[dict[str, Any]], str], work: Callabl
         resolved = as_dict(config)
         if resolved.get("force") == "artefact" and "BasicLauncher" not in HydraConfig.get().launcher["_target_"]:
             raise ValueError("force=artefact takes away what other processes are using: run it without a launcher")
+        portable.check(resolved.get("trainer") or {})
         label = name(resolved)
         status = work(resolved)
     except signals.Stopped as stop:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning as pl
 from safetensors.torch import load_file, save_file
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config
+from benchmark.configuration.specs import Config, training_sources, training_start
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
 from benchmark.engine.external_weights import load_external_weights
@@ -17,8 +18,9 @@ from benchmark.engine.fit import fit
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext, seeded
-from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref
+from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, source_name, start_name
 from benchmark.processes import ranks
+from benchmark.storage.artefacts import Artefact
 from benchmark.storage.paths import WEIGHTS
 from benchmark.tracking.wandb_run import RunInfo
 
@@ -43,25 +45,54 @@ def build_classifier(ctx: RunContext, group: Config | None = None, *, pretrained
 
 def get_classifier(ctx: RunContext, group: Config | None = None, name: str = "classifier") -> TimmClassifier:
     """The classifier of a group (default: the explained one), trained or from the store; frozen, in eval mode."""
-    ref = classifier_ref(ctx.config, group, name)
     chosen = ctx.config["classifier"] if group is None else group
-    artefact = ctx.artefact(ref, lambda folder: _train(ctx, chosen, ref, folder), single_process=False)
-    network = build_classifier(ctx, chosen)
+    return _load(ctx, chosen, _get(ctx, chosen, name))
+
+
+def _get(ctx: RunContext, group: Config, name: str) -> Artefact:
+    """The artefact of a classifier, made now if it is not in the store, after those that its training needs."""
+    ref = classifier_ref(ctx.config, group, name)
+    first = training_start(group)
+    start = None if first is None else _get(ctx, first, start_name(name))
+    sources = {key: _get(ctx, source, source_name(name, key)) for key, source in training_sources(group).items()}
+    return ctx.artefact(ref, lambda folder: _train(ctx, group, ref, folder, start, sources), single_process=False)
+
+
+def _load(ctx: RunContext, group: Config, artefact: Artefact) -> TimmClassifier:
+    network = build_classifier(ctx, group)
     network.load_state_dict(load_file(artefact.path / WEIGHTS))
     return freeze(network).to(ctx.device)
 
 
-def _train(ctx: RunContext, group: Config, ref: ArtefactRef, folder: Path) -> dict[str, Any]:
+def training_module(group: Config, network: TimmClassifier, sources: list[TimmClassifier]) -> pl.LightningModule:
+    """The configured training of a network, given those that it needs."""
+    parts = {"sources": sources} if "sources" in group["training"] else {}
+    module: pl.LightningModule = instantiate(group["training"]["module"], network=network, **parts)
+    return module
+
+
+def _train(
+    ctx: RunContext,
+    group: Config,
+    ref: ArtefactRef,
+    folder: Path,
+    start: Artefact | None,
+    made: dict[str, Artefact],
+) -> dict[str, Any]:
     training, checkpoint, data = group["training"], group["checkpoint"], load_data(ctx.config)
-    network = build_classifier(ctx, group, pretrained=group["pretrained"] and checkpoint is None)
+    outside = group["pretrained"] and checkpoint is None and start is None
+    network = build_classifier(ctx, group, pretrained=outside)
     if checkpoint is not None:
         load_external_weights(checkpoint, network, "classifier.checkpoint")
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
     train, calibration = data.split("train"), data.split("calibration")
     checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # some for every process
+    if start is not None:
+        network.load_state_dict(load_file(start.path / WEIGHTS))
+    sources = [_load(ctx, training["sources"][key], artefact) for key, artefact in made.items()]
     metrics = fit(
         ctx.config,
-        instantiate(training["module"], network=network),
+        training_module(group, network, sources),
         epoch_loader(train, training["batch_size"], seed=group["seed"]),
         folder,
         epochs=training["epochs"],

@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config
+from benchmark.configuration.specs import Config, stage_order
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.engine.fit import fit
@@ -44,13 +44,14 @@ def build_interpreter(ctx: RunContext, classifier: Classifier, *, trained: bool 
 def get_interpreter(ctx: RunContext, classifier: Classifier, until: str | None = None) -> BaseInterpreter:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
     interpreter = build_interpreter(ctx, classifier, trained=True)
-    previous: Path | None = None
+    order = stage_order(ctx.config["interpreter"])
+    made: dict[str | None, Path] = {}
     for stage, ref in stage_refs(ctx.config).items():
-        previous = _get_stage(ctx, interpreter, stage, ref, previous)
+        made[stage] = _get_stage(ctx, interpreter, stage, ref, made.get(order.get(stage)))
         if stage == until:
             break
-    if previous is not None:
-        _masking(interpreter).load_state_dict(load_file(previous / WEIGHTS))
+    if made:
+        _masking(interpreter).load_state_dict(load_file(made[stage] / WEIGHTS))
     return freeze(interpreter)
 
 

@@ -21,7 +21,7 @@ from benchmark.numerics.images import from_bytes
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import probed_ref
-from benchmark.probes.account import FACT
+from benchmark.probes.account import CURVE, FACT
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.processes import ranks
 from benchmark.storage.atomic import write_atomic
@@ -84,10 +84,16 @@ class PerturbedGroups:
         perturbed: Batch = {"probed": from_bytes(saved["image"][rows]), "goal": saved["goal"][rows]}
         if "goal_map" in saved:
             perturbed["goal_map"] = saved["goal_map"][rows]
-        facts = {name.removeprefix(FACT): value[rows] for name, value in saved.items() if name.startswith(FACT)}
-        if facts:
+        if facts := _below(FACT, saved, rows):
             perturbed["attack"] = facts
+        if curves := _below(CURVE, saved, rows):
+            perturbed["curves"] = curves
         return {**batch, **perturbed}
+
+
+def _below(prefix: str, saved: dict[str, torch.Tensor], rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Of the tensors whose names begin so, these rows, by the rest of their names."""
+    return {name.removeprefix(prefix): each[rows] for name, each in saved.items() if name.startswith(prefix)}
 
 
 def get_probed_images(

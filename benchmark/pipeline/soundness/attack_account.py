@@ -25,7 +25,7 @@ def account_check(samples: pd.DataFrame, *, needs_map: bool) -> tuple[Facts, lis
     found = [name for name, (each, limit) in shares.items() if each is not None and each.mean() > limit]
     if loss_falls(samples, needs_map=needs_map):
         found.append("loss_falling")
-    if "half_distance" in samples and second_half(samples) >= flags.NOT_CONVERGED:
+    if {"half_distance", "goal_map_l1"} <= set(samples) and second_half(samples) >= flags.NOT_CONVERGED:
         found.append("not_converged")
     stuck = _stuck(samples)
     return ({} if stuck is None else {"n_zero_gradient": int(stuck.sum())}), found
@@ -53,12 +53,12 @@ def loss_falls(samples: pd.DataFrame, *, needs_map: bool) -> bool:
 
 
 def second_half(samples: pd.DataFrame) -> float:
-    """By which share the second half of an attack's passes brought the maps closer, in the mean.
+    """By which share the second half of an attack's passes brought the maps closer to the goal map, in the mean.
 
     Over the samples that reached the goal in the first half. Where more than a few reached it in the second half only,
     the mean is no measure: then it is 1.
     """
-    half, final = samples["half_distance"], samples["final_distance" if "final_distance" in samples else "map_l1"]
+    half, final = samples["half_distance"], samples["goal_map_l1"]
     late = half.isna() & samples["success"]
     if late.mean() > flags.FAILED_SHARE:
         return 1.0

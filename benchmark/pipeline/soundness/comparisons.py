@@ -23,7 +23,7 @@ from benchmark.types import Batch, Goal, Interpreter
 COMPARED = 8  # samples
 DRAWS = 3  # of random signs
 TRANSFER_STEPS = 10  # of the descent on the classifier alone
-UNBOUNDED_STEPS = (20, 60)  # of the attack without its bound: the second for the samples that the first leaves
+UNBOUNDED_STEPS = (20, 100)  # of the attack without its bound: the second for the samples that the first leaves
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,6 @@ class Contest:
         goal_Bhw = self.interpreter.stacked()(self.image, self.class_B).detach() if self._is_stack else self.goal_Bhw
         if self.probe.needs_map and goal_Bhw is None:
             return None
-        attacked = self.interpreter.surrogate() if self.probe.needs_map else self.interpreter
         target_B, _, targeted = self.class_goal
         left = (~reached_B).nonzero()[:, 0]
         for steps in UNBOUNDED_STEPS:
@@ -126,7 +125,7 @@ class Contest:
                 break
             goal = Goal(target_B[left], None if goal_Bhw is None else goal_Bhw[left], targeted)
             key_B = rng.sample_keys(self.probe.seed, "attack start", self.id_B[left])
-            image = quantise(attack(attacked, self.image[left], goal, key_B).image_BCHW)
+            image = quantise(attack(self.interpreter, self.image[left], goal, key_B).image_BCHW)
             left = left[~prediction.success(self.class_B[left], self._predicted(image), self.goal_B[left])]
         return 1 - len(left) / len(self.image)
 

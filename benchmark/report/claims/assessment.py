@@ -16,6 +16,7 @@ from benchmark.report.statistics import decision_rules
 
 UNMEASURED = "not measured"
 NOT_CONVERGED = "not_converged"
+_NO_WORD = (decision_rules.ONE_TRAINING, decision_rules.FEW_TRAININGS)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def tally(rows: list[ClaimRow]) -> str:
 
 def _word(row: ClaimRow) -> str:
     """', holds'; nothing where the row has no word of its own."""
-    return "" if row.verdict in (decision_rules.ONE_TRAINING, decision_rules.FEW_TRAININGS) else f", {row.verdict}"
+    return "" if row.verdict in _NO_WORD else f", {row.verdict}"
 
 
 def _p(rows: Sequence[ClaimRow], verdict: str) -> float | None:
@@ -110,13 +111,13 @@ def noise(rows: list[ClaimRow]) -> Assessment:
     measured = {(row.probe, row.level) for row in primary}
     absent = [probe_name(probe, level) for probe, level in EXPECTED if (probe, level) not in measured]
     each = "; ".join(f"{probe_name(row.probe, row.level)}: {amount(row)}{_word(row)}" for row in primary)
-    parts = [f"in map L1 it {tally(primary)} ({each})"]
+    parts = [f"in map L1: {tally(primary)} ({each})"]
     differences = select_rows(rows, claim="noise", population="wrong - right")
-    parts.append(f"the sharper form (difference in differences, wrong - right) {tally(differences)}")
+    parts.append(f"the sharper form (difference in differences, wrong - right): {tally(differences)}")
     for metric, column in (("iou_distance", "map_iou"), ("spearman_distance", "map_spearman")):
-        parts.append(f"in {short_metric_name(column)} it {tally(select_rows(rows, claim='noise', metric=metric))}")
-    parts.append(f"beyond a mere change of class it {tally(select_rows(rows, claim='noise', metric='class_excess'))}")
-    if all(not _word(row) for row in primary):  # no words: numbers alone
+        parts.append(f"in {short_metric_name(column)}: {tally(select_rows(rows, claim='noise', metric=metric))}")
+    parts.append(f"beyond a mere change of class: {tally(select_rows(rows, claim='noise', metric='class_excess'))}")
+    if any(row.verdict in _NO_WORD for row in primary):  # numbers alone
         parts = [f"in map L1: {each}"]
         parts.append("the sharper form (wrong - right): " + "; ".join(map(short_amount, differences)))
     sign = select_rows(rows, claim="noise", probe="sign")

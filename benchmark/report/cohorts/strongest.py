@@ -16,7 +16,7 @@ from benchmark.storage.records import Record
 
 STRONGEST = "strongest"
 _PLAIN = "adv2"
-_AUTOMATIC = "adv2_auto"
+AUTOMATIC = "adv2_auto"
 
 
 def attacks_within_budget(cohort: Cohort, interpreter: str) -> dict[tuple[str, int], Record]:
@@ -71,7 +71,7 @@ def strongest(attacks: Sequence[Record]) -> Record:
 
 def _soundness(record: Record) -> tuple[int, bool, float]:
     passes = record.samples["passes"].mean() if "passes" in record.samples else 0.0
-    return len(withholding(record)), record.cell["probe"] != _AUTOMATIC, -float(passes)
+    return len(withholding(record)), record.cell["probe"] != AUTOMATIC, -float(passes)
 
 
 def strongest_of(cohort: Cohort, interpreter: str) -> Record | None:

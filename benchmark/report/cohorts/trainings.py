@@ -21,6 +21,7 @@ from benchmark.report.cohorts.settings import as_text, settings_of
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
+_ALWAYS = ("data", "classifier", "budget")  # of every cell; the other sections are of an interpreter or a probe
 _SEED = re.compile(r"(.*\.)?seed")
 
 
@@ -132,7 +133,8 @@ def _parts(records: Iterable[Record]) -> dict[str, str]:
     """The settings of each part of the cells, without seeds, as text: two trainings agree in the parts both have."""
     parts: dict[str, str] = {}
     for record in records:
-        cell, by_section = record.cell, dict[str, dict[str, Any]]()
+        cell = record.cell
+        by_section: dict[str, dict[str, Any]] = {section: {} for section in _ALWAYS}
         for path, value in _without_seeds(settings_of(record)).items():
             by_section.setdefault(path.split(".")[0], {})[path] = value
         kind = _kind(record)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.cohorts.trainings import Trainings
-from benchmark.report.figures import attack_examples, noise_examples, overview
+from benchmark.report.figures import attack_examples, curves, noise_examples, overview
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
@@ -34,6 +34,10 @@ def write_figures(
         (
             FigureFile("map_l1", "Distance under each probe", overview.BARS_CAPTION),
             lambda: overview.bars(trainings, bootstrap),
+        ),
+        (
+            FigureFile("distance_by_passes", "Distance against passes", curves.CAPTION),
+            lambda: curves.draw(curves.lines_of([trainings])),
         ),
         (
             FigureFile("figure_15", "Figure 15, noise", noise_examples.CAPTION.format(count=noise_examples.SAMPLES)),

@@ -71,13 +71,16 @@ class Estimate:
 NOTHING = Estimate(np.nan, np.nan, np.nan, 0, 0, trainings=0)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def resampling_weights(n_sources: int, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> np.ndarray:
     """How often each source is drawn in each resample: (resamples, n_sources) uint16, every row sums to n_sources."""
     rng = np.random.default_rng(bootstrap.seed)
     weights = np.empty((bootstrap.resamples, n_sources), dtype=np.uint16)
-    for row in range(bootstrap.resamples):
-        weights[row] = np.bincount(rng.integers(0, n_sources, n_sources), minlength=n_sources)
+    for start in range(0, bootstrap.resamples, _ROWS_AT_ONCE):
+        rows = len(weights[start : start + _ROWS_AT_ONCE])
+        drawn = rng.integers(0, n_sources, (rows, n_sources)) + n_sources * np.arange(rows)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=rows * n_sources)
+        weights[start : start + rows] = counts.reshape(rows, n_sources)
     weights.setflags(write=False)
     return weights
 
@@ -93,6 +96,13 @@ def _resampled_means(sum_Sk: np.ndarray, count_Sk: np.ndarray, bootstrap: Bootst
     sums, counts = np.split(np.concatenate(products), 2, axis=1)
     means: np.ndarray = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
     return means
+
+
+def within_unit(estimate: Estimate) -> Estimate:
+    """A rate's interval, cut to [0, 1]: that of few trainings may reach further."""
+    if np.isnan(estimate.low):
+        return estimate
+    return replace(estimate, low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))
 
 
 def estimate_of(levels: Levels, n: int, n_sources: int, n_null: int, trainings: int) -> Estimate:

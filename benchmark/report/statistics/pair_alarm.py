@@ -8,13 +8,21 @@ Mann-Whitney statistic. Thresholds come from the calibration split, so that rate
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.report.cohorts.cohort import fact_of
-from benchmark.report.statistics.bootstrap import NOTHING, Bootstrap, Estimate, estimate_of, mean, resampling_weights
+from benchmark.report.statistics.bootstrap import (
+    NOTHING,
+    Bootstrap,
+    Estimate,
+    estimate_of,
+    mean,
+    resampling_weights,
+    within_unit,
+)
 from benchmark.report.statistics.hierarchical import over_trainings
 from benchmark.report.statistics.sample_metrics import column, succeeded
 
@@ -135,10 +143,3 @@ def alarm_rate(alarms: Sequence[PairAlarm], percent: int, bootstrap: Bootstrap, 
             seeds.append(np.full(len(distance), alarm.seed))
     stacked = np.concatenate(values), np.concatenate(sources)
     return within_unit(mean(*stacked, bootstrap, np.concatenate(seeds)))
-
-
-def within_unit(estimate: Estimate) -> Estimate:
-    """A rate's interval, cut to [0, 1]: that of few trainings may reach further."""
-    if np.isnan(estimate.low):
-        return estimate
-    return replace(estimate, low=max(estimate.low, 0.0), high=min(estimate.high, 1.0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean
+from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean, within_unit
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -28,6 +28,7 @@ _DERIVED: dict[str, Callable[[pd.DataFrame], np.ndarray]] = {
     "class_excess": lambda s: column(s, "map_l1") - column(s, "control_class_l1"),
     "joint_success": lambda s: column(s, "success") * column(s, "looks_benign"),
 }
+_RATES = ("success", "looks_benign", "joint_success")
 
 
 def metric(samples: pd.DataFrame, name: str) -> np.ndarray:
@@ -52,7 +53,8 @@ def mean_with_interval(
         values.append(metric(samples, name)[rows])
         sources.append(samples["source_id"].to_numpy()[rows])
         trainings.append(np.full(len(values[-1]), int(record.cell["seed"])))
-    return mean(np.concatenate(values), np.concatenate(sources), bootstrap, np.concatenate(trainings))
+    found = mean(np.concatenate(values), np.concatenate(sources), bootstrap, np.concatenate(trainings))
+    return within_unit(found) if name in _RATES else found
 
 
 def succeeded(samples: pd.DataFrame) -> np.ndarray:

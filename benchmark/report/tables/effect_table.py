@@ -11,7 +11,7 @@ from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.cohorts.flags import flag_note, marked
 from benchmark.report.cohorts.strongest import STRONGEST, strongest_of
 from benchmark.report.cohorts.trainings import Trainings
-from benchmark.report.labels import metric_name
+from benchmark.report.labels import short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, NOTHING, Bootstrap, Estimate
 from benchmark.report.statistics.pair_alarm import FALSE_ALARMS, PairAlarm, alarm_rate, auc, pair_alarm
 from benchmark.report.statistics.sample_metrics import column, mean_with_interval
@@ -51,7 +51,7 @@ def effects(cells: list[tuple[Record, Record | None]], bootstrap: Bootstrap) -> 
 def passes_of(cells: list[Record]) -> float | None:
     """Mean passes an image, over all cells; None where they were not counted."""
     counted = np.concatenate([column(record.samples, "passes") for record in cells])
-    return None if np.isnan(counted).all() else round(float(np.nanmean(counted)), 1)
+    return None if np.isnan(counted).all() else float(np.nanmean(counted))
 
 
 def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
@@ -67,8 +67,10 @@ def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
             attacks = [attack for attack, _ in cells]
             seen += attacks
             numbers = dict(effects(cells, bootstrap))
-            rows.append([probe, marked(interpreter, attacks), passes_of(attacks), *(numbers[name] for name in names)])
-    columns = ["attack", "interpreter", "passes", *map(metric_name, names)]
+            passes = passes_of(attacks)
+            counted = None if passes is None else round(passes)
+            rows.append([probe, marked(interpreter, attacks), counted, *(numbers[name] for name in names)])
+    columns = ["attack", "interpreter", "passes", *map(short_metric_name, names)]
     caption = (
         "Effects: does the map give the attack away? Strongest: for each sample the best of all attacks tried within "
         "the budget; passes of the network for an image, forward and backward. Joint success: class reached and map "

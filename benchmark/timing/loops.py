@@ -1,0 +1,208 @@
+"""The hot loops, each with the bare passes that it needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmark.configuration.instantiation import instantiate
+from benchmark.interpreters.rts import RTS
+from benchmark.metrics.faithfulness import STEPS, deletion_and_insertion
+from benchmark.numerics.images import quantise
+from benchmark.probes.noise import Noise
+from benchmark.timing import bare
+from benchmark.timing.bare import Work
+from benchmark.timing.workbench import Workbench
+from benchmark.types import Batch, Explanation, Interpreter
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop of ``units`` steps, and the bare passes that one step needs, by name.
+
+    ``end`` is what the loop does beside its steps: its time is taken off. ``passes`` are the bare works that only this
+    loop needs.
+    """
+
+    name: str
+    work: Work
+    needs: dict[str, float]
+    units: int = 1
+    end: Work | None = None
+    passes: dict[str, Work] | None = None
+
+
+def _attack(bench: Workbench, name: str, interpreter: Interpreter, joint: bool, needs: str, **passes: Work) -> Loop:
+    steps, goal = bench.config["steps"], bench.goal(interpreter)  # type: ignore[arg-type]
+    surrogate = interpreter.surrogate()
+
+    def attacked(steps: int) -> Work:
+        attack = bench.attack(bench.config["probe"], joint=joint, steps=steps)
+        return lambda: attack(surrogate, bench.image, goal, bench.key_B)
+
+    return Loop(name, attacked(steps), {needs: 1}, steps, attacked(0), passes)
+
+
+def pgd(bench: Workbench) -> Iterator[Loop]:
+    """A step needs the classifier's forward and backward pass."""
+    yield _attack(bench, "PGD step", bench.explained, False, "FB")
+
+
+def adv2(bench: Workbench) -> Iterator[Loop]:
+    """A step needs one forward and backward pass for logits and map together."""
+    families = {bench.config["interpreter"]["name"]: bench.config["interpreter"], **bench.config["families"]}
+    for name, group in families.items():
+        interpreter = bench.explained if group is bench.config["interpreter"] else bench.interpreter(group)
+        if not interpreter.differentiable:
+            raise ValueError(f"interpreter={group['name']} has no gradient to attack by, nothing to time")
+        yield attack_on(bench, f"ADV2 step on {name}", interpreter, f"FB of {name}'s map")
+
+
+def attack_on(bench: Workbench, name: str, interpreter: Interpreter, needs: str) -> Loop:
+    """ADV2's joint phase on an interpreter, whose bare pass is called ``needs``."""
+    return _attack(bench, name, interpreter, True, needs, **{needs: bare.explained(bench, interpreter.surrogate())})
+
+
+def adv2_auto(bench: Workbench) -> Iterator[Loop]:
+    """The whole attack; the passes that it needs are those that it makes, counted, with a map and without."""
+    interpreter = bench.explained
+    probe = instantiate(bench.config["auto"]["module"])
+    name = bench.config["interpreter"]["name"]
+
+    def work() -> None:
+        probe(interpreter, bench.image, bench.label, bench.batch["sample_id"])
+
+    with counted_maps(interpreter) as count:
+        before = dict(bench.classifier.passes)
+        work()
+    made = {key: value - before[key] for key, value in bench.classifier.passes.items()}
+    size = len(bench.image)
+    backward = {"map": count["backward"] / size, "alone": (made["backward"] - count["backward"]) / size}
+    forward = (made["forward"] - made["backward"]) / size
+    needs = {f"FB of {name}'s map": backward["map"], "FB": backward["alone"], "F": forward}
+    passes = {f"FB of {name}'s map": bare.explained(bench, interpreter.surrogate())}
+    yield Loop(f"adv2_auto on {name}", work, needs, passes=passes)
+
+
+@contextmanager
+def counted_maps(interpreter: Any) -> Iterator[Counter[str]]:
+    """Counts the images whose logits and map are asked for together, with a gradient (``backward``) and in all."""
+    count: Counter[str] = Counter()
+    explanation: Callable[[Tensor, Tensor], Explanation] = interpreter.explanation
+
+    def counting(image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        count["all"] += len(image_BCHW)
+        count["backward"] += len(image_BCHW) * image_BCHW.requires_grad
+        return explanation(image_BCHW, class_B)
+
+    interpreter.explanation = counting
+    try:
+        yield count
+    finally:
+        del interpreter.explanation
+
+
+def classifier(bench: Workbench) -> Iterator[Loop]:
+    """A training step needs a bare one, AdamW's included."""
+    node = bench.config["classifier"]["training"]["module"]
+    step = bench.trained(node, {"network": bench.new_classifier()})
+    yield Loop("classifier training step", step, {"training pass": 1}, passes={"training pass": bare.training(bench)})
+
+
+def _rts(bench: Workbench, group: dict[str, Any]) -> RTS:
+    interpreter = bench.interpreter(group)
+    if not isinstance(interpreter, RTS):
+        raise ValueError(f"{group['name']} has no decoder to train: loops=[rts,aid] need interpreter=rts and aid=rtsa")
+    return interpreter
+
+
+def rts(bench: Workbench) -> Iterator[Loop]:
+    """A step needs the trunk, the decoder with a gradient in its weights, and the classifier on two edited images."""
+    group = bench.config["interpreter"]
+    network = _rts(bench, group)
+    step = bench.trained(group["stages"]["start"]["module"], {"interpreter": network})
+    passes = {"trunk": bare.trunk(bench, network), "decoder": bare.decoder(bench, _rts(bench, group), 1)}
+    yield Loop("RTS step", step, {"trunk": 1, "decoder": 1, "FB of 2 B": 1}, passes=passes)
+
+
+def aid(bench: Workbench) -> Iterator[Loop]:
+    """A step needs that with three maps an image, the trunk once more, the goal map, and the inner attack's passes."""
+    group = bench.config["aid"]
+    network = _rts(bench, group)
+    node = group["stages"]["finish"]["module"]
+    step = bench.trained(node, {"interpreter": network})
+    frozen = _rts(bench, group)
+    passes = {
+        "trunk": bare.trunk(bench, network),
+        "decoder of 3 B": bare.decoder(bench, _rts(bench, group), 3),
+        "map": bare.maps(bench, frozen),
+        "FB of aid's map": bare.explained(bench, frozen),
+    }
+    needs = {"trunk": 2, "decoder of 3 B": 1, "map": 1, "FB of aid's map": node["attack"]["steps"], "FB of 2 B": 1}
+    yield Loop("AID step", step, needs, passes=passes)
+
+
+def deletion(bench: Workbench) -> Iterator[Loop]:
+    """The scores of the images need one pass an edited image: two an image, at 25 places of the curve."""
+    map_Bhw = bench.explained(bench.image, bench.label).detach()
+    blur = bench.config["measure"]["blur"]
+
+    def work() -> None:
+        deletion_and_insertion(bench.classifier, bench.image, bench.label, map_Bhw, blur)
+
+    yield Loop("deletion and insertion", work, {"F of 2 B": STEPS + 1})
+
+
+def noise(bench: Workbench) -> Iterator[Loop]:
+    """One scale of the bisection needs one pass an image."""
+    drawn = Noise(kind="normal", scale=0.2, seed=bench.config["seed"])
+
+    @torch.no_grad()
+    def work() -> None:
+        bench.classifier(quantise(drawn.perturb(bench.image, bench.batch["sample_id"]))).argmax(1)
+
+    yield Loop("noise calibration, a scale", work, {"F": 1})
+
+
+def measure(bench: Workbench) -> Iterator[Loop]:
+    """A group needs three maps an image, benign, probed and of the other class, and the probed image's logits."""
+    settings, nothing = bench.config["measure"], {"reference": None, "harmless_noise": None}
+    module = instantiate(bench.config["modules"]["measure"])(
+        interpreter=bench.explained,
+        spread=0.1,
+        blur=settings["blur"],
+        n_faithfulness_samples=0,
+        n_harmless_samples=0,
+        **nothing,
+    )
+    batch = Batch(
+        **bench.batch,
+        source_id=bench.batch["sample_id"],
+        prediction=bench.label,
+        valid=torch.ones_like(bench.label, dtype=torch.bool),
+        position=torch.arange(len(bench.label), device=bench.device),
+        probed=bench.image.flip(0),
+        goal=bench.target,
+        attack={},
+    )
+    passes = {"map": bare.maps(bench, bench.explained)}
+    yield Loop("measuring a group", lambda: module.predict_step(batch, 0), {"map": 3, "F": 1}, passes=passes)
+
+
+LOOPS: dict[str, Callable[[Workbench], Iterator[Loop]]] = {
+    "pgd": pgd,
+    "adv2": adv2,
+    "adv2_auto": adv2_auto,
+    "classifier": classifier,
+    "rts": rts,
+    "aid": aid,
+    "deletion": deletion,
+    "noise": noise,
+    "measure": measure,
+}

@@ -1,0 +1,112 @@
+"""A loop makes the passes that the table says it needs, no more and no fewer. Times themselves are no test."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from benchmark.timing import bare, clock, peers, report
+from benchmark.timing.loops import LOOPS, Loop, attack_on, counted_maps
+from benchmark.timing.workbench import Workbench
+from tests.helpers import configured
+
+BATCH, STEPS = 4, 3
+SMALL = (f"batch={BATCH}", f"steps={STEPS}", "budget=smoke", "trainer=cpu")
+
+# Forward and backward passes of the classifier, an image, in each bare pass.
+PASSES = {
+    **{"F": (1, 0), "FB": (1, 1), "F of 2 B": (2, 0), "FB of 2 B": (2, 2)},
+    **{"map": (1, 0), "trunk": (1, 0), "decoder": (0, 0), "decoder of 3 B": (0, 0)},
+    **{f"FB of {name}'s map": (1, 1) for name in ("rts", "cam", "gradcam", "aid")},
+}
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Workbench(configured(tmp_path_factory.mktemp("timing"), *SMALL, command="speed"))
+
+
+def made(bench: Workbench, loop: Loop) -> tuple[float, float]:
+    """Forward and backward passes of one step, an image."""
+    counts = []
+    for work in (loop.work, loop.end or (lambda: None)):
+        before = dict(bench.classifier.passes)
+        work()
+        counts.append([bench.classifier.passes[key] - before[key] for key in ("forward", "backward")])
+    forward, backward = ((all_ - end) / loop.units / BATCH for all_, end in zip(*counts, strict=True))
+    return forward, backward
+
+
+def needed(loop: Loop) -> tuple[float, float]:
+    pairs = [(count * PASSES[name][0], count * PASSES[name][1]) for name, count in loop.needs.items()]
+    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+
+
+@pytest.mark.parametrize("name", ["pgd", "rts", "deletion", "noise", "measure"])
+def test_a_loop_makes_the_passes_that_it_needs(bench, name):
+    for loop in LOOPS[name](bench):
+        assert made(bench, loop) == needed(loop), loop.name
+
+
+@pytest.mark.parametrize("name", ["rts", "cam", "gradcam"])
+def test_adv2_takes_logits_and_map_from_one_pass(bench, name):
+    groups = {"rts": bench.config["interpreter"], **bench.config["families"]}
+    loop = attack_on(bench, name, bench.interpreter(groups[name]), f"FB of {name}'s map")
+    assert made(bench, loop) == needed(loop) == (1, 1)
+
+
+def test_an_aid_step_makes_one_forward_pass_more_at_most(bench):
+    """The inner attack's last look at its images."""
+    (loop,) = LOOPS["aid"](bench)
+    forward, backward = made(bench, loop)
+    assert backward == needed(loop)[1]
+    assert 0 <= forward - needed(loop)[0] <= 1
+
+
+def test_passes_with_a_map_are_counted_apart(bench):
+    interpreter = bench.interpreter(bench.config["interpreter"])
+    with counted_maps(interpreter) as count:
+        attack_on(bench, "", interpreter, "map").work()
+        interpreter.classifier(bench.image)
+    assert count["backward"] == STEPS * BATCH
+    assert count["all"] == (STEPS + 1) * BATCH  # and the last look
+    interpreter.explain(bench.image, bench.label)
+    assert count["all"] == (STEPS + 1) * BATCH
+
+
+def test_a_ratio_is_a_steps_time_over_that_of_what_it_needs(bench, monkeypatch):
+    times = {"F": 0.5, "loop": 7.0, "loop: end": 1.0, "loop: own": 0.25}
+    monkeypatch.setattr(report, "medians", lambda works, repeats, device: {name: times[name] for name in works})
+    nothing = bare.passes(bench)["F"]
+    loop = Loop("loop", nothing, {"F": 2, "own": 4}, units=3, end=nothing, passes={"own": nothing})
+    (cost,) = report.costs(bench, [loop], 1)
+    assert (cost.step, cost.needed, cost.ratio) == (2.0, 2.0, 1.0)
+    assert report.lines([cost])[-1] == "| loop | 2000.0 | 2 × F + 4 × own | 2000.0 | 1.00 |"
+
+
+def test_works_are_timed_in_turn_and_the_first_round_is_left_out():
+    done = []
+    works = {"short": lambda: done.append("short"), "long": lambda: (done.append("long"), time.sleep(0.02))}
+    times = clock.medians(works, 3, torch.device("cpu"))
+    assert done == ["short", "long"] * 4
+    assert times["long"] >= 0.02 > times["short"]
+
+
+def test_what_another_package_lacks_or_raises_is_told(bench, monkeypatch):
+    def broken(bench, package):
+        raise RuntimeError("no such layer")
+
+    monkeypatch.setattr(peers, "PEERS", {"no_such_package": broken, "json": broken})
+    told, missing = peers.compared(bench, 1)
+    assert told == []
+    assert missing == ["no_such_package is not installed", "json failed with RuntimeError: no such layer"]
+
+
+def test_two_networks_make_two_passes(bench):
+    copied = bench.two_networks.encoder
+    before = dict(copied.passes)
+    (forward, backward) = made(bench, attack_on(bench, "two", bench.two_networks, "two"))
+    assert (forward, backward) == (1, 1)
+    assert copied.passes["backward"] - before["backward"] == STEPS * BATCH
