@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchmark.interpreters.rts import RTS
+from benchmark.numerics.images import at_image_size
 from benchmark.timing import bare, loops
 from benchmark.timing.bare import Work
 from benchmark.timing.clock import medians
@@ -98,7 +99,8 @@ def quantus(bench: Workbench, package: Any) -> Iterator[Peer]:
 
     def explain(model: Any, inputs: Any, targets: Any, **options: Any) -> Any:
         class_B = torch.as_tensor(targets, device=bench.device)
-        return ours(torch.as_tensor(inputs, device=bench.device).float(), class_B).detach().cpu().numpy()[:, None]
+        map_Bhw = ours(torch.as_tensor(inputs, device=bench.device).float(), class_B).detach()
+        return at_image_size(map_Bhw, (bench.size, bench.size))[:, None].cpu().numpy()
 
     measure = package.MaxSensitivity(
         nr_samples=NOISY, disable_warnings=True, display_progressbar=False, return_aggregate=False

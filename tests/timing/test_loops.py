@@ -87,11 +87,24 @@ def test_a_ratio_is_a_steps_time_over_that_of_what_it_needs(bench, monkeypatch):
 
 
 def test_works_are_timed_in_turn_and_the_first_round_is_left_out():
-    done = []
-    works = {"short": lambda: done.append("short"), "long": lambda: (done.append("long"), time.sleep(0.02))}
-    times = clock.medians(works, 3, torch.device("cpu"))
+    done: list[str] = []
+
+    def spin():
+        done.append("long")
+        start = time.process_time()
+        while time.process_time() - start < 0.02:
+            pass
+
+    times = clock.medians({"short": lambda: done.append("short"), "long": spin}, 3, torch.device("cpu"))
     assert done == ["short", "long"] * 4
     assert times["long"] >= 0.02 > times["short"]
+
+
+@pytest.mark.parametrize(("threads", "used"), [(1, time.process_time), (2, time.perf_counter)])
+def test_one_thread_is_timed_by_what_it_works(monkeypatch, threads, used):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert clock.timer(torch.device("cpu")) is used
+    assert clock.timer(torch.device("cuda")) is time.perf_counter
 
 
 def test_what_another_package_lacks_or_raises_is_told(bench, monkeypatch):
