@@ -10,16 +10,20 @@ from typing import Any
 MAP_TOLERANCE = 0.005  # of maps, mean L1
 RATE_TOLERANCE = 0.01  # of success, and of predictions
 
-_DECIDE = ("device", "threads", "versions")
+_DECIDE = ("threads", "versions", "portable")
 
 
 def bytes_repeat(cell: Mapping[str, Any], here: Mapping[str, Any]) -> bool:
-    """Whether a record was made on the same type of machine, with as many threads and the same versions.
+    """Whether a record's bytes are promised here: threads, versions and mode are the same, and the device is.
+
+    On CPUs in portable mode the device may be another.
 
     Args:
         cell: of the record. here: what this process computes with, under the same names.
     """
-    return all(cell.get(name) == here.get(name) for name in _DECIDE)
+    devices = [str(each.get("device")) for each in (cell, here)]
+    portable = bool(here.get("portable")) and all(device.startswith("CPU") for device in devices)
+    return all(cell.get(name) == here.get(name) for name in _DECIDE) and (portable or len(set(devices)) == 1)
 
 
 def most_otherwise(n: int, *, exact: bool) -> int:
