@@ -125,26 +125,28 @@ def _rts(bench: Workbench, group: dict[str, Any]) -> RTS:
 def rts(bench: Workbench) -> Iterator[Loop]:
     """A step needs the trunk, the decoder with a gradient in its weights, and the classifier on two edited images."""
     group = bench.config["interpreter"]
+    step = bench.trained(group["stages"]["start"]["module"], {"interpreter": _rts(bench, group)})
     network = _rts(bench, group)
-    step = bench.trained(group["stages"]["start"]["module"], {"interpreter": network})
-    passes = {"trunk": bare.trunk(bench, network), "decoder": bare.decoder(bench, _rts(bench, group), 1)}
+    passes = {"trunk": bare.trunk(bench, network), "decoder": bare.decoder(bench, network, 1)}
     yield Loop("RTS step", step, {"trunk": 1, "decoder": 1, "FB of 2 B": 1}, passes=passes)
 
 
 def aid(bench: Workbench) -> Iterator[Loop]:
-    """A step needs that with three maps an image, the trunk once more, the goal map, and the inner attack's passes."""
+    """A step needs that of RTS with three maps an image, the trunk once more, the goal map from its features, and the
+    inner attack's passes on a decoder whose BatchNorm is folded into its convolutions.
+    """
     group = bench.config["aid"]
-    network = _rts(bench, group)
     node = group["stages"]["finish"]["module"]
-    step = bench.trained(node, {"interpreter": network})
-    frozen = _rts(bench, group)
+    step = bench.trained(node, {"interpreter": _rts(bench, group)})
+    network, attacked = _rts(bench, group), _rts(bench, group)
+    attacked.masking = attacked.masking.folded()
     passes = {
         "trunk": bare.trunk(bench, network),
-        "decoder of 3 B": bare.decoder(bench, _rts(bench, group), 3),
-        "map": bare.maps(bench, frozen),
-        "FB of aid's map": bare.explained(bench, frozen),
+        "decoder of 3 B": bare.decoder(bench, network, 3),
+        "goal map": bare.decoder_alone(bench, attacked),
+        "FB of aid's map": bare.explained(bench, attacked),
     }
-    needs = {"trunk": 2, "decoder of 3 B": 1, "map": 1, "FB of aid's map": node["attack"]["steps"], "FB of 2 B": 1}
+    needs = {"trunk": 2, "decoder of 3 B": 1, "goal map": 1, "FB of aid's map": node["attack"]["steps"], "FB of 2 B": 1}
     yield Loop("AID step", step, needs, passes=passes)
 
 
