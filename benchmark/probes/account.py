@@ -14,6 +14,7 @@ FACT, CURVE = "attack.", "curve."
 
 # Below this value a loss counts as zero: its share that still falls says nothing.
 LEAST_LOSS = 1e-3
+_ALL = slice(None)
 
 
 class PassMeter:
@@ -72,12 +73,13 @@ class SmallestCost:
         self.cost_B, self.margin = torch.full_like(cost_B, float("inf")), margin
 
     @torch.no_grad()
-    def update(self, logits_BK: Tensor, class_B: Tensor, cost_B: Tensor) -> None:
-        """Takes one iterate of every sample, whose map is of ``class_B``; a NaN cost counts for nothing."""
+    def update(self, logits_BK: Tensor, class_B: Tensor, cost_B: Tensor, rows: Tensor | slice = _ALL) -> None:
+        """Takes one iterate of the samples in ``rows``, whose map is of ``class_B``; a NaN cost counts for nothing."""
         first_two = logits_BK.topk(2, dim=1)
         ahead_B = first_two.values[:, 0] - first_two.values[:, 1]
         reached_B = (first_two.indices[:, 0] == class_B) & (ahead_B >= self.margin)
-        self.cost_B = torch.where(reached_B & (cost_B < self.cost_B), cost_B, self.cost_B)
+        before_B = self.cost_B[rows]
+        self.cost_B[rows] = torch.where(reached_B & (cost_B < before_B), cost_B, before_B)
 
     def is_below(self, cost_B: Tensor) -> Tensor:
         """Whether one of them is below the cost of what is returned, (B,) bool."""

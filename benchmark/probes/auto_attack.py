@@ -119,7 +119,7 @@ class _Descent:
         """Looks at the rounded point, offers it, and takes a step; (B,) bool: no gradient, and loss left."""
         assert goal.map_Bhw is not None
         member, progress = self.member, step / max(steps - 1, 1)
-        iterate = quantise(self.point_BCHW).requires_grad_()
+        iterate = quantise(self.point_BCHW).to(self.point_BCHW.dtype).requires_grad_()
         class_B = self.observe.class_B
         seen = self.observe(iterate, needs_map=True)
         margin_B = margin(seen.logits_BK.detach(), class_B)

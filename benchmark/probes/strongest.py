@@ -34,15 +34,15 @@ class Strongest:
     def __init__(self, image_BCHW: Tensor, passes: int, members: Sequence[str]) -> None:
         count, device = len(image_BCHW), image_BCHW.device
         self.image_BCHW, self.members, self.passes = image_BCHW.clone(), list(members), passes
-        self.rank_B = torch.full((count,), math.inf, device=device)
+        self.rank_B = image_BCHW.new_full((count,), math.inf)
         self.smallest = SmallestCost(self.rank_B)
         self.member_B = torch.full((count,), -1, device=device)
         self.at_half_B, self.at_last_tenth_B = self.rank_B.clone(), self.rank_B.clone()
         self.before_member_B, self.stale_B = self.rank_B.clone(), torch.zeros_like(self.member_B)
         self.every = math.ceil(passes / POINTS)
         points = math.ceil(passes / self.every) + 1
-        self.curve_BG = torch.full((count, points), math.inf, device=device)
-        self.curve_MBG = torch.full((len(members), count, points), math.nan, device=device)
+        self.curve_BG = image_BCHW.new_full((count, points), math.inf)
+        self.curve_MBG = image_BCHW.new_full((len(members), count, points), math.nan)
 
     @property
     def success_B(self) -> Tensor:
@@ -68,11 +68,7 @@ class Strongest:
         """Takes one rounded iterate of the samples in ``rows``, whose map is of ``class_B``."""
         reached_B = logits_BK.argmax(1) == class_B
         rank_B = torch.where(reached_B, distance_B, _NOT_REACHED - margin(logits_BK, class_B).clamp(max=0))
-        costs_B = self.smallest.cost_B
-        part = SmallestCost(rank_B)
-        part.cost_B = costs_B[rows]
-        part.update(logits_BK, class_B, distance_B)
-        costs_B[rows] = part.cost_B
+        self.smallest.update(logits_BK, class_B, distance_B, rows)
         better_B = rank_B < self.rank_B[rows]
         taken = rows[better_B]
         self.image_BCHW[taken] = image_BCHW[better_B]

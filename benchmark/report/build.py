@@ -16,6 +16,7 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.compare.reference import Reference, reference
 from benchmark.report.compare.section import compare
 from benchmark.report.figures.all_figures import write_figures
+from benchmark.report.figures.curves import CAPTION as CURVES
 from benchmark.report.figures.curves import curve_table, draw, lines_of
 from benchmark.report.figures.style import save, styled
 from benchmark.report.page import Section, how_to_read, page
@@ -71,11 +72,10 @@ def build_report(
     done = [record for record in records if record.cell.get("status") == "done"]
     results = [tidy(done, bootstrap), tidy_effects(groups, bootstrap)]
     pd.concat(results, ignore_index=True).to_parquet(out / "results.parquet", index=False)
-    _write_curves(out, groups)
     path = out / "report.md"
     text = page(sections, failed, [how_to_read(bootstrap), *left_out])
-    transfer_lines = write_transfer(out, transferred, bootstrap)
-    path.write_text("\n".join([text.rstrip("\n"), "", *transfer_lines]) if transfer_lines else text, encoding="utf-8")
+    more = [*_write_curves(out, groups), *write_transfer(out, transferred, bootstrap)]
+    path.write_text("\n".join([text.rstrip("\n"), "", *more]) if more else text, encoding="utf-8")
     return path
 
 
@@ -113,16 +113,18 @@ def _write_section(
     return Section(trainings, folder, verdicts, tables, figures, compared)
 
 
-def _write_curves(out: Path, groups: Sequence[Trainings]) -> None:
-    """The curves of all classifiers in one figure and table, where there are several."""
+def _write_curves(out: Path, groups: Sequence[Trainings]) -> list[str]:
+    """The curves of all classifiers in one figure and table, where there are several; returns the page's lines."""
     lines = lines_of(groups)
     if len({line.classifier for line in lines}) < 2:
-        return
+        return []
     write_table(out / "tables", curve_table(lines))
     with styled():
         figure = draw(lines)
         assert figure is not None  # there are lines
         save(figure, out / "figures", "distance_by_passes")
+    title = "Distance against passes, all classifiers"
+    return [f"## {title}", "", f"![{title}](figures/distance_by_passes.png)", "", f"*{CURVES}*", ""]
 
 
 def _no_record_message(root: Path, filters: dict[str, Any], scan: Scan) -> str:

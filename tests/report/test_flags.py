@@ -24,7 +24,7 @@ FEW = Bootstrap(100)
 def records():
     found = trainings(World(n=200))
     for each in found:
-        if each.cell["interpreter"] == "rtsa" and each.cell["probe"] in ("pgd", "adv2", "adv2_auto"):
+        if each.cell["interpreter"] == "rtsa" and each.cell["probe"] in ("adv2", "adv2_auto"):
             each.cell["flags"] = ["zero_gradient"]
     return found
 

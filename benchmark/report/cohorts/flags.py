@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from benchmark.storage import flags
 from benchmark.storage.flags import BY_NAME, ordered
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def flags_of(record: Record) -> list[str]:
 
 def withholding(record: Record) -> list[str]:
     """Names of those flags that leave the cell without evidence, so that no verdict rests on it."""
-    return [name for name in flags_of(record) if getattr(BY_NAME[name], "withholds", True)]
+    return flags.withholding(flags_of(record))
 
 
 def marked(name: str, records: Iterable[Record]) -> str:

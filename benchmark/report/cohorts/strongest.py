@@ -52,7 +52,8 @@ def strongest(attacks: Sequence[Record]) -> Record:
     map L1, else of failures.
 
     Its passes are those of all attacks together. An attack that is no evidence (``withholding``) weakens none that is:
-    the flags are those of the soundest one, of several the automatic one, then the one with the most passes.
+    the flags are those of the soundest attack on the map (PGD, sound or not, aims at none), of several the automatic
+    one, then the one with the most passes.
     """
     rows = pd.concat([record.samples.assign(attack=str(record.cell["probe"])) for record in attacks], ignore_index=True)
     order = rows.assign(failed=~rows["success"].astype(bool)).sort_values(
@@ -65,13 +66,14 @@ def strongest(attacks: Sequence[Record]) -> Record:
     soundest = min(attacks, key=_soundness)
     cell = {**soundest.cell, "probe": STRONGEST, "steps_factor": 1, "cell": None, "name": STRONGEST}
     record = Record(attacks[0].folder, cell)
-    vars(record).update(samples=best, images={}, maps={})
+    vars(record).update(samples=best, curves=None, images={}, maps={})
     return record
 
 
-def _soundness(record: Record) -> tuple[int, bool, float]:
+def _soundness(record: Record) -> tuple[bool, int, bool, float]:
+    aims_at_map = record.cell["probe"].startswith(_PLAIN) or bool(_probe(record).get("needs_map"))
     passes = record.samples["passes"].mean() if "passes" in record.samples else 0.0
-    return len(withholding(record)), record.cell["probe"] != AUTOMATIC, -float(passes)
+    return not aims_at_map, len(withholding(record)), record.cell["probe"] != AUTOMATIC, -float(passes)
 
 
 def strongest_of(cohort: Cohort, interpreter: str) -> Record | None:

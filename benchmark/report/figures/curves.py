@@ -42,8 +42,7 @@ def lines_of(groups: Sequence[Trainings]) -> list[Line]:
     found = []
     for group in groups:
         for name in group.interpreters:
-            kept = [getattr(record, "curves", None) for record in group.cells(name, AUTOMATIC)]
-            curves = [_whole(curve) for curve in kept if curve is not None]
+            curves = [_whole(record.curves) for record in group.cells(name, AUTOMATIC) if record.curves is not None]
             curves = [curve for curve in curves if len(curve)]
             if curves:
                 passes = sorted(set.intersection(*(set(curve.index) for curve in curves)))
