@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
+from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.rts import RTS
 from benchmark.metrics.faithfulness import STEPS, deletion_and_insertion
 from benchmark.numerics.images import quantise
@@ -72,6 +73,11 @@ def attack_on(bench: Workbench, name: str, interpreter: Interpreter, needs: str)
 def adv2_auto(bench: Workbench) -> Iterator[Loop]:
     """The whole attack; the passes that it needs are those that it makes, counted, with a map and without."""
     interpreter = bench.explained
+    if not isinstance(interpreter, TrunkInterpreter):
+        raise ValueError(
+            f"adv2_auto's passes cannot be told apart on interpreter={bench.config['interpreter']['name']}, whose map "
+            "takes passes of its own: time it on one whose map comes with the logits (rts, cam, gradcam)"
+        )
     probe = instantiate(bench.config["auto"]["module"])
     name = bench.config["interpreter"]["name"]
 
@@ -118,13 +124,13 @@ def classifier(bench: Workbench) -> Iterator[Loop]:
 def _rts(bench: Workbench, group: dict[str, Any]) -> RTS:
     interpreter = bench.interpreter(group)
     if not isinstance(interpreter, RTS):
-        raise ValueError(f"{group['name']} has no decoder to train: loops=[rts,aid] need interpreter=rts and aid=rtsa")
+        raise ValueError(f"{group['name']} has no decoder to train: loops=[rts,aid] need interpreter@aid=rtsa")
     return interpreter
 
 
 def rts(bench: Workbench) -> Iterator[Loop]:
     """A step needs the trunk, the decoder with a gradient in its weights, and the classifier on two edited images."""
-    group = bench.config["interpreter"]
+    group = bench.config["aid"]
     step = bench.trained(group["stages"]["start"]["module"], {"interpreter": _rts(bench, group)})
     network = _rts(bench, group)
     passes = {"trunk": bare.trunk(bench, network), "decoder": bare.decoder(bench, network, 1)}
