@@ -33,7 +33,7 @@ def table(config: dict[str, Any]) -> list[str]:
         ValueError: a loop that there is not, or that the configured interpreter does not have.
     """
     from benchmark.timing import peers, report
-    from benchmark.timing.loops import LOOPS
+    from benchmark.timing.loops import LOOPS, Loop
     from benchmark.timing.workbench import Workbench
 
     names = list(LOOPS) if config["loops"] is None else list(config["loops"])
@@ -42,7 +42,8 @@ def table(config: dict[str, Any]) -> list[str]:
     if "adv2_auto" in names:
         config = {**config, "auto": _automatic(config)}
     bench = Workbench(config)
-    made, left_out = [], []
+    made: list[Loop] = []
+    left_out: list[str] = []
     for name in names:
         try:
             made += LOOPS[name](bench)
