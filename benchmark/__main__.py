@@ -17,7 +17,7 @@ COMMANDS = {
     "report": "read the records and write tables, figures and verdicts",
     "publish": "pack finished records into a small folder, to be shipped and compared with",
     "select": "choose settings by a fixed rule, from calibration records",
-    "verify": "check artefacts and records, and classify saved images again",
+    "verify": "check artefacts and records; classify and explain saved images again",
     "gc": "list, or delete, artefacts that no record needs",
     "sync": "send records to Weights & Biases after the fact",
     "speed": "time the steps of an attack against the bare passes they need",

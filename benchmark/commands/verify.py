@@ -1,4 +1,4 @@
-"""``python -m benchmark verify``: checks artefacts and records, and classifies saved images again."""
+"""``python -m benchmark verify``: checks artefacts and records; classifies and explains saved images again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from benchmark.commands.common.integrity import check_files, classify_again, missing
+from benchmark.commands.common.integrity import check_files, missing
 from benchmark.commands.common.job import job
 from benchmark.storage.paths import artefact_folders
 
@@ -19,6 +19,8 @@ def main(config: DictConfig) -> None:
     """Names everything that is damaged or does not repeat; exit status 1 if there is any."""
 
     def work(resolved: dict[str, Any]) -> str:
+        from benchmark.commands.common.repeat import repeat  # imports torch
+
         samples = resolved["samples"]
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 0:
             raise ValueError(f"samples is a number of images of each record, 0 or more, got {samples!r}")
@@ -38,7 +40,7 @@ def main(config: DictConfig) -> None:
                 continue  # reported already; classifying its images would make the artefact again
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
-            faults += classify_again(record, samples)
+            faults += repeat(record, samples)
         log.info("checked %d artefacts and %d records", len(artefact_folders(store)), len(checked.records))
         if faults:
             raise ValueError("\n  ".join([f"{len(faults)} faults:", *faults]))

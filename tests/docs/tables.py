@@ -95,7 +95,7 @@ def provenance(published: Published) -> str:
     index = published.pack.index
     versions = index["versions"][0]
     packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
-    trainer = [(record.cell["config"].get("trainer") or {}).get("portable") for record in published.pack.records]
+    trainer = [record.cell.get("portable") for record in published.pack.records]
     mode = " in portable mode" if all(trainer) else ""
     threads, device, commit = (", ".join(map(str, index[name])) for name in ("threads", "device", "commit"))
     return (

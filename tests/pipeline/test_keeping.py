@@ -11,7 +11,8 @@ import pytest
 import wandb
 from safetensors.numpy import load_file, save_file
 
-from benchmark.commands.common.integrity import check_files, classify_again, unused
+from benchmark.commands.common.integrity import check_files, unused
+from benchmark.commands.common.repeat import repeat
 from benchmark.pipeline.cell import run_cell
 from benchmark.storage.hashing import own_checksum, sha256_file
 from benchmark.storage.records import read_record, read_records
@@ -92,7 +93,7 @@ def test_a_forged_image_is_found_by_the_classifier(root, caplog):
     forged.cell["config"]["paths"]["store"] = str(root / "store")
     forged.samples["pred_benign"] = np.arange(len(forged.samples)) % 10  # even if all of them look alike
     with caplog.at_level(logging.INFO, "underfire"):
-        faults = classify_again(forged, 8)
+        faults = repeat(forged, 8)
     assert any("benign images" in fault and "classified otherwise" in fault for fault in faults)
 
 

@@ -1,4 +1,4 @@
-"""Is what is kept still what was made? Checksums, and saved images classified again."""
+"""Is what is kept still what was made? Checksums, and what records need."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from benchmark.storage import paths
 from benchmark.storage.artefacts import corruption, is_other_format
@@ -86,39 +85,3 @@ def missing(store: Path, record: Record) -> list[str]:
         for name, key in record.cell["artefacts"].items()
         if name != "spec" and key not in there
     ]
-
-
-def classify_again(record: Record, samples: int) -> list[str]:
-    """The saved images of a record through a freshly loaded classifier: sentences on predictions that differ."""
-    import torch
-
-    from benchmark.numerics.images import from_bytes
-    from benchmark.pipeline.artefacts.classifier import get_classifier
-    from benchmark.pipeline.context import RunContext
-
-    images = record.images
-    if not images or not samples:
-        return []
-    own: dict[str, Any] = record.cell["config"]
-    config = {**own, "force": None, "trainer": {**own["trainer"], "accelerator": "auto", "devices": 1}}
-    config["trainer"].pop("strategy", None)
-    try:
-        classifier = get_classifier(RunContext(config))
-    except (ValueError, OSError) as error:
-        return [f"record {record.folder.name}: its images cannot be classified again: {error}"]
-    device = next(classifier.parameters()).device
-    rows = record.samples.set_index("sample_id").loc[images["sample_id"][:samples]]
-    faults = []
-    for kind, column in (("benign", "pred_benign"), ("probed", "pred_probe")):
-        if kind not in images:
-            continue
-        image = from_bytes(torch.from_numpy(images[kind][:samples])).to(device)
-        with torch.no_grad():
-            predicted = classifier(image).argmax(1).cpu().numpy()
-        wrong = rows.index[predicted != rows[column].to_numpy()].tolist()
-        if wrong:
-            faults.append(
-                f"record {record.folder.name}: the {kind} images of samples {wrong[:5]} are classified otherwise than "
-                f"recorded ({len(wrong)} of {len(rows)}): another classifier, device or version"
-            )
-    return faults

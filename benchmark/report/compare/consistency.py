@@ -21,9 +21,9 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from benchmark.report.statistics.hierarchical import CONFIDENCE, holm
+from benchmark.storage.repeats import MAP_TOLERANCE, RATE_TOLERANCE
 
-# What the same weights may differ by on another CPU, another number of threads or with another batch size.
-TOLERANCE = {"map": 0.005, "rate": 0.01}
+TOLERANCE = {"map": MAP_TOLERANCE, "rate": RATE_TOLERANCE}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.storage.paths import SAMPLES
+from benchmark.storage.repeats import bytes_repeat
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -25,9 +26,9 @@ def bytes_sentence(own: Sequence[Record], others: Sequence[Record], name: str) -
     seeds = ", ".join(str(seed) for seed in sorted({int(mine.cell["seed"]) for mine, _ in pairs}))
     here, there = (_made_on([pair[side] for pair in pairs]) for side in (0, 1))
     start = f"Bytes: {how_many} of the {len(pairs)} cells of seed {seeds} that both have are the same to the byte"
-    if here == there:
-        return f"{start} (both: {here})."
-    return f"{start} (here: {here}; there: {there})."
+    sides = f"both: {here}" if here == there else f"here: {here}; there: {there}"
+    promised = sum(bytes_repeat(mine.cell, other.cell) for mine, other in pairs)
+    return f"{start} ({sides}). Promised are the bytes of {promised}, see docs/reproducibility.md."
 
 
 def _checksum(record: Record) -> Any:
@@ -40,7 +41,6 @@ def _made_on(records: Sequence[Record]) -> str:
 
 
 def _surroundings(cell: dict[str, Any]) -> str:
-    portable = bool((cell["config"].get("trainer") or {}).get("portable"))
     threads = f"{cell['threads']} thread{'s' if cell['threads'] != 1 else ''}"
     torch = f"torch {cell['versions'].get('torch')}"
-    return ", ".join([str(cell["device"]), threads, torch, *(["portable mode"] if portable else [])])
+    return ", ".join([str(cell["device"]), threads, torch, *(["portable mode"] if cell.get("portable") else [])])

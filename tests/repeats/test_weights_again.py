@@ -1,0 +1,65 @@
+"""The same weights under another instruction set, number of threads or batch size give the same cell means."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmark.storage.repeats import MAP_TOLERANCE, RATE_TOLERANCE, bytes_repeat, most_otherwise
+from tests.helpers import PROJECT
+from tests.repeats.weights_again import train
+
+WAYS = ("1:50", "2:50", "1:16")  # threads : batch size
+SETS = ("default", "avx2")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """{(instruction set, way): cell means}."""
+    weights = tmp_path_factory.mktemp("weights") / "rts.pt"
+    train(weights)
+    found = {}
+    for name in SETS:
+        command = [sys.executable, "-m", "tests.repeats.weights_again", str(weights), *WAYS]
+        environment = {**os.environ, "ATEN_CPU_CAPABILITY": name}
+        ran = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        found |= {(name, way): means for way, means in zip(WAYS, json.loads(ran.stdout), strict=True)}
+    return found
+
+
+def test_the_networks_have_learnt_and_the_attack_does_something(measured):
+    """Else equal means would mean nothing."""
+    means = measured["avx2", "1:50"]
+    assert means["accuracy"] > 0.9
+    assert means["benign map to mask"] < 0.1
+    assert means["adv2: success"] > 0.5
+    assert means["adv2: map l1"] > 0.003
+    assert means["noise: map l1"] > 0.01
+
+
+def test_cell_means_stay_within_the_tolerance(measured):
+    names = measured["default", "1:50"]
+    for name in names:
+        values = [means[name] for means in measured.values()]
+        allowed = MAP_TOLERANCE if name.endswith(("l1", "mask")) else RATE_TOLERANCE
+        assert max(values) - min(values) <= allowed, (name, measured)
+
+
+def test_bytes_are_promised_with_the_same_threads_versions_and_mode():
+    here = {"device": "CPU A", "threads": 2, "versions": {"torch": "2.15.0"}, "portable": False}
+    assert bytes_repeat({**here, "commit": "0"}, here)
+    changes = ({"device": "CPU B"}, {"threads": 1}, {"versions": {"torch": "2.14.0"}}, {"portable": True})
+    assert not any(bytes_repeat({**here, **changed}, here) for changed in changes)
+    portable = {**here, "portable": True}
+    assert bytes_repeat({**portable, "device": "CPU B"}, portable), "on every CPU"
+    assert not bytes_repeat({**portable, "device": "NVIDIA H100"}, portable)
+
+
+def test_some_predictions_may_differ_elsewhere():
+    assert [most_otherwise(n, exact=False) for n in (8, 100, 300)] == [1, 1, 3]
+    assert most_otherwise(300, exact=True) == 0
