@@ -20,6 +20,15 @@ from tests.helpers import underfire
 from tests.report.planted import World, trainings
 
 FEW = Bootstrap(100)
+CURVE = pd.DataFrame(
+    {
+        "member": ["all"] * 3,
+        "passes": [1, 2, 3],
+        "success_rate": [0.5, 1, 1],
+        "map_l1": [np.nan, 0.25, 0.125],
+        "n": [9] * 3,
+    }
+)
 
 
 def store(root: Path, planted, *, step: float | None = None) -> Path:
@@ -32,7 +41,7 @@ def store(root: Path, planted, *, step: float | None = None) -> Path:
         samples = samples.astype({name: BY_NAME[name].dtype for name in samples})
         private = {"paths": {"store": "/home/somebody/store"}, "logger": {"entity": "somebody"}}
         cell = {**one.cell, "config": {**one.cell["config"], **private}}
-        write_record(root / cell["name"], samples, {}, cell)
+        write_record(root / cell["name"], samples, {}, cell, curves=one.curves)
     return root
 
 
@@ -40,7 +49,11 @@ def store(root: Path, planted, *, step: float | None = None) -> Path:
 def folders(tmp_path_factory):
     """Records of three trainings, and the same published."""
     root = tmp_path_factory.mktemp("published")
-    results = store(root / "results", trainings(World(n=160, between=0.01), ("rts", "rtsa")), step=STEP)
+    planted = trainings(World(n=160, between=0.01), ("rts", "rtsa"))
+    for one in planted:
+        if one.cell["probe"] == "adv2_auto":
+            one.curves = CURVE
+    results = store(root / "results", planted, step=STEP)
     write_pack(read_records(results), root / "v7", "v7")
     return results, root / "v7"
 
@@ -63,6 +76,7 @@ def test_a_report_of_published_results_is_that_of_the_records(folders, tmp_path)
     assert pages[0].read_text() == pages[1].read_text()
     for path in sorted(pages[0].parent.rglob("*.csv")):
         assert path.read_text() == (pages[1].parent / path.relative_to(pages[0].parent)).read_text(), path.name
+    assert "curves.csv" in {path.name for path in pages[1].parent.rglob("*.csv")}
     assert (pages[0].parent / "verdicts.json").read_text() == (pages[1].parent / "verdicts.json").read_text()
 
 

@@ -28,7 +28,7 @@ from benchmark.storage.formats import FORMAT
 from benchmark.storage.hashing import sha256_file
 from benchmark.storage.records import Record, Scan, scan_records
 
-INDEX, CELLS, SAMPLES = "index.json", "cells.parquet", "samples.parquet"
+INDEX, CELLS, SAMPLES, CURVES = "index.json", "cells.parquet", "samples.parquet", "curves.parquet"
 # Of a configuration what results depend on or are grouped by; folders and loggers are nobody else's business.
 _SECTIONS = ("seed", "split", "data", "classifier", "interpreter", "probe", "measure", "budget", "trainer")
 _PAGE = 1 << 26  # bytes of a column that are compressed together: the cells of one training repeat one another
@@ -51,6 +51,7 @@ class Pack:
         """The cells, with their samples in memory and without images and maps."""
         cells = pd.read_parquet(self.folder / CELLS)
         samples = pd.read_parquet(self.folder / SAMPLES)
+        curves = dict(list(self._curves.groupby("cell", sort=False)))
         found, start = [], 0
         for text, dtypes, rows in cells.itertuples(index=False):
             own = samples.iloc[start : start + rows]
@@ -58,9 +59,15 @@ class Pack:
             columns = {name: unpacked(own[name].to_numpy(), dtype) for name, dtype in json.loads(dtypes).items()}
             cell = json.loads(text)
             record = Record(self.folder / cell["name"], cell)
-            vars(record).update(samples=pd.DataFrame(columns), images={}, maps={})
+            own_curves = curves[cell["cell"]].drop(columns="cell") if cell["cell"] in curves else None
+            vars(record).update(samples=pd.DataFrame(columns), curves=own_curves, images={}, maps={})
             found.append(record)
         return found
+
+    @property
+    def _curves(self) -> pd.DataFrame:
+        path = self.folder / CURVES
+        return pd.read_parquet(path) if path.is_file() else pd.DataFrame({"cell": []})
 
 
 def scan_results(folder: Path) -> Scan:
@@ -117,7 +124,10 @@ def write_pack(records: Sequence[Record], folder: Path, version: str) -> Pack:
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(folder / CELLS, _parquet(cells))
     write_atomic(folder / SAMPLES, _parquet(pd.concat(tables, ignore_index=True).fillna(0).astype(np.int32)))
-    files = {name: sha256_file(folder / name) for name in (CELLS, SAMPLES)}
+    (folder / CURVES).unlink(missing_ok=True)
+    if curves := [record.curves.assign(cell=record.cell["cell"]) for record in ordered if record.curves is not None]:
+        write_atomic(folder / CURVES, _parquet(pd.concat(curves, ignore_index=True)))
+    files = {name: sha256_file(folder / name) for name in (CELLS, SAMPLES, CURVES) if (folder / name).is_file()}
     index = {"version": version, "format": FORMAT["published"], **_provenance(ordered), "step": STEP, "files": files}
     write_atomic(folder / INDEX, (json.dumps(index, indent=1, ensure_ascii=False) + "\n").encode())
     return Pack(folder, index)
