@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics import rng
-from benchmark.numerics.bounds import Fraction, Weight, WholeNonNegative, checked_arguments
+from benchmark.numerics.bounds import (
+    Fraction,
+    NonNegative,
+    Positive,
+    Seed,
+    Weight,
+    WholeNonNegative,
+    checked_arguments,
+)
 from benchmark.numerics.modules import freeze, restored
 from benchmark.objectives.adversarial_training import Divergence, mixed_loss, trades_loss
 from benchmark.objectives.prediction import Prediction
@@ -30,7 +38,7 @@ class LitAdversarial(LitClassifier):
             statistics of each step's batch, and its running averages see every step. The loss is taken in train mode.
         ramp: share of the training over which x' - x is scaled by a factor rising from 0 to 1: from the first step on
             attacked by the whole ball, a net whose classes are faint to begin with learns none.
-        settings: those of LitClassifier.
+        lr, weight_decay, seed, augment, label_smoothing: those of LitClassifier.
     """
 
     @checked_arguments
@@ -40,11 +48,22 @@ class LitAdversarial(LitClassifier):
         network: TimmClassifier,
         perturbation: Perturbation,
         steps: WholeNonNegative,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
+        augment: Literal["none", "flip_crop"] = "none",
+        label_smoothing: Fraction = 0.0,
         attack_mode: Literal["eval", "train"] = "eval",
         ramp: Fraction = 0.0,
-        **settings: Any,
     ) -> None:
-        super().__init__(network=network, **settings)
+        super().__init__(
+            network=network,
+            lr=lr,
+            weight_decay=weight_decay,
+            seed=seed,
+            augment=augment,
+            label_smoothing=label_smoothing,
+        )
         self.perturbation, self.steps, self.attack_mode, self.ramp = perturbation, steps, attack_mode, ramp
 
     def adversarial(self, network: TimmClassifier, objective: Objective, batch: Batch, image_BCHW: Tensor) -> Tensor:
@@ -87,8 +106,33 @@ class LitTRADES(LitAdversarial):
     """
 
     @checked_arguments
-    def __init__(self, *, beta: Weight, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(
+        self,
+        *,
+        network: TimmClassifier,
+        perturbation: Perturbation,
+        steps: WholeNonNegative,
+        beta: Weight,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
+        augment: Literal["none", "flip_crop"] = "none",
+        label_smoothing: Fraction = 0.0,
+        attack_mode: Literal["eval", "train"] = "eval",
+        ramp: Fraction = 0.0,
+    ) -> None:
+        super().__init__(
+            network=network,
+            perturbation=perturbation,
+            steps=steps,
+            lr=lr,
+            weight_decay=weight_decay,
+            seed=seed,
+            augment=augment,
+            label_smoothing=label_smoothing,
+            attack_mode=attack_mode,
+            ramp=ramp,
+        )
         self.beta = beta
 
     def objective(self, batch: Batch, image_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -118,8 +162,34 @@ class LitEnsembleAdversarial(LitAdversarial):
     """
 
     @checked_arguments
-    def __init__(self, *, sources: Sequence[TimmClassifier], share: Fraction = 0.5, **settings: Any) -> None:
-        super().__init__(**settings)
+    def __init__(
+        self,
+        *,
+        network: TimmClassifier,
+        sources: Sequence[TimmClassifier],
+        perturbation: Perturbation,
+        steps: WholeNonNegative,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
+        augment: Literal["none", "flip_crop"] = "none",
+        label_smoothing: Fraction = 0.0,
+        attack_mode: Literal["eval", "train"] = "eval",
+        ramp: Fraction = 0.0,
+        share: Fraction = 0.5,
+    ) -> None:
+        super().__init__(
+            network=network,
+            perturbation=perturbation,
+            steps=steps,
+            lr=lr,
+            weight_decay=weight_decay,
+            seed=seed,
+            augment=augment,
+            label_smoothing=label_smoothing,
+            attack_mode=attack_mode,
+            ramp=ramp,
+        )
         if not sources:
             raise ValueError(
                 "classifier.training.sources holds the nets whose adversarial examples are trained on, and is empty: "

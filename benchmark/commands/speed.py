@@ -33,7 +33,7 @@ def table(config: dict[str, Any]) -> list[str]:
         ValueError: a loop that there is not, or that the configured interpreter does not have.
     """
     from benchmark.timing import peers, report
-    from benchmark.timing.loops import LOOPS
+    from benchmark.timing.loops import LOOPS, Loop
     from benchmark.timing.workbench import Workbench
 
     names = list(LOOPS) if config["loops"] is None else list(config["loops"])
@@ -42,12 +42,20 @@ def table(config: dict[str, Any]) -> list[str]:
     if "adv2_auto" in names:
         config = {**config, "auto": _automatic(config)}
     bench = Workbench(config)
-    made = [loop for name in names for loop in LOOPS[name](bench)]
+    made: list[Loop] = []
+    left_out: list[str] = []
+    for name in names:
+        try:
+            made += LOOPS[name](bench)
+        except ValueError as error:
+            if config["loops"] is not None:
+                raise
+            left_out.append(f"{name} is left out: {error}")
     told = [
         f"{config['classifier']['label']} at {bench.size} px, {config['batch']} images, {bench.device}: a step's time "
         "over that of the bare passes that it needs (F a forward pass, FB a forward and backward pass, B the images)"
     ]
-    told += report.lines(report.costs(bench, made, config["repeats"]))
+    told += [*report.lines(report.costs(bench, made, config["repeats"])), *left_out]
     if config["peers"]:
         told += ["", *peers.lines(*peers.compared(bench, config["repeats"]))]
     return told

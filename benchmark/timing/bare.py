@@ -77,6 +77,17 @@ def decoder(bench: Workbench, interpreter: RTS, times: int) -> Work:
     return work
 
 
+def decoder_alone(bench: Workbench, interpreter: RTS) -> Work:
+    """The map from the images' features, without a graph."""
+    pyramid = interpreter.features(bench.image)[1]
+
+    @torch.no_grad()
+    def work() -> None:
+        interpreter.masking(pyramid, bench.target, 0.0)
+
+    return work
+
+
 def training(bench: Workbench) -> Work:
     """A classifier's bare training step: cross-entropy, backward, AdamW."""
     network = bench.new_classifier().train().requires_grad_(True)

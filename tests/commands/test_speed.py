@@ -10,10 +10,13 @@ SMALL = ("budget=smoke", "batch=4", "steps=2", "repeats=1", "trainer=cpu")
 
 
 def test_a_table_is_told_and_nothing_is_kept(tmp_path):
-    ran = underfire(tmp_path, "speed", "interpreter=cam", "loops=[pgd,noise]", "peers=true", *SMALL)
+    ran = underfire(
+        tmp_path, "speed", "interpreter=cam", "loops=[pgd,adv2_auto]", "auto_passes=12", "peers=true", *SMALL
+    )
     assert ran.returncode == 0, ran.stderr
     assert "| loop | ms | bare passes that it needs | ms of these | ratio |" in ran.stderr
     assert "| PGD step |" in ran.stderr
+    assert "| adv2_auto on cam |" in ran.stderr
     assert "theirs / ours" in ran.stderr
     assert not (tmp_path / "results").exists()
 
@@ -23,11 +26,11 @@ def test_a_table_is_told_and_nothing_is_kept(tmp_path):
     [
         ("interpreter=rise", "no gradient"),
         ("loops=[pdg]", "no such loop; there are pgd"),
-        ("interpreter=cam", "no decoder to train"),
+        ("interpreter=grad", "cannot be told apart"),
     ],
 )
 def test_what_cannot_be_timed_is_told(tmp_path, override, words):
-    loops = ["loops=[adv2,rts]"] if override.startswith("interpreter") else []
+    loops = ["loops=[adv2,adv2_auto]"] if override.startswith("interpreter") else []
     ran = underfire(tmp_path, "speed", override, *loops, *SMALL)
     assert ran.returncode == 1
     assert words in ran.stderr

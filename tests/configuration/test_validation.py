@@ -84,8 +84,7 @@ def answers(*overrides: str) -> list[str]:
         ),
         ("interpreter.finish_steps=-1", "interpreter.finish_steps is a whole number, 0 or more, got -1"),
         ("interpreter.own_trunk=1", "interpreter.own_trunk is true or false, got 1"),
-        ("interpreter.inner.perturbation.decay=0", "interpreter.inner.perturbation.decay"),
-        ("classifier.training.suffix=a/b", "classifier.training.suffix is what follows a name"),
+        ("classifier.training.suffix=7", "classifier.training.suffix is what follows a name"),
         ("+classifier.training.sources.one=abc", "(+classifier@classifier.training.sources.one=NAME)"),
         ("split=train", "split is test or calibration, got 'train'"),
         ("force=cells", "force is cell or artefact, or null, got 'cells': did you mean cell?"),
@@ -128,6 +127,8 @@ def test_a_value_that_several_parts_take_over_is_told_once_under_its_own_key():
     assert len(answers("probe=fgsm", "probe.epsilon=abc")) == 1, "the step size of fgsm is its epsilon"
     (found,) = answers("interpreter=rtsa", "interpreter.inner.steps=-1")
     assert found.startswith("interpreter.inner.steps is")
+    (found,) = answers("interpreter=rtsa", "interpreter.inner.perturbation.decay=0")
+    assert found.startswith("interpreter.inner.perturbation.decay is")
     (found,) = answers("budget.selector_lr=0")
     assert found.startswith("budget.selector_lr is a number above 0, got 0")
     (found,) = answers("+interpreter@probe.source=rts", "probe.source.blocks=abc")

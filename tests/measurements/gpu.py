@@ -249,7 +249,8 @@ def _row(precision: str, loop: str, step: float, needed: float, classifier: floa
 def marked_tests(scale: Scale, device: torch.device) -> str:
     """The last line of pytest -m gpu; warnings are no errors, since another torch has others."""
     options = ["-m", "gpu", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "tests"]
-    ran = subprocess.run([sys.executable, "-m", "pytest", *options], cwd=PROJECT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "pytest", *options]
+    ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=100)
     lines = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "E  "))]
     return "\n".join([*lines[:20], (ran.stdout.strip().splitlines() or [ran.stderr[-300:]])[-1]])
 

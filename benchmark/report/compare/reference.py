@@ -13,7 +13,7 @@ from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.cohorts.settings import settings_of
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.compare.figures_of import Kind, kind_of
-from benchmark.report.published.location import published_folder
+from benchmark.report.published.location import portable_folder, published_folder
 from benchmark.report.published.pack import is_pack, read_pack
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.storage.records import scan_records
@@ -28,10 +28,14 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True)
 class Reference:
-    """Results of others, the trainings of one setting together. name: as in "the published results v1"."""
+    """Results of others, the trainings of one setting together. name: as in "the published results v1".
+
+    portable: further cells that were computed in portable mode, whose bytes another machine should get.
+    """
 
     name: str
     groups: Sequence[Trainings]
+    portable: Sequence[Record] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ def reference(compare: str | None, results: Path) -> Reference | None:
         folder = published_folder()
         if not is_pack(folder) or results.resolve() == folder.resolve():
             return None
-        pack = read_pack(folder)
-        return Reference(f"the published results {pack.version}", _groups(pack.records))
+        pack, portable = read_pack(folder), portable_folder()
+        further = read_pack(portable).records if is_pack(portable) else []
+        return Reference(f"the published results {pack.version}", _groups(pack.records), further)
     folder = Path(compare)
     if not folder.is_dir():
         raise ValueError(f"compare={compare}: there is no such folder; name one of results, or {PUBLISHED}")

@@ -41,7 +41,7 @@ def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootst
         return Compared([title, "", "Nothing there has this data set, classifier, budget and probes.", ""])
     figures = _consistencies(own, found)
     lines = [title, "", f"There: {found.trainings.title}.", ""]
-    lines += [f"* {sentence}" for sentence in _sentences(own, found, figures, others.name)] + [""]
+    lines += [f"* {sentence}" for sentence in _sentences(own, found, figures, others)] + [""]
     outside = {figure: each for figure, each in figures.items() if each.consistent is False}
     if outside:
         lines += [markdown(_table("outside", "Figures outside of the interval.", outside))]
@@ -67,7 +67,7 @@ def _values(trainings: Trainings, kinds: list[Kind]) -> Values:
     return found | difference_values(trainings.of_kinds(kinds))
 
 
-def _sentences(own: Trainings, found: Counterpart, figures: dict[Figure, Consistency], name: str) -> list[str]:
+def _sentences(own: Trainings, found: Counterpart, figures: dict[Figure, Consistency], others: Reference) -> list[str]:
     counted = summary(list(figures.values()))
     subject = "This training is" if len(own.cohorts) == 1 else f"These {len(own.cohorts)} trainings are"
     there = len(found.trainings.cohorts)
@@ -83,7 +83,8 @@ def _sentences(own: Trainings, found: Counterpart, figures: dict[Figure, Consist
             f"training move together: many or none may), and {counted.after_holm} remain after Holm's correction for "
             "their number, which decides."
         )
-    sentences = [consistent, escape_markdown(bytes_sentence(own.records, found.trainings.records, name))]
+    exact = [*others.portable, *found.trainings.records]
+    sentences = [consistent, escape_markdown(bytes_sentence(own.records, exact, others.name))]
     for kind, differences in found.unlike.items():
         cell = f"{kind[0]} under {kind[1]}{percent(kind[2])}"
         sentences.append(escape_markdown(f"Left out, set otherwise: {cell} ({', '.join(differences[:3])})"))

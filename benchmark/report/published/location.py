@@ -12,3 +12,8 @@ def published_folder() -> Path:
     package = Path(__file__).resolve().parents[2]
     inside = package / "results"
     return (inside if inside.is_dir() else package.parent / "docs" / "results") / VERSION
+
+
+def portable_folder() -> Path:
+    """One training in portable mode on a CPU, beside the results: its bytes are told apart from another machine's."""
+    return published_folder().with_name(f"{VERSION}_portable")
