@@ -27,6 +27,7 @@ from benchmark.report.compare.figures_of import Figure, cell_values, difference_
 from benchmark.report.labels import CLAIMS, interpreter_name, metric_name, percent, probe_name
 from benchmark.report.published.location import VERSION
 from benchmark.report.published.pack import Pack, is_pack, read_pack
+from benchmark.report.selection.aid_study import results
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
 from benchmark.report.tables.all_tables import all_tables
@@ -218,13 +219,34 @@ def _row(
     return found[0]
 
 
+def study(published: Published) -> str:
+    """The settings of the study of AID, numbered as in its figure: what differs from the defaults, and what it did."""
+    rows = []
+    for number, each in enumerate(results(published.pack.records, bootstrap=published.bootstrap), 1):
+        assert each.joint is not None and each.fall is not None
+        said = [f"{key.split('.')[-1]} {value}" for key, value in each.setting.values.items() if value not in (None, 0)]
+        own = next(record for record in each.setting.attacks).samples["success"].mean()
+        numbers = [
+            f"{own:.2f}",
+            interval(each.joint),
+            f"{each.fall.value:+.2f} [{each.fall.low:.2f}, {each.fall.high:.2f}]",
+        ]
+        iou = each.benign["object_iou"]
+        numbers += [f"{iou.value:+.3f} [{iou.low:.3f}, {iou.high:.3f}]", f"{each.cost:.2f}", each.harmless]
+        names = [str(number), each.setting.classifier, each.setting.interpreter, ", ".join(said)]
+        rows.append([*names, *numbers, "chosen" if each.chosen else ""])
+    columns = ["", "classifier", "interpreter", "setting", "success", "joint success", "difference to RTS"]
+    return pipe_table([*columns, "object IoU, difference", "cost", "claim 3", ""], rows)
+
+
 def pipe_table(columns: list[str], rows: list[list[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 BLOCKS: dict[str, Callable[..., str]] = {
-    each.__name__: each for each in (provenance, words, means, between, table, mean, difference, ratio, word, sentence)
+    each.__name__: each
+    for each in (provenance, words, means, between, table, mean, difference, ratio, word, sentence, study)
 }
 
 
@@ -234,7 +256,7 @@ def published_in(folder: Path) -> Published | None:
     return Published(read_pack(folder)) if is_pack(folder) else None
 
 
-def rewritten(text: str, results: Path = RESULTS, load: Callable[[Path], Published | None] = published_in) -> str:
+def rewritten(text: str, folder: Path = RESULTS, load: Callable[[Path], Published | None] = published_in) -> str:
     """A page with every block made anew.
 
     Raises:
@@ -244,7 +266,7 @@ def rewritten(text: str, results: Path = RESULTS, load: Callable[[Path], Publish
     def made(found: re.Match[str]) -> str:
         name, keys, before = found.groups()
         options = dict(pair.split("=", 1) for pair in keys.split())
-        published = load(results / options.pop("results", VERSION))
+        published = load(folder / options.pop("results", VERSION))
         if name not in BLOCKS:
             raise ValueError(f"<!-- published: {name} --> is no block: there are {', '.join(BLOCKS)}")
         try:
