@@ -48,9 +48,7 @@ def main() -> None:
     defaults = [record for record in study if has_defaults(record)]
     drawn = {
         "differences": lambda: overview.forest(trainings.verdicts.rows),
-        "distance_by_passes": lambda: curves.draw(
-            curves.lines_of(grouped([each for each in study if has_defaults(each)]))
-        ),
+        "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(defaults))),
         "aid_study": lambda: frontier.draw(aid_study.points(aid_study.results(study))),
     }
     with styled():

@@ -136,3 +136,17 @@ def test_trainings_of_each_value_of_a_swept_setting():
     groups = grouped(records)
     assert {group.settings["interpreter.lambda_aid"]: group.seeds for group in groups} == {1.0: [0, 1, 2], 5.0: [0, 1]}
     assert all(len(group.cells("rts", "adv2")) == len(group.seeds) for group in groups)
+
+
+def test_a_study_of_many_settings_is_grouped_by_what_was_computed():
+    """Twenty settings, each moved alone: as many cohorts as settings, though their values have 2^20 combinations."""
+    names = [f"setting_{number}" for number in range(20)]
+    records = sweep(SMALL, ("rts",), PAIR)
+    for moved in [None, *names]:
+        config = {"interpreter": {name: int(name == moved) for name in names}}
+        records += sweep(SMALL, ("rtsa",), PAIR, config=config)
+    groups = grouped(records)
+    assert len(groups) == 21
+    for group in groups:
+        assert len(group.cells("rts", "adv2")) == len(group.cells("rtsa", "adv2")) == 1
+        assert sum(group.settings.values()) <= 1

@@ -7,7 +7,6 @@ cohort of its own.
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -61,26 +60,27 @@ def _value(path: str, record: Record) -> Any:
 
 
 def _by_settings(records: Sequence[Record]) -> Iterator[tuple[dict[str, Any], list[Record]]]:
-    """One list of cells for each combination of varied settings; cells that a setting does not concern are in each."""
+    """One list of cells for each combination of varied settings; cells that a setting does not concern are in each.
+
+    Settings are taken one after the other, and combinations that hold the same cells so far go on as one: a sweep over
+    many settings has few different lists of cells, though the product of its values may be in the millions.
+    """
     varied = _varied(records)
-    values: dict[str, dict[str, Any]] = {path: {} for path in sorted({scope[0] for scope in varied})}
-    for path, record in itertools.product(values, records):
-        if _scope(path, record) in varied:
-            values[path].setdefault(as_text(_value(path, record)), _value(path, record))
-    combinations: list[tuple[dict[str, Any], list[Record], set[str]]] = []
-    for texts in itertools.product(*(sorted(by_text) for by_text in values.values())):
-        wanted = dict(zip(values, texts, strict=True))
-        chosen = [r for r in records if all(_fits(path, text, r, varied) for path, text in wanted.items())]
-        names = {str(record.folder) for record in chosen}
-        combinations.append(({path: values[path][text] for path, text in wanted.items()}, chosen, names))
-    for index, (settings, chosen, names) in enumerate(combinations):
-        repeated = any(names < other or (names == other and i < index) for i, (_, _, other) in enumerate(combinations))
-        if chosen and not repeated:
-            yield settings, chosen
-
-
-def _fits(path: str, text: str, record: Record, varied: set[tuple[Any, ...]]) -> bool:
-    return _scope(path, record) not in varied or as_text(_value(path, record)) == text
+    combinations: dict[frozenset[int], dict[str, Any]] = {frozenset(range(len(records))): {}}
+    for path in sorted({scope[0] for scope in varied}):
+        concerned = {i: _value(path, record) for i, record in enumerate(records) if _scope(path, record) in varied}
+        text_of = {i: as_text(value) for i, value in concerned.items()}
+        value_of = {text_of[i]: value for i, value in reversed(concerned.items())}
+        longer: dict[frozenset[int], dict[str, Any]] = {}
+        for cells, settings in combinations.items():
+            for text in sorted(value_of):
+                fitting = frozenset(i for i in cells if text_of.get(i, text) == text)
+                if fitting:
+                    longer.setdefault(fitting, {**settings, path: value_of[text]})
+        combinations = longer
+    for cells, settings in combinations.items():
+        if not any(cells < other for other in combinations):
+            yield settings, [records[i] for i in sorted(cells)]
 
 
 def identical_setups(records: Sequence[Record]) -> list[Cohort]:
