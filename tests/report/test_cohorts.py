@@ -41,6 +41,13 @@ def test_like_cells_do_meet():
     assert judge(cohort, Bootstrap(50)).rows
 
 
+def test_the_folder_of_the_data_is_no_setting():
+    """The same set in two places: one cohort."""
+    here, there = (sweep(SMALL, (name,), PAIR, config={"data": {"root": name}}) for name in ("rts", "rtsa"))
+    assert len(grouped(here + there)) == 1
+    assert len(grouped(here + sweep(SMALL, ("rts",), PAIR, config={"data": {"root": "x"}}))) == 2  # the cell's hash
+
+
 def test_failed_cells_are_left_out():
     records = sweep(SMALL, ("rts",), PAIR)
     records[0].cell["status"] = "failed"

@@ -40,6 +40,7 @@ def store(root: Path, planted, *, step: float | None = None) -> Path:
             samples[numbers] = (np.round(samples[numbers] / step) * step).round(4)
         samples = samples.astype({name: BY_NAME[name].dtype for name in samples})
         private = {"paths": {"store": "/home/somebody/store"}, "logger": {"entity": "somebody"}}
+        private["data"] = {**one.cell["config"].get("data", {}), "root": "/home/somebody/data"}
         cell = {**one.cell, "config": {**one.cell["config"], **private}}
         write_record(root / cell["name"], samples, {}, cell, curves=one.curves)
     return root

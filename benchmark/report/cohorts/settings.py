@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
+PLACES = ("data.root",)  # where something lies on one machine, which no result depends on
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:
@@ -43,6 +44,7 @@ def as_text(value: Any) -> str:
 
 
 def settings_of(record: Record) -> dict[str, Any]:
-    """What was configured, flat, without paths, loggers and devices."""
+    """What was configured, flat, without paths, loggers, devices and the folder of the data."""
     config = record.cell.get("config") or {}
-    return flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
+    found = flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
+    return {path: value for path, value in found.items() if path not in PLACES}

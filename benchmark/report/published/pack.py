@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmark.report.cohorts.settings import PLACES
 from benchmark.report.published.columns import STEP, packed, published_columns, unpacked
 from benchmark.storage.atomic import write_atomic
 from benchmark.storage.formats import FORMAT
@@ -142,6 +143,8 @@ def _table(record: Record) -> pd.DataFrame:
 def _published(cell: dict[str, Any]) -> dict[str, Any]:
     """cell.json without what only the machine that computed it can use."""
     config = {name: cell["config"][name] for name in _SECTIONS if name in cell["config"]}
+    if "data" in config:
+        config["data"] = {name: value for name, value in config["data"].items() if f"data.{name}" not in PLACES}
     return {**cell, "config": config}
 
 
