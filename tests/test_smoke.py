@@ -24,13 +24,13 @@ def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     ran = underfire(folder, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
     assert ran.returncode == 0, ran.stderr
-    assert "24 cells: 24 computed, 0 cached, 0 failed" in ran.stderr
+    assert "27 cells: 27 computed, 0 cached, 0 failed" in ran.stderr
     return folder
 
 
 def test_every_cell_has_its_record_and_its_columns(root):
     records = read_records(root / "results")
-    assert len(records) == 24
+    assert len(records) == 27
     assert {record.cell["status"] for record in records} == {"done"}
     for record in records:
         if record.cell["probe"] != "clean":
@@ -52,11 +52,11 @@ def test_probes_stay_in_their_budget_and_are_shared(root):
         assert len(group) == 3
         ids = [record.samples["sample_id"].tolist() for record in group]
         assert ids[0] == ids[1] == ids[2]
-        if probe in ("pgd", "adv2", "sign"):
+        if probe in ("pgd", "adv2", "adv2_auto", "sign"):
             assert all(record.samples["linf"].max() <= 8 / 255 + 1e-6 for record in group)
         if probe in ("pgd", "adv2"):
             assert group[0].samples["goal"].tolist() == group[1].samples["goal"].tolist()
-        if probe not in ("clean", "adv2"):
+        if probe not in ("clean", "adv2", "adv2_auto"):
             assert len({record.cell["artefacts"]["probed"] for record in group}) == 1, "made once, read by all"
 
 
@@ -64,7 +64,7 @@ def test_a_second_run_computes_nothing(root):
     before = {path: path.stat().st_mtime_ns for path in (root / "results").glob("*/cell.json")}
     ran = underfire(root, "run", "experiment=observation_8", "budget=smoke", "logger=none", "trainer=cpu")
     assert ran.returncode == 0, ran.stderr
-    assert "24 cells: 0 computed, 24 cached, 0 failed" in ran.stderr
+    assert "27 cells: 0 computed, 27 cached, 0 failed" in ran.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 

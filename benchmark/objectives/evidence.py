@@ -51,7 +51,8 @@ def noisy_and_alternative(image_BCHW: Tensor, key_B: Tensor, sigma: float) -> tu
     flat_B = choice[:, 0] >= 0.5
     colour = 0.5 + COLOUR_RANGE * (2 * choice[flat_B, 1:, None, None] - 1)
     alternative = torch.empty_like(noisy)
-    alternative[flat_B] = colour + COLOUR_NOISE * rng.normal(key_B[flat_B] ^ 2, *shape)
+    noise = COLOUR_NOISE * rng.normal(key_B[flat_B] ^ 2, *shape)
+    alternative[flat_B] = (colour + noise).to(noisy.dtype)
     alternative[~flat_B] = gaussian_blur(noisy[~flat_B], sigma)
     return noisy.clamp(0, 1), alternative.clamp(0, 1)
 

@@ -47,10 +47,10 @@ def test_equals_what_hydra_launches(overrides):
 
 
 def test_an_experiment_s_own_sweep_is_expanded_and_may_be_narrowed():
-    assert len(expand(CONF, "run", ["experiment=observation_8"]).cells) == 24
+    assert len(expand(CONF, "run", ["experiment=observation_8"]).cells) == 27
     narrowed = expand(CONF, "run", ["experiment=observation_8", "interpreter=rts"])
     assert {planned.config["interpreter"]["name"] for planned in narrowed.cells} == {"rts"}
-    assert len(narrowed.cells) == 8
+    assert len(narrowed.cells) == 9
     sources = expand(CONF, "run", ["experiment=transfer", "interpreter=cam", "interpreter@probe.source=rts,cam"])
     assert [planned.config["probe"]["source"]["name"] for planned in sources.cells] == ["rts", "cam"]
 
@@ -71,7 +71,7 @@ def test_trainings_sweep_the_seed_fastest(words, seeds):
     """Neighbouring jobs, which workers beside each other take, are different trainings; Hydra launches the same."""
     overrides = ["experiment=observation_8", "interpreter=rts,rtsa", *words]
     cells = expand(CONF, "run", overrides).cells
-    assert [cell.config["seed"] for cell in cells] == seeds * 16
+    assert [cell.config["seed"] for cell in cells] == seeds * 18
     with initialize_config_dir(version_base="1.3", config_dir=CONF):
         whole = compose("run", [each for each in overrides if "," not in each], return_hydra_config=True)
     typed = {each.partition("=")[0] for each in words}
@@ -80,7 +80,7 @@ def test_trainings_sweep_the_seed_fastest(words, seeds):
     assert len(jobs) == len(cells)
     if "seed" not in typed:
         launched_seeds = [next(int(each[5:]) for each in job if each.startswith("seed=")) for job in jobs]
-        assert sorted(launched_seeds) == sorted(seeds * 16)
+        assert sorted(launched_seeds) == sorted(seeds * 18)
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "five", "null", "true", "[1]", "1,2"])

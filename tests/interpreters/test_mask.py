@@ -9,7 +9,7 @@ from torch import nn
 from benchmark.interpreters.mask import Mask
 from benchmark.numerics.adam import Adam
 from benchmark.objectives.deletion import deletion_objective, rough_power
-from benchmark.probes.attack import _Observer
+from benchmark.probes.observer import Observer
 from benchmark.types import Goal
 
 
@@ -107,7 +107,7 @@ def test_every_sample_accepts_for_itself(image):
 def test_an_attack_gets_a_memory_of_its_own(image):
     mask = make(steps=8)
     goal = Goal(torch.ones(2, dtype=torch.long), None)
-    one, other = (_Observer(mask, image, goal) for _ in range(2))
+    one, other = (Observer(mask, image, goal) for _ in range(2))
     one(image, True)
     assert one.interpreter.theta_Bhw is not None and other.interpreter.theta_Bhw is None
 

@@ -43,7 +43,7 @@ def repeat(record: Record, samples: int) -> list[str]:
         if kind not in images:
             continue
         image = from_bytes(torch.from_numpy(images[kind][:samples])).to(ctx.device)
-        recorded = torch.from_numpy(rows[column].to_numpy()).to(ctx.device)
+        recorded = torch.from_numpy(rows[column].to_numpy(copy=True)).to(ctx.device)
         with torch.no_grad():
             wrong = rows.index[(classifier(image).argmax(1) != recorded).cpu().numpy()].tolist()
         if len(wrong) > most_otherwise(len(rows), exact=exact):
