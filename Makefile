@@ -31,11 +31,11 @@ JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/n
 OBSERVATION_8 := run experiment=observation_8 trainer.portable=true trainer.threads=1 \
 	hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS)
 
-bench: $(READY) ## one training of the benchmark on the embedded data, and its report (a quarter of an hour on two cores)
+bench: $(READY) ## one training of the benchmark on the embedded data, and its report (some twenty minutes on two cores)
 	@$(BIN)/python -m benchmark $(OBSERVATION_8); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
-verdict: $(READY) ## five trainings, which a verdict needs, and the report (an hour on two cores; stopped, it goes on)
+verdict: $(READY) ## five trainings, which a verdict needs, and the report (some hundred minutes on two cores; stopped, it goes on)
 	@$(BIN)/python -m benchmark $(OBSERVATION_8) trainings=5; status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
