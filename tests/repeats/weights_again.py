@@ -49,7 +49,7 @@ def networks() -> RTS:
     return RTS(classifier=classifier, image_size=SIDE, blocks=3, width=8)
 
 
-def train(path: Path, steps: int = 150) -> None:
+def train(path: Path, steps: int = 200) -> None:
     """Trains the classifier on the classes, then the masking network on the squares; writes the weights."""
     interpreter = networks()
     classifier = interpreter.classifier
@@ -74,7 +74,7 @@ def train(path: Path, steps: int = 150) -> None:
 
 def cell_means(interpreter: RTS, batch: int) -> dict[str, float]:
     """Means over ``COUNT`` images, computed in batches of so many."""
-    settings = configured(Path("."), "probe=adv2", "budget.attack_steps=12", "budget.attack_warmup=4")["probe"]
+    settings = configured(Path("."), "probe=adv2", "budget.attack_steps=24", "budget.attack_warmup=10")["probe"]
     probe = instantiate({**settings["module"]})
     columns: dict[str, list[torch.Tensor]] = {}
     for start in range(0, COUNT, batch):
