@@ -7,8 +7,9 @@ phases is another attack.
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositi
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.probes.observer import Observer
-from benchmark.types import Bounded, Goal, Interpreter, Objective, Outcome, Perturbation
+from benchmark.types import Bounded, Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
 
 @checked_arguments
@@ -105,17 +106,55 @@ class GradientAttack:
 
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
-        meter = PassMeter(interpreter.classifier)
-        attacked = interpreter.surrogate() if self.needs_map else interpreter
-        observe = Observer(attacked, image_BCHW, goal)
-        parameter = self.perturbation.start(image_BCHW, key_B)
+        meter, observe = PassMeter(interpreter.classifier), self._observer(interpreter, image_BCHW, goal)
         best = BestIterate(image_BCHW, goal, self.keep, self.margin)
-        optimizer = self.perturbation.optimizer()
-        n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
         smallest = SmallestCost(best.cost_B, self.margin)
-        fall_B = n_zero_B
+        curves = [LossCurve(objective, steps) for objective, steps in self.schedule]
+        n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
+
+        def note(seen: _Seen) -> None:
+            n_zero_B.add_((seen.gradient_BCHW == 0).flatten(1).all(1))
+            curves[seen.phase].update(seen.step, seen.explanation, goal, seen.penalty_B)
+            if seen.phase > 0 or self.keep == "size":
+                best.update(seen.image_BCHW, seen.explanation, seen.class_B)
+                cost_B = best.cost_of(seen.image_BCHW.detach(), seen.explanation)
+                smallest.update(seen.explanation.logits_BK, seen.class_B, cost_B)
+
+        adversarial = self._descend(observe, image_BCHW, goal, key_B, note)
+        with torch.no_grad():
+            class_B = observe.class_B
+            best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
+        falls = [fall_B for curve in curves if (fall_B := curve.fall_B()) is not None]
+        facts = {
+            "zero_gradient": n_zero_B / max(sum(steps for _, steps in self.schedule), 1),
+            "passes": torch.full_like(n_zero_B, meter.passes() / len(image_BCHW)),
+            "loss_fall": falls[-1] if falls else torch.zeros_like(n_zero_B),
+            "better_iterate": smallest.is_below(best.cost_B),
+        }
+        return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
+
+    @torch.enable_grad()
+    def last_iterate(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Tensor:
+        """The last iterate (B, 3, H, W), for trainings: without the facts, and the pass that tells what it reached.
+
+        Raises as a call does.
+        """
+        return self._descend(self._observer(interpreter, image_BCHW, goal), image_BCHW, goal, key_B)
+
+    def _observer(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal) -> Observer:
+        return Observer(interpreter.surrogate() if self.needs_map else interpreter, image_BCHW, goal)
+
+    def _descend(
+        self,
+        observe: Observer,
+        image_BCHW: Tensor,
+        goal: Goal,
+        key_B: Tensor,
+        note: Callable[[_Seen], None] | None = None,
+    ) -> Tensor:
+        """All steps of all phases: the image that the last one leads to; ``note`` is told what each has seen."""
+        parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
         for number, (objective, steps) in enumerate(self.schedule):
-            curve = LossCurve(objective, steps)
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
                 adversarial = self.perturbation.apply(parameter, image_BCHW)
@@ -128,50 +167,23 @@ class GradientAttack:
                     loss_B = loss_B + penalty_B
                 gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
                 check_finite(loss_B, gradient, number, step)
-                n_zero_B += (image_gradient == 0).flatten(1).all(1)
-                curve.update(step, explanation, goal, penalty_B)
-                if number > 0 or self.keep == "size":
-                    best.update(adversarial, explanation, class_B)
-                    smallest.update(explanation.logits_BK, class_B, best.cost_of(adversarial.detach(), explanation))
+                if note is not None:
+                    note(_Seen(number, step, adversarial, explanation, class_B, penalty_B, image_gradient))
                 parameter = optimizer(parameter.detach(), gradient, image_BCHW)
                 del adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
-            if (found_B := curve.fall_B()) is not None:
-                fall_B = found_B
-        with torch.no_grad():
-            adversarial = self.perturbation.apply(parameter.detach(), image_BCHW)
-            class_B = observe.class_B
-            best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
-        total = sum(steps for _, steps in self.schedule)
-        facts = {
-            "zero_gradient": n_zero_B / max(total, 1),
-            "passes": torch.full_like(n_zero_B, meter.passes() / len(image_BCHW)),
-            "loss_fall": fall_B,
-            "better_iterate": smallest.is_below(best.cost_B),
-        }
-        return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
-
-    @torch.enable_grad()
-    def last_iterate(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Tensor:
-        """The last iterate (B, 3, H, W), for trainings: without the facts, and the pass that tells what it reached.
-
-        Raises as a call does.
-        """
-        attacked = interpreter.surrogate() if self.needs_map else interpreter
-        observe = Observer(attacked, image_BCHW, goal)
-        parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
-        for number, (objective, steps) in enumerate(self.schedule):
-            for step in range(steps):
-                parameter = parameter.detach().requires_grad_()
-                adversarial = self.perturbation.apply(parameter, image_BCHW)
-                loss_B = objective(observe(adversarial, objective.needs_map), goal, step / max(steps - 1, 1))
-                check_graph(loss_B)
-                penalty_B = self.perturbation.penalty(parameter, image_BCHW)
-                if penalty_B is not None:
-                    loss_B = loss_B + penalty_B
-                gradient, _ = _gradients(loss_B, parameter, adversarial)
-                check_finite(loss_B, gradient, number, step)
-                parameter = optimizer(parameter.detach(), gradient, image_BCHW)
         return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
+
+
+class _Seen(NamedTuple):
+    """What one step has seen: its iterate, logits and map of ``class_B``, and the objective's gradient in the image."""
+
+    phase: int
+    step: int
+    image_BCHW: Tensor
+    explanation: Explanation
+    class_B: Tensor
+    penalty_B: Tensor | None
+    gradient_BCHW: Tensor
 
 
 def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from benchmark.numerics import rng
 from benchmark.numerics.adam import UpdateRule
 from benchmark.numerics.bounds import Positive, checked_arguments
+from benchmark.numerics.roots import square_root
 
 
 class L2Ball:
@@ -62,4 +63,4 @@ class L2Ball:
 
 def norm(tensor_BCHW: Tensor) -> Tensor:
     """||.||_2 per sample, (B, 1, 1, 1)."""
-    return tensor_BCHW.square().sum(dim=(1, 2, 3), keepdim=True).sqrt().clamp(min=1e-12)
+    return square_root(tensor_BCHW.square().sum(dim=(1, 2, 3), keepdim=True)).clamp(min=1e-12)

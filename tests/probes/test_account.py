@@ -128,6 +128,13 @@ def test_a_short_attack_still_falls_and_a_stuck_one_does_not(batch):
         assert ((probed(attack, interpreter, batch).facts["loss_fall"] > 0) == falls).all()
 
 
+def test_one_step_has_no_fall_of_the_loss_though_its_gradient_is_zero(batch):
+    attack = GradientAttack(perturbation=LinfBall(**BALL), phases=[Phase(Prediction())], steps=1)
+    facts = probed(attack, Green(classifier=Linear(0.0)), batch).facts
+    assert facts["zero_gradient"].tolist() == [1.0] * COUNT
+    assert facts["loss_fall"].tolist() == [0.0] * COUNT
+
+
 class Quantising(Linear):
     """Classes change within less than a level of 8 bit; what is rounded is of class 0."""
 
