@@ -11,7 +11,7 @@ from typing import Any
 
 from hydra import compose, initialize_config_dir
 
-from benchmark.__main__ import conf_folder
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.resolution import as_dict
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -5,30 +5,38 @@ from __future__ import annotations
 from rich.console import Console
 
 from benchmark.commands.common.options import Parser
+from benchmark.commands.common.output import json_is_wanted, tell_json
 from benchmark.configuration.sweep_expansion import Sweep, expand
 from benchmark.planning.plan import Plan, plan
-from benchmark.planning.plan_tables import render
+from benchmark.planning.plan_tables import as_json, render
 
 
-def main(conf: str, arguments: list[str]) -> int:
-    """Prints the plan of ``run`` with these overrides; exit status 1 if a cell's configuration is wrong."""
-    parser = Parser(
+def parser() -> Parser:
+    """The options."""
+    made = Parser(
         "plan",
         "The cells of a sweep: done, missing, failed; the artefacts that they share and lack; every mistake in any "
         "cell's configuration. Computes nothing. Settings and options are those of 'run'.",
     )
-    parser.add_argument("--cells", action="store_true", help="name every cell and artefact")
-    parser.add_argument(
+    made.add_argument("--cells", action="store_true", help="name every cell and artefact")
+    made.add_argument(
         "--deep",
         action="store_true",
         help="also load each data set and put each combination of networks together, untrained: what does not fit",
     )
-    options, settings = parser.settings(arguments)
+    return made
+
+
+def main(conf: str, arguments: list[str]) -> int:
+    """Prints the plan of ``run`` with these overrides; exit status 1 if a cell's configuration is wrong."""
+    options, settings = parser().settings(arguments)
     sweep = expand(conf, "run", settings.overrides, multirun=settings.multirun, config_dir=settings.config_dir)
     made = plan(sweep)
     if options.deep:
         _check_deeply(made, sweep)
-    Console(soft_wrap=True).print(render(made, every=options.cells))
+    tell_json(as_json(made))
+    if not json_is_wanted():
+        Console(soft_wrap=True).print(render(made, every=options.cells))
     return 1 if made.count("wrong") else 0
 
 

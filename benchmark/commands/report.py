@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
 from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
+from benchmark.commands.common.output import tell_json
 from benchmark.report.build import build_report
 from benchmark.report.compare.reference import PUBLISHED
 from benchmark.report.statistics.bootstrap import Bootstrap
@@ -29,6 +31,8 @@ def main(config: DictConfig) -> None:
             resolved["compare"],
         )
         log.info("report  %s", path)
+        verdicts = path.with_name("verdicts.json")
+        tell_json({"report": path, "verdicts": json.loads(verdicts.read_text(encoding="utf-8"))})
         return "done"
 
     job(config, lambda settings: "report", work)

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.integrity import check_files, missing
 from benchmark.commands.common.job import job
+from benchmark.commands.common.output import tell_json
 from benchmark.storage.paths import artefact_folders
 
 log = logging.getLogger("underfire")
@@ -41,7 +42,11 @@ def main(config: DictConfig) -> None:
             # The classifier is looked for in the store that is checked, wherever the record was made.
             record.cell["config"]["paths"] = {**record.cell["config"]["paths"], "store": str(store)}
             faults += repeat(record, samples)
-        log.info("checked %d artefacts and %d records", len(artefact_folders(store)), len(checked.records))
+        artefacts = len(artefact_folders(store))
+        log.info("checked %d artefacts and %d records", artefacts, len(checked.records))
+        tell_json(
+            {"artefacts": artefacts, "records": len(checked.records), "faults": faults, "notes": list(checked.notes)}
+        )
         if faults:
             raise ValueError("\n  ".join([f"{len(faults)} faults:", *faults]))
         return "done"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from benchmark.planning.plan import STATES, CellStatus, Plan
+from benchmark.planning.required_artefacts import ArtefactRef
 
 KINDS = ("classifier", "predictions", "interpreter", "scale", "spread", "probed")
 _SHOWN = 12
@@ -26,6 +28,23 @@ def render(made: Plan, *, every: bool = False) -> RenderableType:
     return Group(*parts)
 
 
+def as_json(made: Plan) -> dict[str, Any]:
+    """The plan for a script: the number of cells in each state, every cell, every artefact, and the notes."""
+    return {
+        "count": {state: made.count(state) for state in STATES},
+        "cells": made.cells,
+        "artefacts": [
+            {"kind": need.kind, "key": need.key, "label": need.label, "state": _state(made, need), "cells": count}
+            for need, count in made.uses.items()
+        ],
+        "notes": made.notes,
+    }
+
+
+def _state(made: Plan, need: ArtefactRef) -> str:
+    return made.made.get(need, "missing")
+
+
 def _headline(made: Plan) -> str:
     counts = [f"{made.count(state)} {state}" for state in STATES if made.count(state) or state in ("done", "missing")]
     return f"{len(made.cells)} cells: {', '.join(counts)}"
@@ -35,7 +54,7 @@ def _artefacts(made: Plan) -> list[RenderableType]:
     """Each artefact by name, with the number of cells that need it."""
     needed = sorted(made.uses.items(), key=lambda item: KINDS.index(item[0].kind))
     return [
-        Text(f"{made.made.get(need, 'missing'):<8} {need.kind} {need.key}  {need.label}, for {count} cells")
+        Text(f"{_state(made, need):<8} {need.kind} {need.key}  {need.label}, for {count} cells")
         for need, count in needed
     ]
 
@@ -48,7 +67,7 @@ def _artefact_table(made: Plan) -> Table:
     for kind in KINDS:
         own = {need: count for need, count in made.uses.items() if need.kind == kind}
         if own:
-            states = Counter(made.made.get(need, "missing") for need in own)
+            states = Counter(_state(made, need) for need in own)
             low, high = min(own.values()), max(own.values())
             shared = str(low) if low == high else f"{low} to {high}"
             numbers = (len(own), states["done"], states["running"], states["begun"], states["missing"])

@@ -8,17 +8,19 @@ import subprocess
 import sys
 
 import pytest
-from hydra import compose, initialize_config_dir
 
 from benchmark import __main__ as entry
+from benchmark.commands.common.catalogue import COMMANDS
+from benchmark.commands.common.help_page import EXIT_STATUS, command_page, overview, topic_page
 from benchmark.commands.common.job import hydras_mistake, sentence_of
-from benchmark.commands.common.options import EXIT_STATUS, Parser, Settings, launch_options
+from benchmark.commands.common.options import Parser, Settings, launch_options
+from benchmark.configuration.conf_files import conf_folder, keys_of_group
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.precheck import precheck_command
 from benchmark.storage.formats import FORMAT
 from tests.helpers import PROJECT, underfire
 
-CONF = str(entry.conf_folder())
+CONF = str(conf_folder())
 
 
 # As in a terminal; a process that was started in the background ignores SIGINT, and so would its children.
@@ -52,11 +54,8 @@ class TestOptions:
         assert flags == ["--multirun", f"--config-dir={tmp_path}"]
 
     def test_those_of_hydra_are_handed_on(self):
-        assert launch_options("run", ["--cfg", "job", "--resolve", "a=b", "-i"])[0] == [
-            "--resolve",
-            "--cfg=job",
-            "--info=all",
-        ]
+        flags, _ = launch_options("run", ["--cfg", "job", "--resolve", "a=b", "-i"])
+        assert flags == ["--cfg=job", "--resolve", "--info=all"]
 
     @pytest.mark.parametrize("words", [["--dry"], ["a=b", "-x"], ["--multi"], ["--cfg", "jobs"]])
     @pytest.mark.parametrize("command", ["run", "report"])
@@ -66,14 +65,23 @@ class TestOptions:
         assert end.value.code == 2
         told = capsys.readouterr().err
         assert told.startswith(f"underfire {command}: ") and told.count("\n") == 1
-        assert "invalid choice" in told or f"{words[-1]} is no option of {command}; there are --multirun" in told
+        assert "invalid choice" in told or f"{words[-1]} is no option of {command}" in told
 
     @pytest.mark.parametrize("command", ["plan", "status"])
     def test_so_it_is_for_plan_and_status(self, command, capsys):
         with pytest.raises(SystemExit) as end:
-            entry._command(command)(CONF, ["probe=pgd", "--shallow"])
+            entry._command(command)(CONF, ["probe=pgd", "--xyz"])
         assert end.value.code == 2
-        assert f"underfire {command}: --shallow is no option of {command}; there are" in capsys.readouterr().err
+        assert f"underfire {command}: --xyz is no option of {command}; there are" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("words", "near"),
+        [(["run", "--mutlirun"], "--multirun"), (["plan", "--cell"], "--cells"), (["report", "--jsno=1"], "--json")],
+    )
+    def test_one_that_is_almost_spelt_right_is_named(self, words, near, capsys):
+        with pytest.raises(SystemExit):
+            entry._status(words[0], words[1:])
+        assert f"is no option of {words[0]}: did you mean {near}" in capsys.readouterr().err
 
     def test_a_config_dir_that_is_not_there(self, tmp_path, capsys):
         with pytest.raises(SystemExit) as end:
@@ -81,23 +89,73 @@ class TestOptions:
         assert end.value.code == 2
         assert "gone is not there: name a folder with options" in capsys.readouterr().err
 
-    def test_help_names_the_exit_statuses(self, capsys):
-        with pytest.raises(SystemExit):
-            entry._command("plan")(CONF, ["--help"])
-        helped = " ".join(capsys.readouterr().out.split())
-        assert EXIT_STATUS in helped
-        assert EXIT_STATUS in entry.usage()
-        with initialize_config_dir(version_base="1.3", config_dir=CONF):
-            footer = compose("report", return_hydra_config=True).hydra.help.footer
-        assert EXIT_STATUS in " ".join(footer.split())
-
     @pytest.mark.parametrize("words", [["--version"], ["plan", "--version"]])
     def test_version(self, words, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["underfire", *words])
-        monkeypatch.setattr("benchmark.commands.common.console.end_on_interrupt", lambda: None)
+        monkeypatch.setattr("benchmark.commands.common.console.end_on_interrupt", lambda advice: None)
         entry.main()
         told = capsys.readouterr().out
         assert told.startswith("underfire ") and f"records of format {FORMAT['cell']}" in told
+
+
+class TestHelp:
+    """One layout for the command line, a command, and a group of options."""
+
+    @pytest.mark.parametrize("command", sorted(COMMANDS))
+    def test_of_every_command(self, command, capsys):
+        with pytest.raises(SystemExit) as end:
+            entry._status(command, ["--help"])
+        assert end.value.code == 0
+        told = " ".join(capsys.readouterr().out.split())
+        assert told.startswith(f"usage: python -m benchmark {command} ")
+        assert "options: " in told and "--help, -h" in told and told.endswith(EXIT_STATUS)
+        assert (", --json" in told or " --json " in told) == COMMANDS[command].json
+
+    def test_of_all_commands(self, capsys):
+        assert entry._help([]) == 0
+        told = capsys.readouterr().out
+        assert all(f"  {name} " in told and command.about in told for name, command in COMMANDS.items())
+        assert EXIT_STATUS in " ".join(overview().split())
+
+    def test_settings_come_with_their_choices_and_comments(self):
+        told = " ".join(command_page("run", []).split())
+        assert "probe=adv2 adv2 adv2_auto" in told
+        assert "split=test the samples that are measured: test | calibration" in told
+        assert "python -m benchmark run interpreter=rtsa probe=adv2" in told
+        assert "hydra" not in told and "modules" not in told
+
+    def test_of_a_group_and_of_an_option(self):
+        told = " ".join(topic_page("probe").split())
+        assert "probe=pgd" in told and "probe.epsilon" in told and "perturbation budget" in told
+        keys = {key.name: key.value for key in keys_of_group([conf_folder()], "probe", "adv2")}
+        assert keys["probe.name"] == "adv2"  # the option's own, not that of the file that it includes
+        assert keys["probe.encoder_weight"] == "0.1"
+        assert not any("phases." in name for name in keys)  # in a list: not set by a key with dots
+
+    @pytest.mark.parametrize(
+        ("topic", "told"),
+        [
+            ("prob", "did you mean probe?"),
+            ("probe/adv3", "did you mean adv2"),
+            ("run", "usage: "),
+        ],
+    )
+    def test_a_word_that_is_none(self, topic, told, capsys):
+        if topic in COMMANDS:
+            with pytest.raises(SystemExit):
+                entry._help([topic])
+        else:
+            assert entry._help([topic]) == 2
+        out = capsys.readouterr()
+        assert told in out.out + out.err
+
+    def test_a_command_that_is_none(self, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "argv", ["underfire", "reprot"])
+        monkeypatch.setattr("benchmark.commands.common.console.end_on_interrupt", lambda advice: None)
+        with pytest.raises(SystemExit) as end:
+            entry.main()
+        assert end.value.code == 2
+        assert capsys.readouterr().err == "underfire: 'reprot' is no command: did you mean report?\n"
 
 
 class TestConfigDir:
@@ -131,18 +189,29 @@ class TestConfigDir:
 
 
 class TestCtrlC:
-    COMMANDS = sorted(set(entry.COMMANDS) - set(entry.STOPPABLE))
-
-    @pytest.mark.parametrize("command", COMMANDS)
+    @pytest.mark.parametrize("command", sorted(COMMANDS))
     def test_is_one_line_and_130(self, tmp_path, command):
-        """It comes while the command's own code is imported."""
+        code = (
+            "import os, signal, sys; from benchmark import __main__ as m\n"
+            "m._status = lambda command, words: os.kill(os.getpid(), signal.SIGINT)\n"
+            "m.main()"
+        )
+        ran = python(code, command, "probe=pgd", UNDERFIRE_ROOT=str(tmp_path))
+        assert ran.returncode == 130 and ran.stdout == ""
+        first, *rest = ran.stderr.splitlines()
+        goes_on = "goes on" if COMMANDS[command].stoppable else "begins again"
+        assert first == f"underfire: stopped by Ctrl-C; the same command {goes_on}:"
+        assert rest[-1].endswith(f" {command} probe=pgd")
+
+    @pytest.mark.parametrize("command", ["report", "plan"])
+    def test_while_the_commands_own_code_is_imported(self, tmp_path, command):
         code = (
             "import os, signal, sys; from benchmark import __main__ as m\n"
             "m._command = lambda name: os.kill(os.getpid(), signal.SIGINT)\n"
             "m.main()"
         )
         ran = python(code, command, UNDERFIRE_ROOT=str(tmp_path))
-        assert (ran.returncode, ran.stderr, ran.stdout) == (130, "underfire: stopped by Ctrl-C\n", "")
+        assert ran.returncode == 130 and ran.stderr.startswith("underfire: stopped by Ctrl-C")
 
     def test_is_not_swallowed_by_an_import(self, tmp_path):
         (tmp_path / "greedy.py").write_text(
@@ -166,6 +235,18 @@ class TestCtrlC:
         ran = python(code)
         assert (ran.returncode, ran.stdout) == (130, "between\n")
         assert "Traceback" not in ran.stderr
+
+    def test_between_two_batches_it_says_how_to_go_on(self):
+        code = (
+            "import signal, sys; from benchmark import __main__ as m; from benchmark.processes.signals import Stopped\n"
+            "def stopped(name): raise Stopped(signal.SIGINT)\n"
+            "m._command = stopped\n"
+            "m.main()"
+        )
+        ran = python(code, "plan", "a b")
+        assert ran.returncode == 130
+        assert "the same command goes on where this one was:\n  " in ran.stderr
+        assert ran.stderr.endswith(" plan 'a b'\n")
 
     def test_where_it_is_ignored_it_stays_so(self):
         code = (
@@ -199,7 +280,7 @@ class TestWhatHydraRaises:
     def test_its_own_is_in_our_words(self, tmp_path):
         ran = underfire(tmp_path, "report", "resample=3")
         assert ran.returncode == 1
-        assert ran.stderr.startswith("underfire: resample is no key of the configuration")
+        assert ran.stderr.startswith("underfire: resample is no key of the configuration: did you mean resamples?")
         assert "HYDRA" not in ran.stderr
 
     def test_another_error_keeps_its_traceback(self):

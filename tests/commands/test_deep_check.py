@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.__main__ import conf_folder
 from benchmark.commands.common import deep_check as module
 from benchmark.commands.common.deep_check import deep_check
 from benchmark.commands.common.options import Settings
 from benchmark.commands.common.sweep_check import check_sweep
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from tests.helpers import underfire
 

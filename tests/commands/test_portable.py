@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from benchmark.__main__ import conf_folder
 from benchmark.commands.common import sweep_check
 from benchmark.commands.common.options import Settings
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.validation import check_values
 from benchmark.processes import portable
 from tests.helpers import configured

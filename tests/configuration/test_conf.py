@@ -13,7 +13,8 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from benchmark.__main__ import COMMANDS, PLANNERS, conf_folder
+from benchmark.commands.common.catalogue import COMMANDS
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.resolution import as_dict
 from tests.helpers import PROJECT
 
@@ -111,7 +112,7 @@ def test_every_experiment_composes_and_binds(experiment):
     assert check_binding(config) > 5
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - set(PLANNERS)))
+@pytest.mark.parametrize("command", sorted(name for name, command in COMMANDS.items() if command.launched))
 def test_every_command_composes(command):
     with initialize_config_dir(version_base="1.3", config_dir=str(CONF)):
         assert as_dict(compose(command))

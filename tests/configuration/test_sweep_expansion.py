@@ -12,7 +12,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from benchmark.__main__ import conf_folder
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.resolution import as_dict
 from benchmark.configuration.sweep_expansion import expand
 

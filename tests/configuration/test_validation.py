@@ -12,8 +12,8 @@ import pytest
 from hydra import initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from benchmark.__main__ import conf_folder
 from benchmark.configuration.composition import Composer
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.signatures import signature
 from benchmark.configuration.sweep_expansion import Planned, composed, expand
 from benchmark.configuration.validation import check_values, mistakes

@@ -8,7 +8,7 @@ import importlib.util
 import pytest
 import torch
 
-from benchmark.__main__ import conf_folder
+from benchmark.configuration.conf_files import conf_folder
 
 NAMES = sorted(path.stem for path in (conf_folder() / "interpreter").glob("*.yaml"))
 CLASSES = torch.tensor([0, 3, 1])

@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 
-from benchmark.__main__ import conf_folder
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.instantiation import instantiate
 from tests.helpers import configured
 

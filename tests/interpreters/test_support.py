@@ -12,8 +12,8 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 
-from benchmark.__main__ import conf_folder
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.resolution import as_dict
 from benchmark.interpreters.cam import GradCAM

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 
-from benchmark.__main__ import conf_folder
 from benchmark.commands.common import worker_device
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.configuration.validation import check_values
 from benchmark.storage import leases

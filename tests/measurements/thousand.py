@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.__main__ import conf_folder
 from benchmark.configuration.cells import Cell
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.storage.records import write_record
 from tests.helpers import underfire

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmark.__main__ import conf_folder
+from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.planning.plan import plan
 from benchmark.storage.leases import Lease

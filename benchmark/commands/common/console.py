@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 
@@ -20,22 +22,33 @@ def configure() -> None:
     os.environ.setdefault("WANDB_SILENT", "true")
 
 
-def end_on_interrupt() -> None:
+def command_line() -> str:
+    """The command line of this process as it can be typed again."""
+    words = sys.orig_argv[1:]
+    if words[:2] == ["-m", "benchmark"]:
+        return shlex.join(["python", *words])
+    return shlex.join([Path(words[0]).name, *words[1:]]) if words else ""
+
+
+def end_on_interrupt(advice: str = "") -> None:
     """Makes Ctrl-C end this process at once with one line and exit status 130, whatever it does, also an import.
 
     An exception would be swallowed by some of what it passes. Where SIGINT is ignored, as in a shell's background, it
     stays so.
+
+    Args:
+        advice: the end of that line: how to go on.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         return
     own = os.getpid()
+    told = f"underfire: stopped by Ctrl-C{advice}\n".encode(errors="replace")
 
     def end(number: int, frame: FrameType | None) -> None:
         if os.getpid() == own:  # a forked process says nothing
             with contextlib.suppress(Exception):  # in the middle of a print
                 sys.stdout.flush()
-            beginning = b"\n" if sys.stderr.isatty() else b""  # after the terminal's ^C
-            os.write(2, beginning + b"underfire: stopped by Ctrl-C\n")
+            os.write(2, (b"\n" if sys.stderr.isatty() else b"") + told)  # after the terminal's ^C
         os._exit(128 + signal.SIGINT)
 
     signal.signal(signal.SIGINT, end)

@@ -116,12 +116,19 @@ class SweepSummary(Callback):
         if total:
             here = os.getpid() == self.process
             self.finished = self.finished + 1 if here else len(outcomes(Path(config.hydra.sweep.dir)))
-            Console(stderr=True).print(
-                ProgressBar(total, self.finished, width=40), f" {self.finished} of {total} cells", sep="", end="\n"
-            )
+            _show_progress(self.finished, total)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         sum_up()
+
+
+def _show_progress(finished: int, total: int) -> None:
+    """A bar on a terminal, a plain line in a log."""
+    terminal = Console(stderr=True)
+    if terminal.is_terminal:
+        terminal.print(ProgressBar(total, finished, width=40), f" {finished} of {total} cells", sep="", end="\n")
+    else:
+        log.info("%d of %d cells", finished, total)
 
 
 def sum_up() -> None:
