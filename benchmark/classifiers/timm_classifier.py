@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.classifiers.pretrained import check_pretrained, not_downloaded
-from benchmark.numerics.bounds import Text, WholePositive, checked_arguments
+from benchmark.numerics.bounds import Positive, Text, WholePositive, checked_arguments
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
 
 
 class TimmClassifier(nn.Module):
-    """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, with timm's own metadata.
+    """f: image (B, 3, H, W) in [0, 1] to logits (B, K). Normalises inside, by default with timm's own metadata.
 
     ``net`` is built here and belongs to this module: its fused attention is switched off and it is channels last.
     Questions about its layers (``target_layer``, ``pyramid_shapes``, ...) leave modes and hooks as they were.
@@ -27,6 +27,8 @@ class TimmClassifier(nn.Module):
         pretrained: download timm's weights (needs the network and matching classes).
         small_input: the 32-px variant: stride 1 in the first convolution and no max-pool.
         options: further keyword arguments of ``timm.create_model`` (channels, stem_width, ...).
+        mean, std: of the normalisation, a number a channel; None for timm's own. 0 and 1 normalise nothing, for a
+            network that does so itself.
     Raises:
         ValueError: a name that timm does not know (names near ones), an option that the model does not take, or
             pretrained weights that do not exist or do not fit the options.
@@ -46,6 +48,8 @@ class TimmClassifier(nn.Module):
         pretrained: bool = False,
         small_input: bool = False,
         options: dict[str, Any] | None = None,
+        mean: list[float] | None = None,
+        std: list[Positive] | None = None,
     ) -> None:
         super().__init__()
         self.name, self.num_classes = name, num_classes
@@ -56,8 +60,11 @@ class TimmClassifier(nn.Module):
             if hasattr(module, "fused_attn"):
                 module.fused_attn = False
         metadata = self.net.pretrained_cfg
-        self.register_buffer("mean", torch.tensor(metadata["mean"]).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(metadata["std"]).view(1, 3, 1, 1), persistent=False)
+        for which, own in (("mean", mean), ("std", std)):
+            if own is not None and len(own) != 3:
+                raise ValueError(f"classifier.{which} is three numbers, of red, green and blue, got {own}")
+            value = torch.tensor([float(each) for each in own or metadata[which]]).view(1, 3, 1, 1)
+            self.register_buffer(which, value, persistent=False)
         self.to(memory_format=torch.channels_last)
         self.passes = {"forward": 0, "backward": 0}  # images, for the compute in a record
 

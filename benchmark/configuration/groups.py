@@ -94,6 +94,10 @@ class Classifier:
     options: dict[str, Any] | None
     seed: Seed
     training: ClassifierTraining
+    checkpoint_entry: Text | None = None
+    key_map: dict[str, str] | Text | None = None
+    mean: list[float] | None = None
+    std: list[Positive] | None = None
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,22 @@ Upstream artefacts stand in it by their hash. Everything here reads the resolved
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from benchmark.storage.artefacts import artefact_key
+from benchmark.storage.external_file import read_key_map, weights_file
 from benchmark.storage.hashing import sha256_file
-from benchmark.storage.paths import WEIGHTS
 
 Config = dict[str, Any]  # the resolved configuration, or one group of it
 Spec = dict[str, Any]
 
 # Of the data group: where the files lie and how they are loaded, not what they are.
-_LOADING = ("root", "download", "num_workers", "cache", "verify")
+_LOADING = ("root", "download", "num_workers", "cache", "verify", "val_labels")
+
+# Of a classifier: how weights from outside are read; and what enters only where it is set.
+_OF_CHECKPOINT = ("checkpoint", "checkpoint_entry", "key_map")
+_OPTIONAL = ("mean", "std")
+KEY_MAP = "classifier.key_map"
 
 # The noise that the benign spread is taken under keeps the prediction of all but this share of the samples.
 SPREAD_LEVEL = 0.03
@@ -33,8 +37,10 @@ def data_spec(config: Config) -> Spec:
     spec = _without(group, (*_LOADING, "name"))
     if group.get("fingerprint"):
         from benchmark.data.folder_index import fingerprint
+        from benchmark.data.folder_layout import Layout
 
-        spec["fingerprint"] = fingerprint(group["root"])
+        layout = Layout(group.get("test_folder", "test"), group.get("val_labels"), group.get("classes") == "imagenet")
+        spec["fingerprint"] = fingerprint(group["root"], layout)
     return spec
 
 
@@ -44,7 +50,8 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     ``group`` stands for another than the explained one.
     """
     chosen = config["classifier"] if group is None else group
-    network = _without(chosen, ("label", "architecture", "checkpoint"))
+    unset = [name for name in _OPTIONAL if chosen.get(name) is None]
+    network = _without(chosen, ("label", "architecture", *_OF_CHECKPOINT, *unset))
     network["training"] = _without(chosen["training"], ("suffix", "sources", "start"))
     spec = {"data": artefact_key("data", data_spec(config)), "classifier": network}
     if (start := training_start(chosen)) is not None:
@@ -53,6 +60,8 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
         spec["sources"] = [artefact_key("classifier", classifier_spec(config, source)) for source in sources.values()]
     if chosen["checkpoint"] is not None:
         spec["checkpoint"] = _checksum(chosen["checkpoint"], "classifier.checkpoint")
+        read = {"entry": chosen.get("checkpoint_entry"), "key_map": read_key_map(chosen.get("key_map"), KEY_MAP)}
+        spec |= {name: value for name, value in read.items() if value is not None}
     return spec
 
 
@@ -72,10 +81,7 @@ def training_sources(group: Config) -> dict[str, Config]:
 
 
 def _checksum(path: str, key: str) -> str:
-    file = Path(path) / WEIGHTS if Path(path).is_dir() else Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"{key}={path} is not there: name a .safetensors or .pt file, or an artefact's folder")
-    return sha256_file(file)
+    return sha256_file(weights_file(path, key))
 
 
 def stage_specs(config: Config) -> list[tuple[str, Spec]]:

@@ -31,7 +31,7 @@ def calibration_rows(label_N: np.ndarray, share: float, class_names: list[str]) 
     """
     size_K = np.bincount(label_N, minlength=len(class_names))
     taken_K = np.maximum(CALIBRATION_LEAST, np.round(share * size_K)).astype(np.int64)
-    small = np.flatnonzero(taken_K >= size_K)
+    small = np.flatnonzero((taken_K >= size_K) & (size_K > 0))  # ImageNet's classes may lack images
     if len(small):
         size, taken = size_K[small[0]], taken_K[small[0]]
         raise ValueError(

@@ -6,25 +6,26 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from benchmark.data.folder_index import SPLITS, listing
+from benchmark.data.folder_index import SPLITS, USUAL, is_flat, listing
+from benchmark.data.folder_layout import Layout
 from benchmark.data.folder_scan import is_portable
 from benchmark.data.repeated_files import MOST_FILES, Repeats, repeated_files
 from benchmark.data.skipped_files import skipped_files
 
 
 @cache
-def folder_notes(root: Path) -> tuple[str, ...]:
+def folder_notes(root: Path, layout: Layout = USUAL) -> tuple[str, ...]:
     """Sentences with numbers; computed once per process and folder, as the fingerprint.
 
     Raises:
         OSError, ValueError: see :func:`listing`.
     """
-    class_names, found = listing(root)
-    return (*_on_skipped(root), *_on_names(root, class_names, found), *_on_repeats(root, found))
+    class_names, found = listing(root, layout)
+    return (*_on_skipped(root, layout), *_on_names(root, class_names, found), *_on_repeats(root, found))
 
 
-def _on_skipped(root: Path) -> list[str]:
-    skipped = str(skipped_files(root, SPLITS))
+def _on_skipped(root: Path, layout: Layout) -> list[str]:
+    skipped = str(skipped_files(root, tuple(layout.folder(split) for split in SPLITS), is_flat(root, layout)))
     return [f"not used of data.root={root}: {skipped}"] if skipped else []
 
 

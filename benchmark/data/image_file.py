@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from benchmark.data.folder_scan import content
 
@@ -35,7 +35,7 @@ def check_header(file: Path) -> None:
 def read_image(file: Path, size: int) -> np.ndarray:
     """The largest centred square, resized (bicubic with antialiasing) to (size, size, 3) uint8 RGB.
 
-    Transparent images are composed on white. The first frame of an animation; EXIF orientation is not applied.
+    Transparent images are composed on white. The first frame of an animation. Turned as its EXIF orientation says.
 
     Raises:
         ValueError: not an image, less than 8 pixels a side, a mode that 8 bits cannot show, or broken pixel data;
@@ -43,7 +43,8 @@ def read_image(file: Path, size: int) -> np.ndarray:
     """
     with _opened(file) as image:
         try:
-            square = _rgb(image).resize((size, size), Image.Resampling.BICUBIC, box=_centre(image.size))
+            upright = ImageOps.exif_transpose(image) if is_turned(image) else image
+            square = _rgb(upright).resize((size, size), Image.Resampling.BICUBIC, box=_centre(upright.size))
         except BROKEN as error:
             raise ValueError(f"the pixels of {file} cannot be read ({error}): restore the file or remove it") from None
     return np.asarray(square)
@@ -56,7 +57,7 @@ def read_mask(file: Path, image_file: Path, size: int) -> np.ndarray:
         ValueError: not an image, of another size than the image, or broken pixel data; names the file.
     """
     with _opened(image_file) as image:
-        expected = image.size
+        expected = upright_size(image)
     with _check_mask(file, expected) as mask:
         try:
             if mask.mode not in ("1", "L", "P", "I;16", "I"):
@@ -65,6 +66,25 @@ def read_mask(file: Path, image_file: Path, size: int) -> np.ndarray:
         except BROKEN as error:
             raise ValueError(f"the pixels of {file} cannot be read ({error}): restore the mask or remove it") from None
     return np.asarray(square) != 0
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Whether EXIF says that the image is to be turned or mirrored; EXIF data that cannot be read says nothing."""
+    return _orientation(image) in range(2, 9)
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """(width, height) of the image as it is shown."""
+    width, height = image.size
+    return (height, width) if _orientation(image) in range(5, 9) else (width, height)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF data make Pillow fail in any way
+        return 1
+    return found if isinstance(found, int) else 1
 
 
 def _opened(file: Path) -> Image.Image:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -14,14 +14,16 @@ from annotated_types import Ge
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from benchmark.data import imagenet_classes
 from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
+from benchmark.data.folder_layout import Layout
 from benchmark.data.folder_notes import folder_notes
 from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.data.masks import MaskCounts, count_masks
 from benchmark.data.notices import warn_once
-from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
+from benchmark.numerics.bounds import ImageCount, Label, OpenInterval, Seed, Text, checked_arguments
 from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import from_bytes
 from benchmark.types import Batch
@@ -32,7 +34,7 @@ _THREADS = min(8, os.cpu_count() or 1)
 
 
 class ImageFolder:
-    """``root/{train,test}/CLASS/IMAGE``, and optionally ``root/calibration/CLASS/IMAGE`` and
+    """``root/{train,TEST}/CLASS/IMAGE``, and optionally ``root/calibration/CLASS/IMAGE`` and
     ``root/masks/SPLIT/CLASS/STEM.png`` (a mask for every image of the split or for none; not zero = object).
 
     Without a calibration folder, ``calibration_share`` of every class of train, at least 5 images, becomes the
@@ -41,7 +43,13 @@ class ImageFolder:
 
     Files that are not used, and images that repeat others, are logged as warnings with their numbers.
 
+    With ``classes`` "imagenet" the class folders are WordNet ids, any of ImageNet's 1,000: K is 1,000, labels are the
+    indices of a network's outputs and class names are words. Splits may then have different classes, and test images
+    may lie directly in their folder, with ``val_labels``.
+
     Args:
+        classes: folders | imagenet, what a class is. test_folder: TEST.
+        val_labels: the file with the labels of ImageNet's validation images; None to look for it in the root and above.
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n in that order; None for all.
@@ -58,13 +66,21 @@ class ImageFolder:
         seed: Seed,
         image_size: Annotated[int, Ge(16), Limit(16_384), Says("a whole number of pixels, at least 16")],
         calibration_share: OpenInterval = 0.1,
+        classes: Literal["folders", "imagenet"] = "folders",
+        test_folder: Label = "test",
+        val_labels: Text | None = None,
         train: ImageCount | None = None,
         calibration: ImageCount | None = None,
         test: ImageCount | None = None,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
-        self.root, self.seed, self.image_size = existing(root), seed, image_size
-        self.class_names, found = listing(self.root)
+        self.layout = Layout(test_folder, val_labels, classes == "imagenet")
+        self.root, self.seed, self.image_size = existing(root, self.layout), seed, image_size
+        self.class_names, found = listing(self.root, self.layout)
+        if classes == "imagenet":
+            self.class_names, found = _of_imagenet(self.root, self.class_names, found)
+        elif imagenet_classes.are_wordnet_ids(self.class_names):
+            warn_once(_NOT_IMAGENET.format(root=root, count=len(self.class_names)))
         self.num_classes = len(self.class_names)
         self._rows = {name: self._numbered(name, files) for name, files in found.items()}
         if "calibration" not in found:
@@ -72,7 +88,13 @@ class ImageFolder:
         for name, count in self.counts.items():
             self._rows[name] = self._rows[name].only(np.arange(len(self._rows[name]))[:count])
         self._splits: dict[str, ArraySet | FolderSet] = {}
-        for note in folder_notes(self.root.resolve()):
+        self._classes = {name: np.unique([label for _, label in files]) for name, files in found.items()}
+        if len(unseen := np.setdiff1d(self._classes["test"], self._classes["train"])):
+            warn_once(
+                f"{len(unseen)} of {len(self._classes['test'])} classes of {self.layout.test}/ have no folder in "
+                f"train/ (e.g. {self.class_names[unseen[0]]}): nothing that is trained here sees them"
+            )
+        for note in folder_notes(self.root.resolve(), self.layout):
             warn_once(note)
 
     def _numbered(self, name: str, files: list[tuple[Path, int]]) -> FolderSet:
@@ -85,7 +107,7 @@ class ImageFolder:
         )
 
     def _masks(self, name: str, paths: list[Path]) -> list[Path] | None:
-        folder = self.root / "masks" / name
+        folder = self.root / "masks" / self.layout.folder(name)
         if not folder.is_dir():
             return None
         masks = [folder / path.parent.name / f"{path.stem}.png" for path in paths]
@@ -110,6 +132,10 @@ class ImageFolder:
         self._rows["calibration"] = both.only(np.flatnonzero(chosen))
         self._rows["train"] = both.only(np.flatnonzero(~chosen))
 
+    def classes_of(self, split: str) -> np.ndarray:
+        """The labels that a split has images of, before any count is applied."""
+        return self._classes.get(split, self._classes["train"])
+
     def split(self, name: str) -> ArraySet | FolderSet:
         """``train``, ``calibration`` or ``test``: in memory up to 2 GB, else read batch by batch; the same values.
 
@@ -122,6 +148,21 @@ class ImageFolder:
             rows = self._rows[name]
             self._splits[name] = rows.in_memory() if rows.size_in_memory <= MEMORY else rows.checked()
         return self._splits[name]
+
+
+_NOT_IMAGENET = (
+    "the {count} class folders of data.root={root} are WordNet ids of ImageNet: data.classes=imagenet reads them as its"
+    " 1,000 classes, for networks that have these; now they are {count} classes of their own"
+)
+
+
+def _of_imagenet(
+    root: Path, folders: list[str], found: dict[str, list[tuple[Path, int]]]
+) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
+    """The 1,000 class names, and the files with their indices among them."""
+    index = imagenet_classes.indices_of(folders, str(root))
+    labelled = {split: [(file, index[label]) for file, label in files] for split, files in found.items()}
+    return list(imagenet_classes.words()), labelled
 
 
 class FolderSet(Dataset):

@@ -48,14 +48,17 @@ class Skipped:
         return "; ".join(told)
 
 
-def skipped_files(root: Path, splits: tuple[str, ...]) -> Skipped:
-    """Counts what lies in ``root`` and is not used. Links to folders are not followed."""
+def skipped_files(root: Path, splits: tuple[str, ...], flat: bool = False) -> Skipped:
+    """Counts what lies in ``root`` and is not used. Links to folders are not followed.
+
+    flat: whether the images of the last split lie directly in its folder.
+    """
     found = Skipped()
     for entry in entries(root):
         if entry.name not in (*splits, "masks") and not entry.name.startswith(".") and is_folder(entry):
             found.folders.append(entry.name)
     for split in splits:
-        if is_folder(root / split):
+        if is_folder(root / split) and not (flat and split == splits[-1]):
             _count_in_split(root, root / split, found)
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,6 +16,15 @@ from benchmark.types import Data, ImageSet
 
 # Images of the calibration split: a misclassification rate among fewer is no number.
 LEAST_TO_CALIBRATE = 2 * CALIBRATION_LEAST
+
+
+@runtime_checkable
+class KnowsClasses(Protocol):
+    """A data set whose splits may lack classes, as a folder of some of ImageNet's does."""
+
+    def classes_of(self, split: str) -> np.ndarray:
+        """The labels that the split has images of, however many of these are used; int64, ascending."""
+        ...
 
 
 def check_data(data: Data, splits: Iterable[str], level: float) -> None:
@@ -38,7 +48,8 @@ def check_data(data: Data, splits: Iterable[str], level: float) -> None:
         check_labels(sets[name], data.num_classes)
         if name == "calibration":
             _check_calibration(len(sets[name]), level)
-        _warn_of_classes(name, sets[name], data.class_names)
+        own = data.classes_of(name) if isinstance(data, KnowsClasses) else np.arange(data.num_classes)
+        _warn_of_classes(name, sets[name], own, data.class_names)
     _warn_of_masks(sets)
 
 
@@ -56,14 +67,14 @@ def _check_calibration(count: int, level: float) -> None:
         )
 
 
-def _warn_of_classes(split: str, images: ImageSet, class_names: list[str]) -> None:
-    """Warns of classes that have no image, or too few to calibrate, among those that are used."""
+def _warn_of_classes(split: str, images: ImageSet, own: np.ndarray, class_names: list[str]) -> None:
+    """Warns of classes, of the ``own`` ones of the split, with no image, or too few to calibrate, that is used."""
     least = CALIBRATION_LEAST if split == "calibration" else 1
     size_K = np.bincount(images.label_N, minlength=len(class_names))
-    if len(few := np.flatnonzero(size_K < least)):
+    if len(few := own[size_K[own] < least]):
         wanted = f"fewer than {least} {split} images" if least > 1 else f"no {split} image"
         warn_once(
-            f"{len(few)} of {len(class_names)} classes have {wanted} among the {len(images)} that are used (e.g. "
+            f"{len(few)} of {len(own)} classes have {wanted} among the {len(images)} that are used (e.g. "
             f"{class_names[few[0]]} has {size_K[few[0]]}): raise data.{split}, or add images"
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,51 +10,46 @@ import torch
 import yaml
 from torch import Tensor, nn
 
+from benchmark.engine.key_map import mapped
 from benchmark.engine.weights_file import read_state_dict
-from benchmark.storage.paths import CONFIG, WEIGHTS
+from benchmark.storage.external_file import KeyMap, weights_file
+from benchmark.storage.paths import CONFIG
 
-# What precedes the names of weights that were saved from inside something else.
-PREFIXES = {
-    "module.": "DistributedDataParallel, DataParallel or an averaged model",
-    "_orig_mod.": "torch.compile",
-    "network.": "a Lightning module",
-    "model.": "a Lightning module or a trainer's wrapper",
-    "net.": "a wrapper",
-    "backbone.": "a wrapper",
-    "encoder.": "a wrapper",
-}
+log = logging.getLogger("underfire")
 
 
-def load_external_weights(path: str | Path, module: nn.Module, key: str, **expected: Any) -> None:
+def load_external_weights(
+    path: str | Path,
+    module: nn.Module,
+    key: str,
+    *,
+    entry: str | None = None,
+    key_map: KeyMap = None,
+    **expected: Any,
+) -> None:
     """Loads a checkpoint into ``module``.
 
     Args:
-        path: a .safetensors file, an artefact's folder, or a .pt/.pth/.ckpt file that holds tensors only.
-        key: the configuration key, for messages. expected: entries that the artefact's config.yaml must agree with
-            (the classifier's hash, the data set's), where the checkpoint is one of ours.
+        path: a .safetensors file, an artefact's folder, a .pt/.pth/.ckpt file that holds tensors only, or one of these
+            in an installed package (pkg://PACKAGE/FILE).
+        key: the configuration key, for messages. entry: of the file, where several hold tensors.
+        key_map: see :func:`benchmark.engine.key_map.mapped`.
+        expected: entries that the artefact's config.yaml must agree with (the classifier's hash, the data set's), where
+            the checkpoint is one of ours.
     Raises:
         ValueError: damaged, of another network or class count, not finite, of a type that weights do not have, or
             trained for another classifier or data set.
         OSError: there is no such file, or it cannot be read.
     """
-    file = _file(Path(path), key)
+    file = weights_file(path, key)
     _check_origin(file.with_name(CONFIG), key, expected)
-    state = _named_like(read_state_dict(file, key), module)
-    _check_names(state, module, f"{key}={file}")
-    _check_values(state, module, f"{key}={file}")
+    what = f"{key}={file}"
+    state, told = mapped(read_state_dict(file, key, entry), module, key_map, what)
+    _check_names(state, module, what, key_map)
+    _check_values(state, module, what)
     module.load_state_dict(state)
-
-
-def _file(path: Path, key: str) -> Path:
-    if path.is_dir() and not (path / WEIGHTS).is_file():
-        raise FileNotFoundError(
-            f"{key}={path} is a folder without {WEIGHTS}: name a .safetensors or .pt file, or an artefact's folder"
-        )
-    file = path / WEIGHTS if path.is_dir() else path
-    if not file.is_file():
-        wrong = "is no regular file" if file.exists() else "is not there"
-        raise FileNotFoundError(f"{key}={path} {wrong}: name a .safetensors or .pt file, or an artefact's folder")
-    return file
+    if told:
+        log.info(told)
 
 
 def _check_origin(config: Path, key: str, expected: dict[str, Any]) -> None:
@@ -74,36 +70,28 @@ def _check_origin(config: Path, key: str, expected: dict[str, Any]) -> None:
             )
 
 
-def _named_like(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a bare timm network under our names; others as they are."""
-    own = set(module.state_dict())
-    if not set(state) & own and {f"net.{name}" for name in state} & own:
-        return {f"net.{name}": value for name, value in state.items()}
-    return state
-
-
-def _check_names(state: dict[str, Tensor], module: nn.Module, what: str) -> None:
+def _check_names(state: dict[str, Tensor], module: nn.Module, what: str, key_map: KeyMap) -> None:
     own = module.state_dict()
     missing, unknown = sorted(set(own) - set(state)), sorted(set(state) - set(own))
-    for prefix, origin in PREFIXES.items():
-        inner = {name.removeprefix(prefix) for name in state if name.startswith(prefix)}
-        if unknown and set(own) <= inner | {f"net.{name}" for name in inner}:
-            raise ValueError(
-                f"{what}: the names of its tensors begin with {prefix!r} (such as {prefix + missing[0]!r}), as saved "
-                f"from inside {origin}: save the weights of the network itself, "
-                f"{{name.removeprefix({prefix!r}): value for name, value in state.items()}}"
-            )
     if missing or unknown:
+        named_otherwise = len(missing) == len(own) and key_map is None
+        mend = "; if only the names differ, map them (classifier.key_map)" if named_otherwise else ""
         raise ValueError(
-            f"{what} belongs to another network: {len(missing)} of its {len(own)} tensors are missing (such as "
-            f"{missing[:2]}), {len(unknown)} are not ours (such as {unknown[:2]}); choose its architecture"
+            f"{what} belongs to another network: {len(missing)} of its {len(own)} tensors are missing "
+            f"{_such_as(missing)}, {len(unknown)} are not ours {_such_as(unknown)}: choose its architecture{mend}"
         )
-    for name, value in state.items():
-        if value.shape != own[name].shape:
-            raise ValueError(
-                f"{what}: {name} has shape {tuple(value.shape)}, this run needs {tuple(own[name].shape)}; it was "
-                "trained for another number of classes or another width"
-            )
+    unlike = [name for name, value in state.items() if value.shape != own[name].shape]
+    if unlike:
+        name = unlike[0]
+        raise ValueError(
+            f"{what}: {name} has shape {tuple(state[name].shape)}, this run needs {tuple(own[name].shape)}"
+            f"{_more(len(unlike))}: it was trained for another number of classes (data.classes=imagenet reads a folder "
+            "of some of ImageNet's classes as all 1,000) or another width"
+        )
+
+
+def _such_as(names: list[str]) -> str:
+    return f"(such as {', '.join(names[:3])})" if names else ""
 
 
 def _check_values(state: dict[str, Tensor], module: nn.Module, what: str) -> None:
@@ -117,6 +105,12 @@ def _check_values(state: dict[str, Tensor], module: nn.Module, what: str) -> Non
         raise ValueError(
             f"{what}: {foreign[0]} is {kind}{_more(len(foreign))}, this run needs {wanted} or another ordinary type "
             "of the kind (float16, bfloat16, float32, float64 for weights): save it converted, tensor.float()"
+        )
+    negative = [name for name, value in state.items() if name.endswith("running_var") and bool((value < 0).any())]
+    if negative:
+        raise ValueError(
+            f"{what}: {negative[0]} has values below 0{_more(len(negative))}, which variances never have: its tensors "
+            "are paired with the wrong ones (classifier.key_map)"
         )
     broken = {name: count for name, value in state.items() if (count := int((~torch.isfinite(value)).sum()))}
     if broken:

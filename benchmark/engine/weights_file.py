@@ -15,16 +15,17 @@ from torch import Tensor
 SAVE_ALONE = "save the network's own state_dict: torch.save(network.state_dict(), FILE)"
 
 
-def read_state_dict(file: Path, key: str) -> dict[str, Tensor]:
-    """The tensors of a .safetensors or .pt/.pth/.ckpt file by name; of the latter also those of its ``state_dict``.
+def read_state_dict(file: Path, key: str, entry: str | None = None) -> dict[str, Tensor]:
+    """The tensors of a .safetensors or .pt/.pth/.ckpt file by name; of the latter also those of its one entry that
+    holds some (``state_dict``, ``model``, ``ema``, ...).
 
     Args:
-        key: the configuration key, for messages.
+        key: the configuration key, for messages. entry: the entry to take where there are several.
     Raises:
         ValueError: damaged, or the file holds something else, with what to do.
         OSError: it cannot be read.
     """
-    return _state_dict(_content_of(file, key), f"{key}={file}")
+    return _state_dict(_content_of(file, key), f"{key}={file}", f"{key}_entry", entry)
 
 
 def _content_of(file: Path, key: str) -> Any:
@@ -62,21 +63,29 @@ def _reason(start: bytes, error: Exception) -> str:
     return "damaged: it ends too early or is no file of weights; get it again"
 
 
-def _state_dict(found: Any, what: str) -> dict[str, Tensor]:
-    """The tensors by name, from the file's content or its ``state_dict``."""
+def _state_dict(found: Any, what: str, entry_key: str, entry: str | None) -> dict[str, Tensor]:
+    """The tensors by name, from the file's content or one of its entries."""
     if not isinstance(found, dict):
         kind = "a list" if isinstance(found, list | tuple) else f"one {type(found).__name__}"
         raise ValueError(f"{what} does not hold a state_dict of tensors but {kind}: {SAVE_ALONE}")
-    state = found.get("state_dict", found)
-    if isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values()):
-        return {str(name): value for name, value in state.items()}
-    wrapped = [str(name) for name, value in found.items() if _is_state_dict(value)]
-    if wrapped:
-        raise ValueError(
-            f"{what} holds its weights under {' and '.join(map(repr, wrapped))}, beside or instead of other things: "
-            f"save these alone: torch.save(torch.load({Path(what.partition('=')[2]).name!r})[{wrapped[0]!r}], FILE)"
-        )
-    raise ValueError(f"{what} does not hold a state_dict of tensors ({_content(found)}): {SAVE_ALONE}")
+    held = {str(name): value for name, value in found.items() if _is_state_dict(value)}
+    if entry is not None:
+        if entry not in held:
+            there = ", ".join(map(repr, held)) or "none"
+            raise ValueError(f"{what} has no entry {entry!r} with tensors ({there}): correct {entry_key}")
+        return _named(held[entry])
+    if _is_state_dict(found):
+        return _named(found)
+    if len(held) > 1:
+        names = " and ".join(map(repr, held))
+        raise ValueError(f"{what} holds weights under {names}: name the ones to take, {entry_key}={next(iter(held))}")
+    if not held:
+        raise ValueError(f"{what} does not hold a state_dict of tensors ({_content(found)}): {SAVE_ALONE}")
+    return _named(next(iter(held.values())))
+
+
+def _named(state: Mapping[Any, Tensor]) -> dict[str, Tensor]:
+    return {str(name): value for name, value in state.items()}
 
 
 def _is_state_dict(value: Any) -> bool:

@@ -11,7 +11,6 @@ from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, Config, training_sources
 from benchmark.data.split_check import check_data
-from benchmark.engine.external_weights import load_external_weights
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.captum_adapter import CaptumAttribution
 from benchmark.interpreters.gradient import Gradient
@@ -19,7 +18,7 @@ from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.rise import RISE
 from benchmark.metrics.map_distance import check_places
 from benchmark.numerics.modules import freeze
-from benchmark.pipeline.artefacts.classifier import build_classifier, training_module
+from benchmark.pipeline.artefacts.classifier import build_classifier, load_weights_from_outside, training_module
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import build_interpreter, load_checkpoint
 from benchmark.pipeline.context import RunContext
@@ -74,8 +73,8 @@ def _build_untrained(ctx: RunContext) -> None:
     config, data = ctx.config, load_data(ctx.config)
     network = freeze(build_classifier(ctx)).to(ctx.device)
     network.check_size(data.image_size)
-    if (checkpoint := config["classifier"]["checkpoint"]) is not None:
-        load_external_weights(checkpoint, network, "classifier.checkpoint")
+    if config["classifier"]["checkpoint"] is not None:
+        load_weights_from_outside(ctx, config["classifier"], network)
     elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
         check_pretrained(config["classifier"]["name"])
     sources = [build_classifier(ctx, source) for source in training_sources(config["classifier"]).values()]

@@ -69,19 +69,45 @@ def test_other_floats_are_taken(tmp_path, module, dtype):
     assert module[0].weight.dtype == torch.float32 and (module[0].weight == 1).all()
 
 
-@pytest.mark.parametrize("prefix", ["module.", "network.", "model.", "_orig_mod.", "module.net."])
-def test_prefixes_are_named(tmp_path, module, prefix):
-    torch.save({f"{prefix}{name}": value for name, value in module.state_dict().items()}, tmp_path / "w.pt")
-    if prefix == "module.net.":
-        module = nn.ModuleDict({"net": module})
-    shown = prefix.removesuffix("net.")
-    refused(tmp_path / "w.pt", module, rf"names of its tensors begin with '{shown}' .*removeprefix\('{shown}'\)")
+@pytest.mark.parametrize("prefix", ["module.", "network.", "model.", "_orig_mod.", "module.net.", "any.thing."])
+@pytest.mark.parametrize("inside", [False, True], ids=["bare", "in net"])
+def test_prefixes_are_taken_off(tmp_path, module, prefix, inside, caplog):
+    """Also where our own names begin with "net."; other tensors beside the network are left out, and told."""
+    state = {name: value + 1 for name, value in module.state_dict().items()}
+    torch.save(
+        {"head.x": torch.ones(2)} | {f"{prefix}{name}": value for name, value in state.items()}, tmp_path / "w.pt"
+    )
+    caplog.set_level("INFO", "underfire")
+    load_external_weights(tmp_path / "w.pt", nn.ModuleDict({"net": module}) if inside else module, KEY)
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+    assert (
+        f"names without '{prefix.removesuffix('net.') if inside else prefix}'; 1 others are left out (such as head.x)"
+        in caplog.text
+    )
 
 
-@pytest.mark.parametrize("name", ["model", "ema", "model_state_dict", "net"])
-def test_wrappers_are_named(tmp_path, module, name):
-    torch.save({name: module.state_dict(), "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "w.pt")
-    refused(tmp_path / "w.pt", module, rf"holds its weights under '{name}'.*torch\.load\('w\.pt'\)\['{name}'\]")
+def test_tensors_beyond_ours_under_the_prefix_are_refused(tmp_path, module):
+    state = {f"model.{name}": value for name, value in module.state_dict().items()}
+    torch.save(state | {"model.2.weight": torch.ones(2)}, tmp_path / "w.pt")
+    refused(tmp_path / "w.pt", module, r"0 of its 7 tensors are missing , 1 are not ours \(such as 2\.weight\)")
+
+
+@pytest.mark.parametrize("name", ["model", "ema", "model_state_dict", "net", "state_dict"])
+def test_the_one_entry_with_tensors_is_taken(tmp_path, module, name):
+    state = {each: value + 1 for each, value in module.state_dict().items()}
+    torch.save({name: state, "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "w.pt")
+    load_external_weights(tmp_path / "w.pt", module, KEY)
+    assert all(torch.equal(value, state[each]) for each, value in module.state_dict().items())
+
+
+def test_of_two_entries_one_has_to_be_named(tmp_path, module):
+    state = {name: value + 1 for name, value in module.state_dict().items()}
+    torch.save({"state_dict": module.state_dict(), "ema": state}, tmp_path / "w.pt")
+    refused(tmp_path / "w.pt", module, "under 'state_dict' and 'ema': name the ones .*checkpoint_entry=state_dict")
+    with pytest.raises(ValueError, match=r"no entry 'emma' with tensors \('state_dict', 'ema'\): correct .*_entry"):
+        load_external_weights(tmp_path / "w.pt", module, KEY, entry="emma")
+    load_external_weights(tmp_path / "w.pt", module, KEY, entry="ema")
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
 
 
 def test_a_state_dict_inside_is_taken(tmp_path, module):

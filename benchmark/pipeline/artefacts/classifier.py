@@ -8,9 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 from safetensors.torch import load_file, save_file
 
+from benchmark.classifiers.order_check import check_order
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config, training_sources, training_start
+from benchmark.configuration.specs import KEY_MAP, Config, training_sources, training_start
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
 from benchmark.engine.external_weights import load_external_weights
@@ -21,6 +22,7 @@ from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, source_name, start_name
 from benchmark.processes import ranks
 from benchmark.storage.artefacts import Artefact
+from benchmark.storage.external_file import ORDER, read_key_map
 from benchmark.storage.paths import WEIGHTS
 from benchmark.tracking.wandb_run import RunInfo
 
@@ -40,7 +42,22 @@ def build_classifier(ctx: RunContext, group: Config | None = None, *, pretrained
             pretrained=pretrained,
             small_input=group["small_input"],
             options=group["options"],
+            mean=group.get("mean"),
+            std=group.get("std"),
         )
+
+
+def load_weights_from_outside(ctx: RunContext, group: Config, network: TimmClassifier) -> None:
+    """Loads ``classifier.checkpoint`` into a network on its device.
+
+    Raises:
+        ValueError, OSError: the file is missing or does not fit, or tensors paired by their order do not classify.
+    """
+    key_map = read_key_map(group.get("key_map"), KEY_MAP)
+    path, key = group["checkpoint"], "classifier.checkpoint"
+    load_external_weights(path, network, key, entry=group.get("checkpoint_entry"), key_map=key_map)
+    if key_map == ORDER:
+        check_order(network, load_data(ctx.config).split("calibration"), f"{key}={path}")
 
 
 def get_classifier(ctx: RunContext, group: Config | None = None, name: str = "classifier") -> TimmClassifier:
@@ -83,7 +100,7 @@ def _train(
     outside = group["pretrained"] and checkpoint is None and start is None
     network = build_classifier(ctx, group, pretrained=outside)
     if checkpoint is not None:
-        load_external_weights(checkpoint, network, "classifier.checkpoint")
+        load_weights_from_outside(ctx, group, network)
         return {**_save(network, folder), "checkpoint": str(checkpoint)}
     train, calibration = data.split("train"), data.split("calibration")
     checked = max(min(training["batch_size"], len(calibration) // ranks.world_size()), 1)  # some for every process

@@ -1,0 +1,105 @@
+"""Names of tensors in a file of somebody else's weights, as the names of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from benchmark.storage.external_file import ORDER, KeyMap
+
+# Counters of BatchNorm, which old files lack and nothing depends on.
+COUNTER = "num_batches_tracked"
+# Last parts of names that say what a tensor is in torch's own layers.
+_ROLES = {"weight", "bias", "running_mean", "running_var", COUNTER}
+_SAMPLE = 3
+
+
+def mapped(state: Mapping[str, Tensor], module: nn.Module, key_map: KeyMap, what: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors under our names, where that is possible, and a sentence on what was done; empty for nothing.
+
+    Without a map the names are taken as they are, or less a prefix that all of ours have in the file ("module.",
+    "model.", any); tensors outside of the prefix are left out. With ``order`` they are paired one by one. Counters of
+    BatchNorm may be missing.
+
+    Raises:
+        ValueError: an order in which number, shapes or roles do not agree; a pattern that is none, or that gives two
+            tensors one name.
+    """
+    if key_map == ORDER:
+        found = _by_order(state, module, what)
+        pairs = [f"{theirs} -> {ours}" for theirs, ours in zip(state, found, strict=True)]
+        shown = ", ".join([*pairs[:_SAMPLE], "...", pairs[-1]])
+        told = f"{what}: {len(found)} tensors paired by their order ({shown})"
+    else:
+        renamed = _by_patterns(state, key_map, what) if isinstance(key_map, dict) else dict(state)
+        found, told = _without_prefix(renamed, module, what)
+    own = module.state_dict()
+    counters = {name: value for name, value in own.items() if name.endswith(COUNTER) and name not in found}
+    lacking = set(own) - set(found)
+    return {**found, **(counters if lacking == set(counters) else {})}, told
+
+
+def _by_order(state: Mapping[str, Tensor], module: nn.Module, what: str) -> dict[str, Tensor]:
+    own = module.state_dict()
+    if not any(name.endswith(COUNTER) for name in state):
+        plain = {name: value for name, value in own.items() if not name.endswith(COUNTER)}
+        own = plain if len(state) == len(plain) else own
+    if len(state) != len(own):
+        raise ValueError(
+            f"{what}: {len(state)} tensors cannot be paired by their order with the {len(own)} of this network: choose "
+            "its architecture, or map the names (classifier.key_map)"
+        )
+    for number, ((theirs, value), (ours, wanted)) in enumerate(zip(state.items(), own.items(), strict=True)):
+        roles = [name.rpartition(".")[2] for name in (theirs, ours)]
+        if value.shape != wanted.shape or (set(roles) <= _ROLES and len(set(roles)) > 1):
+            raise ValueError(
+                f"{what}: the orders differ at tensor {number} of {len(own)}, {theirs} {tuple(value.shape)} in the "
+                f"file and {ours} {tuple(wanted.shape)} in this network: choose its architecture and its number of "
+                "classes, or map the names (classifier.key_map)"
+            )
+    return dict(zip(own, state.values(), strict=True))
+
+
+def _by_patterns(state: Mapping[str, Tensor], patterns: Mapping[str, str], what: str) -> dict[str, Tensor]:
+    """Each name after all replacements, in the order of the patterns."""
+    found: dict[str, Tensor] = {}
+    origin: dict[str, str] = {}
+    for theirs, value in state.items():
+        name = theirs
+        for pattern, replacement in patterns.items():
+            try:
+                name = re.sub(pattern, replacement, name)
+            except (re.error, IndexError) as error:
+                raise ValueError(
+                    f"classifier.key_map: {pattern!r} with {replacement!r} is no regular expression with its "
+                    f"replacement ({error})"
+                ) from None
+        if name in found:
+            raise ValueError(
+                f"{what}: classifier.key_map gives {origin[name]} and {theirs} the same name {name}: make its patterns "
+                "keep them apart"
+            )
+        found[name], origin[name] = value, theirs
+    return found
+
+
+def _without_prefix(state: dict[str, Tensor], module: nn.Module, what: str) -> tuple[dict[str, Tensor], str]:
+    """The tensors of our names, less what precedes these in the file; as they are where that does not give them all."""
+    own = [name for name in module.state_dict() if not name.endswith(COUNTER)]
+    for inside in ("", "net."):  # the classifier's own names, or those of a bare timm network
+        bare = [name.removeprefix(inside) for name in own]
+        if not all(name.startswith(inside) for name in own):
+            continue
+        first = bare[0]
+        for prefix in sorted({name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}")}, key=len):
+            if not all(f"{prefix}{name}" in state for name in bare):
+                continue
+            inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            found = {f"{inside}{name}": value for name, value in inner.items()}
+            left = [name for name in state if not name.startswith(prefix)]
+            dropped = f"; {len(left)} others are left out (such as {left[0]})" if left else ""
+            told = f"{what}: names without {prefix!r}{dropped}" if prefix else ""
+            return found, told
+    return state, ""
