@@ -25,7 +25,6 @@ class Batch(TypedDict, total=False):
     source_id: Tensor  # (B,) int64, the scan or photograph that the sample was made from
     mask: Tensor  # (B, H, W) bool, True on the object; only where the set has masks
     # in fixed groups:
-    valid: Tensor  # (B,) bool, False for repeats that fill the last group up
     group: Tensor  # (), number of the group
     position: Tensor  # (B,) int64, number of the sample in the population, from 0
     prediction: Tensor  # (B,) int64, the benign prediction
@@ -87,6 +86,13 @@ class Explanation:
     map_Bhw: Tensor
     presence_logits_B2: Tensor | None = None
     encoder_BK: Tensor | None = None
+
+
+class Reading(NamedTuple):
+    """Images that an interpreter has read once: their logits, and their map of any class, without a pass twice."""
+
+    logits_BK: Tensor
+    map: Callable[[Tensor], Tensor]  # classes that the classifier has (B,) to maps (B, h, w)
 
 
 class Goal(NamedTuple):
@@ -172,6 +178,14 @@ class Interpreter(Protocol):
         """Logits and map of the same images, with as few passes of the network as the method allows."""
         ...
 
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """As :meth:`explain`, of classes that are known to be the classifier's: nothing waits for the device."""
+        ...
+
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """Logits, and the map of any class of the same images."""
+        ...
+
     def details(self) -> dict[str, str]:
         """Facts for the record about how the maps are made."""
         ...
@@ -195,8 +209,8 @@ class Explained(Protocol):
     @property
     def classifier(self) -> Classifier: ...
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits and map of the same images."""
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+        """Logits and map of the same images, of classes that are known to be the classifier's."""
         ...
 
     def warm_started(self) -> Explained:
@@ -283,8 +297,8 @@ class Outcome(NamedTuple):
     """The iterate that an attack keeps of each sample, not yet rounded to 8 bit."""
 
     image_BCHW: Tensor
-    success_B: Tensor  # (B,) bool, whether it reaches its goal
-    cost_B: Tensor  # (B,) by what it was chosen: its map loss (NaN without a map) or the L2 norm of x' - x
+    success_B: Tensor | None  # (B,) bool, whether it reaches its goal; None where the attack has not looked at it
+    cost_B: Tensor  # (B,) by what it was chosen: its map loss or the L2 norm of x' - x; NaN where nothing was
     facts: Mapping[str, Tensor] = MappingProxyType({})  # (B,) each, columns of the record: what it tells about itself
     curves: Mapping[str, Tensor] = MappingProxyType({})  # (B, G) each: see benchmark.probes.strongest.Strongest.curves
 

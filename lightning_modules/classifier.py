@@ -58,8 +58,7 @@ class LitClassifier(Training):
         return F.cross_entropy(logits_BK, label_B, label_smoothing=self.label_smoothing, reduction="none")
 
     def validation_step(self, batch: Batch, index: int) -> None:
-        valid = batch["valid"]
-        self.accuracy.update(self.network(batch["image"])[valid], batch["label"][valid])
+        self.accuracy.update(self.network(batch["image"]), batch["label"])
         self.log("calibration/accuracy", self.accuracy, on_epoch=True, prog_bar=True)
 
 

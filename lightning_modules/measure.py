@@ -14,7 +14,7 @@ from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.numerics.bounds import Positive, UnitInterval, WholeNonNegative, checked_arguments
 from benchmark.probes.account import CURVE
 from benchmark.storage.schema import Column
-from benchmark.types import Batch, Interpreter
+from benchmark.types import Batch, Interpreter, Reading
 
 
 class LitMeasure(pl.LightningModule):
@@ -55,11 +55,11 @@ class LitMeasure(pl.LightningModule):
 
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
-        """Columns (B,) of the real samples of the group, and their maps."""
+        """Columns (B,) of the samples of the group, and their maps."""
         image, class_B = batch["image"], batch["prediction"]
-        seen = self.interpreter.explain(image, class_B)
-        benign = _checked(seen.map_Bhw.detach(), batch["sample_id"])
-        predicted_B, confidence_B = prediction.decision(seen.logits_BK.detach())
+        read = self.interpreter.read(image)
+        benign = _checked(read.map(class_B).detach(), batch["sample_id"])
+        predicted_B, confidence_B = prediction.decision(read.logits_BK.detach())
         columns = {
             "sample_id": batch["sample_id"],
             "source_id": batch["source_id"],
@@ -69,19 +69,17 @@ class LitMeasure(pl.LightningModule):
             "has_map": map_distance.has_map(benign),
             "benign_map": benign,
         }
-        columns |= self._probed(batch, benign) if "probed" in batch else self._clean(batch, benign)
+        columns |= self._probed(batch, read, benign) if "probed" in batch else self._clean(batch, benign)
         if "probed" not in batch and self.harmless_noise is not None:
             columns |= self._harmless(batch, benign, self.harmless_noise)
-        valid = batch["valid"]
-        return {name: value[valid.to(value.device)] for name, value in columns.items()}  # some are made on the CPU
+        return columns
 
-    def _probed(self, batch: Batch, benign: Tensor) -> dict[str, Tensor]:
+    def _probed(self, batch: Batch, read: Reading, benign: Tensor) -> dict[str, Tensor]:
         image, probed, class_B = batch["image"], batch["probed"], batch["prediction"]
-        with torch.no_grad():
-            logits_BK = self.interpreter.classifier(probed)
-        predicted_B, confidence_B = prediction.decision(logits_BK)
-        probed_map = _checked(self.interpreter(probed, predicted_B).detach(), batch["sample_id"])
-        changed_class = _checked(self.interpreter(image, predicted_B).detach(), batch["sample_id"])
+        read_probed = self.interpreter.read(probed)
+        predicted_B, confidence_B = prediction.decision(read_probed.logits_BK.detach())
+        probed_map = _checked(read_probed.map(predicted_B).detach(), batch["sample_id"])
+        changed_class = _checked(read.map(predicted_B).detach(), batch["sample_id"])
         distances = map_distance.compare(benign, probed_map, image.shape[-2:], self.iou_threshold, self.top_share)
         if "goal_map" in batch:
             distances["goal_map_l1"] = map_distance.l1(batch["goal_map"], probed_map)
@@ -115,23 +113,32 @@ class LitMeasure(pl.LightningModule):
             if self.reference is None
             else map_distance.l1(benign, self.reference(image, class_B)),
         }
-        if (scored := batch["position"] < self.n_faithfulness_samples).any():
-            scores = deletion_and_insertion(self.interpreter.classifier, image, class_B, benign, self.blur)
-            for name, value in zip(("deletion", "insertion"), scores, strict=True):
-                columns[name] = torch.where(scored, value, nothing)
+        if count := int((batch["position"] < self.n_faithfulness_samples).sum()):
+            first = image[:count], class_B[:count], benign[:count]
+            scores = deletion_and_insertion(self.interpreter.classifier, *first, self.blur)
+            columns |= {
+                name: _first(value, nothing) for name, value in zip(("deletion", "insertion"), scores, strict=True)
+            }
         return _where_there_is_a_map(columns, benign)
 
     def _harmless(self, batch: Batch, benign: Tensor, noise: Callable[[Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
         """Distances to the maps of images that are the same to any eye: the harmless pairs of an alarm."""
-        image, class_B, names = batch["image"], batch["prediction"], ("harmless_noise_l1", "harmless_shift_l1")
+        names = ("harmless_noise_l1", "harmless_shift_l1")
         nothing = torch.full_like(benign[:, 0, 0], float("nan"))
-        if not (taken := batch["position"] < self.n_harmless_samples).any():
+        if not (count := int((batch["position"] < self.n_harmless_samples).sum())):
             return dict.fromkeys(names, nothing)
-        noisy = noise(image, batch["sample_id"])
-        by_noise = noise_distance(self.interpreter, self.interpreter.classifier, noisy, class_B, benign)
-        by_shift = shifted_distance(self.interpreter, image, class_B, benign).amax(0)
-        columns = dict(zip(names, (by_noise, by_shift), strict=True))
-        return _where_there_is_a_map({name: torch.where(taken, x, nothing) for name, x in columns.items()}, benign)
+        image, class_B, id_B, map_Bhw = (
+            each[:count] for each in (batch["image"], batch["prediction"], batch["sample_id"], benign)
+        )
+        by_noise = noise_distance(self.interpreter, noise(image, id_B), class_B, map_Bhw)
+        by_shift = shifted_distance(self.interpreter, image, class_B, map_Bhw).amax(0)
+        columns = {name: _first(value, nothing) for name, value in zip(names, (by_noise, by_shift), strict=True)}
+        return _where_there_is_a_map(columns, benign)
+
+
+def _first(value_B: Tensor, nothing_B: Tensor) -> Tensor:
+    """The values of the first samples, by position, and nothing for the rest of the group."""
+    return torch.cat([value_B.to(nothing_B), nothing_B[len(value_B) :]])
 
 
 _WITHOUT_A_MAP = ("map_mean_benign", "map_mean_probe")  # columns that need none

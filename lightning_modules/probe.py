@@ -25,10 +25,8 @@ class LitProbe(pl.LightningModule):
     @torch.enable_grad()
     def predict_step(self, batch: Batch, index: int) -> dict[str, Tensor]:
         """``sample_id`` (B,), ``image`` (B, 3, H, W) uint8, ``goal`` (B,) and, where the probe has them, ``goal_map``
-        (B, h, w) and every fact of the attack as ``attack.NAME`` (B,) and curve as ``curve.NAME`` (B, G), of the
-        real samples of the group.
+        (B, h, w) and every fact of the attack as ``attack.NAME`` (B,) and curve as ``curve.NAME`` (B, G).
         """
-        valid = batch["valid"]
         probed = self.probe(self.interpreter, batch["image"], batch["prediction"], batch["sample_id"])
         image = to_bytes(probed.image_BCHW.detach())
         made = {"sample_id": batch["sample_id"], "image": image, "goal": probed.goal_B}
@@ -36,4 +34,4 @@ class LitProbe(pl.LightningModule):
             made["goal_map"] = probed.goal_Bhw.detach()
         made |= {f"{FACT}{name}": value for name, value in probed.facts.items()}
         made |= {f"{CURVE}{name}": value for name, value in probed.curves.items()}
-        return {name: value[valid] for name, value in made.items()}
+        return made

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.classifiers.pretrained import check_pretrained, not_downloaded
+from benchmark.numerics import layers
 from benchmark.numerics.bounds import Positive, Text, WholePositive, checked_arguments
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import Trunk
@@ -80,15 +81,15 @@ class TimmClassifier(nn.Module):
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """Logits (B, K)."""
-        return self.net(self._normalised(image_BCHW))
+        return layers.run(self.net, self._normalised(image_BCHW))
 
     def trunk(self, image_BCHW: Tensor) -> Trunk:
         """Logits and features of one forward pass; of levels with the same resolution the pyramid has the deepest."""
-        final, levels = self.net.forward_intermediates(self._normalised(image_BCHW))
+        final, levels = layers.run(self.net.forward_intermediates, self._normalised(image_BCHW))
         if not isinstance(final, Tensor) or not all(isinstance(level, Tensor) for level in levels):
             raise ValueError(self._several_branches())
         deepest = {tuple(level.shape[-2:]): level for level in levels}
-        return Trunk(self.net.forward_head(final), self.on_grid(final), list(deepest.values()))
+        return Trunk(layers.run(self.net.forward_head, final), self.on_grid(final), list(deepest.values()))
 
     def feature_parameters(self) -> list[nn.Parameter]:
         """All parameters but those of the last layer."""

@@ -14,9 +14,9 @@ from benchmark.types import Batch, ImageSet
 
 
 class FixedGroups:
-    """Groups of exactly ``batch_size`` samples in sample-id order, so that no result depends on how they are met.
+    """Groups of ``batch_size`` samples in sample-id order, so that no result depends on how they are met.
 
-    The last group is filled up by repeating its own samples; ``valid`` (B,) bool marks the others.
+    The last group holds what is left: nothing is computed twice.
 
     Args:
         rows: of ``image_set``, in any order.
@@ -36,8 +36,7 @@ class FixedGroups:
         own = self.rows[number * self.batch_size : (number + 1) * self.batch_size]
         if not len(own):
             raise IndexError(number)
-        batch = self.image_set.__getitems__(np.resize(own, self.batch_size).tolist())
-        return {**batch, "valid": torch.arange(self.batch_size) < len(own)}
+        return self.image_set.__getitems__(own.tolist())
 
     def __iter__(self) -> Iterator[Batch]:
         return (self[number] for number in range(len(self)))

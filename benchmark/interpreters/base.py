@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Self
 
 from torch import Tensor, nn
 
+from benchmark.numerics import layers
 from benchmark.numerics.modules import freeze
-from benchmark.types import Classifier, Explanation, Interpreter
+from benchmark.types import Classifier, Explanation, Interpreter, Reading
 
 
 class BaseInterpreter(nn.Module):
@@ -55,7 +57,12 @@ class BaseInterpreter(nn.Module):
 
     def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits of the classifier, and the map."""
-        return Explanation(self.classifier(image_BCHW), self.attribution_map(image_BCHW, class_B))
+        return Explanation(self.classifier(image_BCHW), self._map(image_BCHW, class_B))
+
+    def _map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        """The map by layers that are not compiled: it may be a gradient, or made by hooks."""
+        with layers.as_written():
+            return self.attribution_map(image_BCHW, class_B)
 
     def forward(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The attribution map (B, h, w).
@@ -64,7 +71,7 @@ class BaseInterpreter(nn.Module):
             ValueError: a class that the classifier does not have.
         """
         check_classes(class_B, self.classifier.num_classes)
-        return self.attribution_map(image_BCHW, class_B)
+        return self._map(image_BCHW, class_B)
 
     def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of the same images, with as few passes of the network as the method allows.
@@ -74,6 +81,12 @@ class BaseInterpreter(nn.Module):
         """
         check_classes(class_B, self.classifier.num_classes)
         return self.explanation(image_BCHW, class_B)
+
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """Logits of the classifier, and the map of any class that it has: for several classes of the same images, or
+        one that depends on the logits. What the maps have in common is computed once.
+        """
+        return Reading(self.classifier(image_BCHW), partial(self._map, image_BCHW))
 
     def surrogate(self) -> Interpreter:
         """What an attack differentiates: itself, or where its map has no useful gradient a smooth approximation."""
@@ -91,15 +104,23 @@ class BaseInterpreter(nn.Module):
 
 
 class TrunkInterpreter(BaseInterpreter):
-    """An interpreter whose map and logits come from one forward pass; a subclass implements :meth:`explanation`."""
+    """An interpreter whose map and logits come from one forward pass; a subclass implements :meth:`read`."""
+
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """Logits, and the map of any class, of one forward pass."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement read")
 
     def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of one forward pass."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement explanation")
+        read = self.read(image_BCHW)
+        return Explanation(read.logits_BK, read.map(class_B))
 
     def attribution_map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
         """The map (B, h, w) in [0, 1]."""
-        return self.explanation(image_BCHW, class_B).map_Bhw
+        return self.read(image_BCHW).map(class_B)
+
+    def _map(self, image_BCHW: Tensor, class_B: Tensor) -> Tensor:
+        return self.attribution_map(image_BCHW, class_B)
 
 
 def check_classes(class_B: Tensor, num_classes: int) -> None:

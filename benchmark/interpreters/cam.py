@@ -9,7 +9,7 @@ from torch import Tensor
 from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.postprocess import min_max
 from benchmark.numerics.bounds import checked_arguments
-from benchmark.types import Classifier, Explanation, Trunk
+from benchmark.types import Classifier, Reading, Trunk
 
 
 class CAM(TrunkInterpreter):
@@ -44,10 +44,10 @@ class CAM(TrunkInterpreter):
         """sum_k w_ck F_k, (B, h, w), before it is normalised."""
         return torch.einsum("bchw,bc->bhw", trunk.final_BChw, self.weight_KC[class_B])
 
-    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits, and min-max of sum_k w_ck F_k; one forward."""
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """One forward pass for the maps of all classes."""
         trunk = self.classifier.trunk(image_BCHW)
-        return Explanation(trunk.logits_BK, min_max(self.raw(trunk, class_B)))
+        return Reading(trunk.logits_BK, lambda class_B: min_max(self.raw(trunk, class_B)))
 
 
 class GradCAM(TrunkInterpreter):
@@ -88,24 +88,27 @@ class GradCAM(TrunkInterpreter):
         share = torch.where(below.abs() > 1e-12, square / torch.where(below.abs() > 1e-12, below, 1.0), 0.0)
         return (share * F.relu(gradient_BChw)).sum(dim=(2, 3))
 
-    def _logits_features_weights(self, image_BCHW: Tensor, class_B: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (B, K), features (B, C, h, w) and channel weights (B, C), these up to a positive factor a sample."""
-        if self.weight_KC is not None:
-            trunk = self.classifier.trunk(image_BCHW)
-            return trunk.logits_BK, trunk.final_BChw, self.weight_KC[class_B]
-        logits_BK, features = self.classifier.logits_and_features(image_BCHW, self.target_layer)
-        with torch.enable_grad():
-            logit = logits_BK.gather(1, class_B[:, None]).sum()
-        (gradient,) = torch.autograd.grad(logit, features, create_graph=image_BCHW.requires_grad, retain_graph=True)
-        if not image_BCHW.requires_grad:
-            logits_BK, features = logits_BK.detach(), features.detach()
-        features_BChw = self.classifier.on_grid(features)
-        return logits_BK, features_BChw, self.channel_weights(features_BChw, self.classifier.on_grid(gradient))
-
-    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        """Logits, and min-max of relu(sum_k a_k F_k); one forward, and without the closed form a backward pass from
-        the logit to the target layer.
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """One forward pass, and for every map min-max of relu(sum_k a_k F_k); without the closed form a backward pass
+        from the logit to the target layer.
         """
-        logits_BK, features_BChw, weights_BC = self._logits_features_weights(image_BCHW, class_B)
-        raw_Bhw = F.relu(torch.einsum("bchw,bc->bhw", features_BChw, weights_BC))
-        return Explanation(logits_BK, min_max(raw_Bhw))
+        if self.weight_KC is not None:
+            trunk, weight_KC = self.classifier.trunk(image_BCHW), self.weight_KC
+            return Reading(trunk.logits_BK, lambda class_B: weighted_map(trunk.final_BChw, weight_KC[class_B]))
+        differentiable = image_BCHW.requires_grad
+        logits_BK, features = self.classifier.logits_and_features(image_BCHW, self.target_layer)
+        features_BChw = self.classifier.on_grid(features if differentiable else features.detach())
+
+        def map_of(class_B: Tensor) -> Tensor:
+            with torch.enable_grad():
+                logit = logits_BK.gather(1, class_B[:, None]).sum()
+            (gradient,) = torch.autograd.grad(logit, features, create_graph=differentiable, retain_graph=True)
+            weights_BC = self.channel_weights(features_BChw, self.classifier.on_grid(gradient))
+            return weighted_map(features_BChw, weights_BC)
+
+        return Reading(logits_BK if differentiable else logits_BK.detach(), map_of)
+
+
+def weighted_map(features_BChw: Tensor, weights_BC: Tensor) -> Tensor:
+    """Min-max of relu(sum_k a_k F_k), (B, h, w)."""
+    return min_max(F.relu(torch.einsum("bchw,bc->bhw", features_BChw, weights_BC)))

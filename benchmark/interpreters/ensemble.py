@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.interpreters.base import BaseInterpreter, TrunkInterpreter
 from benchmark.numerics.images import at_image_size
-from benchmark.types import Classifier, Explanation, Interpreter
+from benchmark.types import Classifier, Interpreter, Reading
 
 
 class Ensemble(BaseInterpreter):
@@ -70,13 +70,16 @@ class StackedMembers(TrunkInterpreter):
         """Every member warm-started for itself."""
         return StackedMembers(self.classifier, [member.warm_started() for member in self.members])
 
-    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+    def read(self, image_BCHW: Tensor) -> Reading:
         """Logits as the first member gives them, and the maps in one row."""
-        explanations = [member.explain(image_BCHW, class_B) for member in self.members]
-        rows = [each.map_Bhw.flatten(1) for each in explanations]
-        total = sum(row.shape[1] for row in rows)
-        scaled = [row * math.sqrt(total / row.shape[1]) for row in rows]
-        return Explanation(explanations[0].logits_BK, torch.cat(scaled, dim=1)[:, None])
+        reads = [member.read(image_BCHW) for member in self.members]
+
+        def in_one_row(class_B: Tensor) -> Tensor:
+            rows = [read.map(class_B).flatten(1) for read in reads]
+            total = sum(row.shape[1] for row in rows)
+            return torch.cat([row * math.sqrt(total / row.shape[1]) for row in rows], dim=1)[:, None]
+
+        return Reading(reads[0].logits_BK, in_one_row)
 
 
 def same_size(maps: list[Tensor]) -> list[Tensor]:

@@ -22,6 +22,9 @@ from benchmark.numerics.bounds import Fraction, NonNegative, Positive, Seed, Who
 from benchmark.numerics.modules import shallow_copy
 from benchmark.types import Classifier
 
+# Pixels of one pass, 100 images of 48 px: fewer images are passed together at several points, which is faster.
+PASS_PIXELS = 100 * 48**2
+
 
 class Gradient(BaseInterpreter):
     """GRAD (Simonyan et al., 2013), SmoothGrad (Smilkov et al., 2017), Integrated Gradients (Sundararajan, 2017).
@@ -80,14 +83,20 @@ class Gradient(BaseInterpreter):
         if self.kind == "gradient":
             return self._slope(image_BCHW, class_B, differentiable)
         total = torch.zeros_like(image_BCHW)
-        for step in range(self.samples):
-            if self.noise_SCHW is not None:
-                at = image_BCHW + self.noise_SCHW[step]
-            else:
-                at = self.baseline + (step + 0.5) / self.samples * (image_BCHW - self.baseline)
-            total = total + self._slope(at, class_B, differentiable)
+        together = max(PASS_PIXELS // image_BCHW[:, 0].numel(), 1)
+        for first in range(0, self.samples, together):
+            steps = range(first, min(first + together, self.samples))
+            points = torch.cat([self._point(image_BCHW, step) for step in steps])
+            for slope in self._slope(points, class_B.repeat(len(steps)), differentiable).chunk(len(steps)):
+                total = total + slope
         mean = total / self.samples
         return mean if self.kind == "smoothgrad" else (image_BCHW - self.baseline) * mean
+
+    def _point(self, image_BCHW: Tensor, step: int) -> Tensor:
+        """The noisy copy, or the point between x0 and x, of one step."""
+        if self.noise_SCHW is not None:
+            return image_BCHW + self.noise_SCHW[step]
+        return self.baseline + (step + 0.5) / self.samples * (image_BCHW - self.baseline)
 
     def attributing(self) -> AbstractContextManager[None]:
         """Entered while the gradient of the logit is taken; a subclass changes the rules of back-propagation here."""

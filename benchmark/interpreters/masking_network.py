@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from benchmark.numerics import layers
 from benchmark.numerics.modules import freeze
 from benchmark.types import Classifier
 
@@ -138,16 +139,21 @@ class MaskingNetwork(nn.Module):
     def folded(self) -> MaskingNetwork:
         """A frozen copy in eval mode whose BatchNorms are part of the convolutions before them; equal maps, cheaper."""
         other = freeze(copy.deepcopy(self))
-        for layers in other.modules():
-            if isinstance(layers, nn.Sequential):
-                for index, (layer, after) in enumerate(pairwise(list(layers))):
+        for part in other.modules():
+            if isinstance(part, nn.Sequential):
+                for index, (layer, after) in enumerate(pairwise(list(part))):
                     if isinstance(layer, nn.Conv2d) and isinstance(after, nn.BatchNorm2d):
-                        layers[index], layers[index + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
+                        part[index], part[index + 1] = fuse_conv_bn_eval(layer, after), nn.Identity()
         return other
 
-    def forward(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+    def decode(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+        """The two channels of the head (B, 2, h, w), and presence logits (B, 2)."""
         features, presence_logits_B2 = self.selector(pyramid[-1], class_B, confidence)
         for level, block in enumerate(self.blocks):
             features = block(features, pyramid[-2 - level])
-        a_Bhw, b_Bhw = self.head(features).abs().unbind(1)
+        return self.head(features), presence_logits_B2
+
+    def forward(self, pyramid: list[Tensor], class_B: Tensor, confidence: float) -> tuple[Tensor, Tensor]:
+        channels_B2hw, presence_logits_B2 = layers.run(self.decode, pyramid, class_B, confidence)
+        a_Bhw, b_Bhw = channels_B2hw.abs().unbind(1)
         return a_Bhw / (a_Bhw + b_Bhw + 1e-6), presence_logits_B2

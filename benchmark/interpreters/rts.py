@@ -14,7 +14,7 @@ from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.masking_network import MaskingNetwork
 from benchmark.numerics.bounds import WholePositive, checked_arguments
 from benchmark.numerics.modules import freeze
-from benchmark.types import Classifier, Explanation
+from benchmark.types import Classifier, Explanation, Reading
 
 
 class RTS(TrunkInterpreter):
@@ -76,6 +76,12 @@ class RTS(TrunkInterpreter):
         logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
         map_Bhw, presence_logits_B2 = self.masking(trunk.pyramid, class_B, self.confidence)
         return Explanation(logits_BK, map_Bhw, presence_logits_B2, None if self.shared else trunk.logits_BK)
+
+    def read(self, image_BCHW: Tensor) -> Reading:
+        """One pass of the encoder, and one of the decoder for every map."""
+        trunk = self.encoder.trunk(image_BCHW)
+        logits_BK = trunk.logits_BK if self.shared else self.classifier(image_BCHW)
+        return Reading(logits_BK, lambda class_B: self.masking(trunk.pyramid, class_B, self.confidence)[0])
 
     def features(self, image_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
         """The classifier's logits (B, K) and the encoder's pyramid, for training: with a graph where it is trained."""

@@ -19,17 +19,19 @@ def deletion_and_insertion(
     """Areas under the softmax confidence of ``class_B`` over 24 equal steps of pixels in the map's order, (B,) each.
 
     Deletion moves from the image to its blurred copy (``blur`` pixels), insertion the other way; low deletion and high
-    insertion are faithful. Pixels are ranked on the map upsampled to the image, ties by index; trapezoid rule.
+    insertion are faithful. Pixels are ranked on the map upsampled to the image, ties by index; trapezoid rule. Each
+    curve ends where the other begins.
     """
     base = gaussian_blur(image_BCHW, blur)
     pixels = image_BCHW.shape[-2] * image_BCHW.shape[-1]
     order = at_image_size(map_Bhw, image_BCHW.shape[-2:]).flatten(1).argsort(dim=1, descending=True, stable=True)
     rank_B1HW = order.argsort(dim=1).view(-1, 1, *image_BCHW.shape[-2:])
     deleted, inserted = [], []
-    for step in range(STEPS + 1):
+    for step in range(STEPS):
         top = rank_B1HW < round(step * pixels / STEPS)
         pair = torch.cat([torch.where(top, base, image_BCHW), torch.where(top, image_BCHW, base)])
         confidence = classifier(pair).softmax(1).gather(1, class_B.repeat(2)[:, None])[:, 0]
         deleted.append(confidence[: len(class_B)])
         inserted.append(confidence[len(class_B) :])
-    return torch.trapezoid(torch.stack(deleted), dim=0) / STEPS, torch.trapezoid(torch.stack(inserted), dim=0) / STEPS
+    deletion_SB, insertion_SB = torch.stack([*deleted, inserted[0]]), torch.stack([*inserted, deleted[0]])
+    return torch.trapezoid(deletion_SB, dim=0) / STEPS, torch.trapezoid(insertion_SB, dim=0) / STEPS

@@ -7,19 +7,16 @@ from torch import Tensor
 
 from benchmark.numerics.images import at_image_size
 from benchmark.objectives.distances import l1
-from benchmark.types import Classifier, Interpreter
+from benchmark.types import Interpreter
 
 SHIFTS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
-def noise_distance(
-    interpreter: Interpreter, classifier: Classifier, noisy_BCHW: Tensor, class_B: Tensor, benign_Bhw: Tensor
-) -> Tensor:
+def noise_distance(interpreter: Interpreter, noisy_BCHW: Tensor, class_B: Tensor, benign_Bhw: Tensor) -> Tensor:
     """L1 between the benign map and that of the noisy image, (B,); NaN where the noise changes the prediction."""
-    with torch.no_grad():
-        same_B = classifier(noisy_BCHW).argmax(1) == class_B
-    distance_B = l1(benign_Bhw, interpreter(noisy_BCHW, class_B).detach())
-    return distance_B.masked_fill(~same_B, float("nan"))
+    seen = interpreter.explain(noisy_BCHW, class_B)
+    same_B = seen.logits_BK.detach().argmax(1) == class_B
+    return l1(benign_Bhw, seen.map_Bhw.detach()).masked_fill(~same_B, float("nan"))
 
 
 def shifted_distance(interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, benign_Bhw: Tensor) -> Tensor:

@@ -116,11 +116,10 @@ def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Co
         if room <= 0:
             break
         batch = groups[number]
-        valid = batch["valid"]
         kept["sample_id"].append(group["sample_id"][:room])
-        kept["benign"].append(to_bytes(batch["image"][valid])[:room].numpy())
+        kept["benign"].append(to_bytes(batch["image"])[:room].numpy())
         if "probed" in batch:
-            kept["probed"].append(to_bytes(batch["probed"][valid])[:room].numpy())
+            kept["probed"].append(to_bytes(batch["probed"])[:room].numpy())
         for name in _MAPS:
             if name in group:
                 kept[name].append(group[name][:room].astype(np.float16))

@@ -17,6 +17,7 @@ from torch import Tensor
 from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositive, checked_arguments
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
+from benchmark.probes.finite import FiniteCheck, largest
 from benchmark.probes.observer import Observer
 from benchmark.types import Bounded, Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
@@ -35,7 +36,7 @@ class GradientAttack:
 
     Per-sample losses are summed, so that samples stay independent. The result is one iterate per sample:
     ``keep="map"``: of the iterates after the first phase that reach the goal, the one with the smallest map loss; the
-    last iterate where none does, and where there is one phase only.
+    last iterate where none does. Where there is one phase only it is the last iterate, at which nothing looks.
     ``keep="size"``: of all iterates that reach the goal, the one with the smallest L2 norm of x' - x; else the last.
 
     In an untargeted attack the map at each step is that of the class with the largest logit at the step before, leaving
@@ -52,7 +53,7 @@ class GradientAttack:
     Raises:
         ValueError: negative steps, or phases that do not add up to ``steps``.
         ValueError, when called: the loss is not a differentiable function of the image.
-        FloatingPointError, when called: a loss or gradient that is not finite; names the step.
+        FloatingPointError, when called: a loss or gradient that is not finite; names the first such step.
     """
 
     @checked_arguments
@@ -84,6 +85,11 @@ class GradientAttack:
         """Whether any phase reads the interpreter's map."""
         return any(objective.needs_map for objective, _ in self.schedule)
 
+    @property
+    def chooses(self) -> bool:
+        """Whether an iterate is chosen among several, so that the last one has to be looked at too."""
+        return self.keep == "size" or len(self.schedule) > 1
+
     def with_perturbation(self, perturbation: Perturbation) -> GradientAttack:
         """The same attack with another perturbation."""
         other = copy.copy(self)
@@ -113,7 +119,7 @@ class GradientAttack:
         n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
 
         def note(seen: _Seen) -> None:
-            n_zero_B.add_((seen.gradient_BCHW == 0).flatten(1).all(1))
+            n_zero_B.add_(seen.size_B == 0)
             curves[seen.phase].update(seen.step, seen.explanation, goal, seen.penalty_B)
             if seen.phase > 0 or self.keep == "size":
                 best.update(seen.image_BCHW, seen.explanation, seen.class_B)
@@ -121,9 +127,10 @@ class GradientAttack:
                 smallest.update(seen.explanation.logits_BK, seen.class_B, cost_B)
 
         adversarial = self._descend(observe, image_BCHW, goal, key_B, note)
-        with torch.no_grad():
-            class_B = observe.class_B
-            best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
+        if self.chooses:
+            with torch.no_grad():
+                class_B = observe.class_B
+                best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
         falls = [fall_B for curve in curves if (fall_B := curve.fall_B()) is not None]
         facts = {
             "zero_gradient": n_zero_B / max(sum(steps for _, steps in self.schedule), 1),
@@ -131,6 +138,8 @@ class GradientAttack:
             "loss_fall": falls[-1] if falls else torch.zeros_like(n_zero_B),
             "better_iterate": smallest.is_below(best.cost_B),
         }
+        if not self.chooses:
+            return Outcome(adversarial, None, torch.full_like(best.cost_B, float("nan")), facts)
         return Outcome(best.image_BCHW, best.success_B, best.cost_B, facts)
 
     @torch.enable_grad()
@@ -154,6 +163,7 @@ class GradientAttack:
     ) -> Tensor:
         """All steps of all phases: the image that the last one leads to; ``note`` is told what each has seen."""
         parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
+        finite = FiniteCheck(image_BCHW, [steps for _, steps in self.schedule])
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
                 parameter = parameter.detach().requires_grad_()
@@ -166,16 +176,21 @@ class GradientAttack:
                 if penalty_B is not None:
                     loss_B = loss_B + penalty_B
                 gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
-                check_finite(loss_B, gradient, number, step)
+                size_B = largest(gradient)
+                finite.note(loss_B.detach() + size_B)
                 if note is not None:
-                    note(_Seen(number, step, adversarial, explanation, class_B, penalty_B, image_gradient))
+                    image_size_B = size_B if image_gradient is gradient else largest(image_gradient)
+                    note(_Seen(number, step, adversarial, explanation, class_B, penalty_B, image_size_B))
                 parameter = optimizer(parameter.detach(), gradient, image_BCHW)
                 del adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
+        finite.check()
         return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
 
 
 class _Seen(NamedTuple):
-    """What one step has seen: its iterate, logits and map of ``class_B``, and the objective's gradient in the image."""
+    """What one step has seen: its iterate, logits and map of ``class_B``, and the largest magnitude of the objective's
+    gradient in the image.
+    """
 
     phase: int
     step: int
@@ -183,7 +198,7 @@ class _Seen(NamedTuple):
     explanation: Explanation
     class_B: Tensor
     penalty_B: Tensor | None
-    gradient_BCHW: Tensor
+    size_B: Tensor
 
 
 def _gradients(loss_B: Tensor, parameter: Tensor, adversarial: Tensor) -> tuple[Tensor, Tensor]:
@@ -210,14 +225,3 @@ def check_graph(value: Tensor) -> None:
     """Raises a ValueError where a loss, or logits, depend on the image by no differentiable step."""
     if not value.requires_grad:
         raise ValueError(_NO_GRAPH)
-
-
-def check_finite(loss_B: Tensor, gradient: Tensor, phase: int, step: int) -> None:
-    """A NaN has no sign: the attack would stop moving, and the interpreter would seem robust."""
-    bad_B = ~torch.isfinite(loss_B.detach() + gradient.abs().amax(tuple(range(1, gradient.ndim))))  # amax keeps NaN
-    if bad_B.any():
-        raise FloatingPointError(
-            f"the attack's loss or gradient is NaN or infinite at step {step} of phase {phase + 1}, for samples in "
-            f"rows {bad_B.nonzero()[:5, 0].tolist()} of their group; groups that are finished are kept: the map or its "
-            "gradient is not finite there (interpreter.beta, the interpreter's weights), or the step is too large"
-        )

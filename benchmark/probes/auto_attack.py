@@ -17,7 +17,8 @@ from benchmark.numerics.images import quantise
 from benchmark.objectives.distances import l1
 from benchmark.objectives.margin import margin
 from benchmark.probes.account import PassMeter
-from benchmark.probes.attack import check_finite, check_graph
+from benchmark.probes.attack import check_graph
+from benchmark.probes.finite import FiniteCheck, largest
 from benchmark.probes.members import LEAST_MARGIN, Member
 from benchmark.probes.observer import Observer
 from benchmark.probes.strongest import Strongest
@@ -70,7 +71,7 @@ class AutoAttack:
         strongest = Strongest(image_BCHW, self.passes, [member.name for member in self.members])
         attacked = TrueMap(interpreter)
         passes_B, zero_B, steps_B = torch.zeros(3, len(image_BCHW), device=image_BCHW.device)
-        spent = 0
+        spent, finite = 0, FiniteCheck(image_BCHW, self.steps())
         for number, (member, steps) in enumerate(zip(self.members, self.steps(), strict=True)):
             rows = strongest.unfinished()
             if not len(rows):
@@ -80,10 +81,13 @@ class AutoAttack:
             start = self._start(member, image_BCHW, strongest, key_B ^ number)[rows]
             descent = _Descent(member, self.ball, image_BCHW[rows], start, Observer(attacked, image_BCHW[rows], part))
             for step in range(steps):
-                zero_B[rows] += descent.step(step, steps, part, strongest, rows, number, spent + step + 1)
+                loss_B, size_B = descent.step(step, steps, part, strongest, rows, number, spent + step + 1)
+                finite.note(loss_B + size_B, rows)
+                zero_B[rows] += (size_B == 0) & (loss_B > 0)
             spent += steps
             steps_B[rows] += steps
             passes_B[rows] += meter.passes() / len(rows)
+        finite.check()
         facts = {"zero_gradient": zero_B / steps_B.clamp(min=1), "passes": passes_B, **strongest.facts()}
         return Outcome(strongest.image_BCHW, strongest.success_B, strongest.distance_B, facts, strongest.curves())
 
@@ -115,8 +119,10 @@ class _Descent:
 
     def step(
         self, step: int, steps: int, goal: Goal, strongest: Strongest, rows: Tensor, number: int, spent: int
-    ) -> Tensor:
-        """Looks at the rounded point, offers it, and takes a step; (B,) bool: no gradient, and loss left."""
+    ) -> tuple[Tensor, Tensor]:
+        """Looks at the rounded point, offers it, and takes a step: its loss, and the largest magnitude of its gradient,
+        (B,) each.
+        """
         assert goal.map_Bhw is not None
         member, progress = self.member, step / max(steps - 1, 1)
         iterate = quantise(self.point_BCHW).to(self.point_BCHW.dtype).requires_grad_()
@@ -135,8 +141,7 @@ class _Descent:
             self.weight_B = member.next_weight(self.weight_B, margin_B >= LEAST_MARGIN / 2)
         check_graph(loss_B)
         gradient = torch.autograd.grad(loss_B.sum(), iterate)[0].contiguous()
-        check_finite(loss_B, gradient, number, step)
         length = self.ball.radius * member.step_size(progress)
         moved = self.point_BCHW - length * self.direction(gradient)
         self.point_BCHW = self.ball.project(moved, self.image_BCHW)
-        return (gradient == 0).flatten(1).all(1) & (loss_B.detach() > 0)
+        return loss_B.detach(), largest(gradient)

@@ -10,7 +10,6 @@ from torch import Tensor
 from benchmark.numerics import rng
 from benchmark.numerics.bounds import Seed, checked_arguments
 from benchmark.numerics.images import quantise
-from benchmark.probes.account import PassMeter
 from benchmark.probes.goals import UNTARGETED, GoalKind, benign_goal, donor_goal, goal_class, shape_goal
 from benchmark.types import Classifier, Goal, Interpreter, Outcome, Perturbed
 
@@ -31,15 +30,27 @@ class Attack(Protocol):
 def with_rounding(outcome: Outcome, classifier: Classifier, goal: Goal) -> dict[str, Tensor]:
     """The outcome's facts, and ``lost_by_rounding``: the goal was reached before rounding to 8 bit, and not after.
 
-    An attack that tells it itself is not asked again; else it takes one more look at the rounded images.
+    An attack that tells it itself is not asked again; else it takes one more look at the rounded images. Where the
+    attack has not looked at the images that it returns, those that miss the goal are looked at before rounding, too.
     """
     facts = dict(outcome.facts)
-    if "lost_by_rounding" not in facts:
-        meter = PassMeter(classifier)
-        predicted_B = classifier(quantise(outcome.image_BCHW)).argmax(1)
-        facts["lost_by_rounding"] = outcome.success_B & ((predicted_B == goal.target_B) != goal.targeted)
-        if "passes" in facts:
-            facts["passes"] = facts["passes"] + meter.passes() / len(predicted_B)
+    if "lost_by_rounding" in facts:
+        return facts
+
+    def missed(image_BCHW: Tensor, target_B: Tensor) -> Tensor:
+        return (classifier(image_BCHW).argmax(1) == target_B) != goal.targeted
+
+    lost_B = missed(quantise(outcome.image_BCHW), goal.target_B)
+    half = 0.5 if hasattr(classifier, "passes") else 0.0
+    looks_B = torch.full(lost_B.shape, half, device=lost_B.device)
+    if outcome.success_B is not None:
+        lost_B &= outcome.success_B
+    elif len(rows := lost_B.nonzero()[:, 0]):
+        lost_B[rows] = ~missed(outcome.image_BCHW[rows], goal.target_B[rows])
+        looks_B[rows] += half
+    facts["lost_by_rounding"] = lost_B
+    if "passes" in facts:
+        facts["passes"] = facts["passes"] + looks_B
     return facts
 
 

@@ -33,7 +33,7 @@ class Observer:
 
     def __call__(self, image_BCHW: Tensor, needs_map: bool) -> Explanation:
         if needs_map:
-            explanation = self.interpreter.explain(image_BCHW, self.class_B)
+            explanation = self.interpreter.explanation(image_BCHW, self.class_B)
         else:
             explanation = Explanation(self.interpreter.classifier(image_BCHW), image_BCHW.new_empty(0))
         if not self.goal.targeted:

@@ -69,11 +69,11 @@ class Strongest:
         reached_B = logits_BK.argmax(1) == class_B
         rank_B = torch.where(reached_B, distance_B, _NOT_REACHED - margin(logits_BK, class_B).clamp(max=0))
         self.smallest.update(logits_BK, class_B, distance_B, rows)
-        better_B = rank_B < self.rank_B[rows]
-        taken = rows[better_B]
-        self.image_BCHW[taken] = image_BCHW[better_B]
-        self.rank_B[taken] = rank_B[better_B]
-        self.member_B[taken] = torch.where(reached_B[better_B], member, -1)
+        better_B = rank_B < self.rank_B[rows]  # chosen by where, not by a mask, whose size the host would wait for
+        better_B111 = better_B[:, None, None, None]
+        self.image_BCHW[rows] = torch.where(better_B111, image_BCHW, self.image_BCHW[rows])
+        self.rank_B[rows] = torch.where(better_B, rank_B, self.rank_B[rows])
+        self.member_B[rows] = torch.where(better_B, torch.where(reached_B, member, -1), self.member_B[rows])
 
     def mark(self, rows: Tensor, member: int, own: int, spent: int, reached_distance_B: Tensor) -> None:
         """Notes the distances so far, after ``own`` passes of a member and ``spent`` of all.

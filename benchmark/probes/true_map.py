@@ -39,9 +39,9 @@ class TrueMap:
         other.every = RENEWED_EVERY if is_searched_for and self.approximates else 1
         return other
 
-    def explain(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
+    def explanation(self, image_BCHW: Tensor, class_B: Tensor) -> Explanation:
         """Logits and map of the same images."""
-        seen = self.surrogate.explain(image_BCHW, class_B)
+        seen = self.surrogate.explanation(image_BCHW, class_B)
         if not self.approximates:
             return seen
         self.is_true = self.calls % self.every == 0

@@ -56,6 +56,12 @@ def maps(bench: Workbench, interpreter: BaseInterpreter) -> Work:
     return lambda: interpreter.explain(bench.image, bench.target)
 
 
+def another_map(bench: Workbench, interpreter: BaseInterpreter) -> Work:
+    """The map of a class of images that have been read."""
+    read = interpreter.read(bench.image)
+    return lambda: read.map(bench.target)
+
+
 def trunk(bench: Workbench, interpreter: RTS) -> Work:
     """The classifier's logits and pyramid, without a graph."""
     return lambda: interpreter.features(bench.image)

@@ -157,14 +157,14 @@ def aid(bench: Workbench) -> Iterator[Loop]:
 
 
 def deletion(bench: Workbench) -> Iterator[Loop]:
-    """The scores of the images need one pass an edited image: two an image, at 25 places of the curve."""
+    """The scores of the images need one pass an edited image: two an image, at 24 places of the curve."""
     map_Bhw = bench.explained(bench.image, bench.label).detach()
     blur = bench.config["measure"]["blur"]
 
     def work() -> None:
         deletion_and_insertion(bench.classifier, bench.image, bench.label, map_Bhw, blur)
 
-    yield Loop("deletion and insertion", work, {"F of 2 B": STEPS + 1})
+    yield Loop("deletion and insertion", work, {"F of 2 B": STEPS})
 
 
 def noise(bench: Workbench) -> Iterator[Loop]:
@@ -179,7 +179,7 @@ def noise(bench: Workbench) -> Iterator[Loop]:
 
 
 def measure(bench: Workbench) -> Iterator[Loop]:
-    """A group needs three maps an image, benign, probed and of the other class, and the probed image's logits."""
+    """A group needs logits and maps of benign and probed images, and the benign ones' map of another class."""
     settings, nothing = bench.config["measure"], {"reference": None, "harmless_noise": None}
     module = instantiate(bench.config["modules"]["measure"])(
         interpreter=bench.explained,
@@ -193,14 +193,14 @@ def measure(bench: Workbench) -> Iterator[Loop]:
         **bench.batch,
         source_id=bench.batch["sample_id"],
         prediction=bench.label,
-        valid=torch.ones_like(bench.label, dtype=torch.bool),
         position=torch.arange(len(bench.label), device=bench.device),
         probed=bench.image.flip(0),
         goal=bench.target,
         attack={},
     )
-    passes = {"map": bare.maps(bench, bench.explained)}
-    yield Loop("measuring a group", lambda: module.predict_step(batch, 0), {"map": 3, "F": 1}, passes=passes)
+    passes = {"map": bare.maps(bench, bench.explained), "another map": bare.another_map(bench, bench.explained)}
+    needs: dict[str, float] = {"map": 2, "another map": 1}
+    yield Loop("measuring a group", lambda: module.predict_step(batch, 0), needs, passes=passes)
 
 
 LOOPS: dict[str, Callable[[Workbench], Iterator[Loop]]] = {

@@ -14,7 +14,7 @@ from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import at_image_size
 from benchmark.timing import bare, loops
 from benchmark.timing.bare import Work
-from benchmark.timing.clock import medians
+from benchmark.timing.clock import shortest
 from benchmark.timing.workbench import Workbench
 
 EPSILON, ALPHA = 8 / 255, 1 / 255
@@ -161,7 +161,7 @@ def compared(bench: Workbench, repeats: int) -> tuple[list[tuple[str, float, flo
             continue
         try:
             for peer in make(bench, package):
-                times = medians({"theirs": peer.theirs, "ours": peer.ours}, repeats, bench.device)
+                times = shortest({"theirs": peer.theirs, "ours": peer.ours}, repeats, bench.device)
                 told.append((peer.name, times["theirs"], times["ours"]))
         except Exception as error:
             missing.append(f"{name} failed with {type(error).__name__}: {error}")

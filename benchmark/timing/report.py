@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.timing import bare
-from benchmark.timing.clock import medians
+from benchmark.timing.clock import shortest
 from benchmark.timing.loops import Loop
 from benchmark.timing.workbench import Workbench
 
@@ -33,7 +33,7 @@ def costs(bench: Workbench, loops: Sequence[Loop], repeats: int) -> list[Cost]:
         works[loop.name] = loop.work
         if loop.end is not None:
             works[f"{loop.name}: end"] = loop.end
-    times = medians(works, repeats, bench.device)
+    times = shortest(works, repeats, bench.device)
     told = []
     for loop in loops:
         own = loop.passes or {}

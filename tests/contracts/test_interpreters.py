@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmark.configuration.conf_files import conf_folder
+from benchmark.interpreters.base import TrunkInterpreter
 
 NAMES = sorted(path.stem for path in (conf_folder() / "interpreter").glob("*.yaml"))
 CLASSES = torch.tensor([0, 3, 1])
@@ -28,6 +29,19 @@ def test_map_and_logits_of_one_explanation(interpreter, classifier, batch):
     assert map_Bhw.shape[0] == 3 and map_Bhw.ndim == 3
     assert torch.isfinite(map_Bhw).all() and map_Bhw.min() >= 0 and map_Bhw.max() <= 1
     torch.testing.assert_close(interpreter(batch["image"], CLASSES).detach(), map_Bhw, rtol=1e-4, atol=1e-5)
+
+
+def test_images_read_once_have_the_maps_of_every_class(interpreter, classifier, batch):
+    read = interpreter.read(batch["image"])
+    for class_B in (CLASSES, CLASSES.flip(0)):
+        assert torch.equal(read.map(class_B).detach(), interpreter(batch["image"], class_B).detach())
+    assert torch.equal(read.logits_BK.detach(), classifier(batch["image"]))
+    if isinstance(interpreter, TrunkInterpreter):
+        before = classifier.passes["forward"]
+        read = interpreter.read(batch["image"])
+        made = classifier.passes["forward"] - before
+        read.map(CLASSES), read.map(CLASSES.flip(0))
+        assert classifier.passes["forward"] - before == made == len(CLASSES), "one pass for all maps"
 
 
 def test_samples_do_not_see_each_other(interpreter, batch):

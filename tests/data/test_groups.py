@@ -30,19 +30,12 @@ def test_a_batch_is_fetched_at_once_in_the_order_asked_for():
     assert batch["sample_id"].tolist() == [993, 998, 993] and "mask" not in batch
 
 
-def test_groups_come_by_sample_id_and_are_filled_up_with_their_own():
+def test_groups_come_by_sample_id_and_the_last_holds_what_is_left():
     groups = FixedGroups(image_set(), [9, 0, 4, 5, 2, 7, 3], batch_size=4)
     batches = list(groups)
     assert len(groups) == len(batches) == 2
-    assert batches[0]["source_id"].tolist() == [9, 7, 5, 4] and batches[0]["valid"].all()
-    assert batches[1]["source_id"].tolist() == [3, 2, 0, 3]
-    assert batches[1]["valid"].tolist() == [True, True, True, False]
-
-
-def test_a_group_smaller_than_half_a_batch_repeats_as_often_as_needed():
-    (batch,) = FixedGroups(image_set(), [1, 0], batch_size=5)
-    assert batch["source_id"].tolist() == [1, 0, 1, 0, 1] and batch["valid"].sum() == 2
-    assert batch["image"].shape == (5, 3, 4, 4)
+    assert batches[0]["source_id"].tolist() == [9, 7, 5, 4]
+    assert batches[1]["source_id"].tolist() == [3, 2, 0] and batches[1]["image"].shape == (3, 3, 4, 4)
 
 
 def test_groups_do_not_depend_on_the_order_of_their_rows():

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from benchmark.interpreters.base import BaseInterpreter, TrunkInterpreter
-from benchmark.types import Explanation, Interpreter
+from benchmark.types import Interpreter, Reading
 
 CLASSES = torch.tensor([0, 2])
 
@@ -31,8 +31,8 @@ class Channel(BaseInterpreter):
 class ChannelOfTrunk(TrunkInterpreter):
     """The same, with logits from the same pass."""
 
-    def explanation(self, image_BCHW, class_B):
-        return Explanation(self.classifier(image_BCHW), image_BCHW[torch.arange(len(class_B)), class_B])
+    def read(self, image_BCHW):
+        return Reading(self.classifier(image_BCHW), lambda class_B: image_BCHW[torch.arange(len(class_B)), class_B])
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_class_that_does_not_exist_is_named(interpreter, image, wrong):
             call(image, torch.tensor([0, wrong]))
 
 
-@pytest.mark.parametrize(("base", "method"), [(BaseInterpreter, "attribution_map"), (TrunkInterpreter, "explanation")])
+@pytest.mark.parametrize(("base", "method"), [(BaseInterpreter, "attribution_map"), (TrunkInterpreter, "read")])
 def test_a_missing_method_is_named(base, method, image):
     with pytest.raises(NotImplementedError, match=f"{base.__name__} does not implement {method}"):
         base(classifier=Means())(image, CLASSES)

@@ -34,7 +34,7 @@ from benchmark.objectives.joint import Joint
 from benchmark.objectives.prediction import Prediction
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
-from benchmark.timing.clock import medians, wait
+from benchmark.timing.clock import shortest, wait
 from benchmark.types import Goal, Interpreter
 from tests.helpers import PROJECT, underfire
 from tests.measurements.variants import compiled, in_bf16, tf32
@@ -199,7 +199,7 @@ def _pass_ratio(work: Work, network: TimmClassifier, scale: Scale, allowed: bool
         return inside
 
     works = {"fp32": under(False, bare(work)), "it": under(allowed, bare(work._replace(network=network)))}
-    times = medians(works, 2 * scale.repeats, work.device)
+    times = shortest(works, 2 * scale.repeats, work.device)
     return times["it"] / times["fp32"]
 
 
@@ -227,7 +227,7 @@ def speed(scale: Scale, device: torch.device) -> list[dict[str, Any]]:
             for loop, (_, interpreter, joint) in loops.items():
                 works[loop] = attacked(work, interpreter, joint, scale.steps)
                 works[f"{loop} end"] = attacked(work, interpreter, joint, 0)
-            times = medians(works, scale.repeats, device)
+            times = shortest(works, scale.repeats, device)
         rows.append(_row(name, "bare pass", times["classifier"], times["classifier"], times["classifier"], scale))
         for loop, (needed, _, _) in loops.items():
             step = (times[loop] - times[f"{loop} end"]) / scale.steps

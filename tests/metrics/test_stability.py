@@ -7,12 +7,20 @@ import torch
 
 from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.pipeline.artefacts.benign_spread import quantiles
+from benchmark.types import Explanation
 
 SIZE = 6
 
 
 def brightness(image_BCHW, class_B=None):
     return image_BCHW.mean(1)
+
+
+class ByBrightness:
+    """Its map is the brightness, and so is its decision."""
+
+    def explain(self, image_BCHW, class_B):
+        return Explanation(bright_or_dark(image_BCHW), brightness(image_BCHW))
 
 
 def columns_of_a_tenth(image_BCHW, class_B):
@@ -32,7 +40,7 @@ def flat(*values: float) -> torch.Tensor:
 def test_noise_moves_the_map_by_its_own_size_and_counts_only_where_it_keeps_the_prediction():
     image, class_B = flat(0.1, 0.4, 0.7), torch.tensor([0, 0, 1])
     noisy = image + 0.25  # 0.35 stays dark, 0.65 does not, 0.95 stays bright
-    distance = noise_distance(brightness, bright_or_dark, noisy, class_B, brightness(image))
+    distance = noise_distance(ByBrightness(), noisy, class_B, brightness(image))
     assert distance[[0, 2]].tolist() == pytest.approx([0.25, 0.25])
     assert distance.isnan().tolist() == [False, True, False]
 

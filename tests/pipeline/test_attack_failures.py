@@ -44,7 +44,7 @@ def images(contrast: float):
     ids = torch.arange(N)
     rest = {"sample_id": ids, "source_id": ids, "label": ids % 3, "position": ids}
     image = ((0.5 + contrast * noise) * 255).round() / 255
-    return {"image": image, "valid": torch.ones(N, dtype=torch.bool), **rest}
+    return {"image": image, **rest}
 
 
 def adv2(perturbation=None, warmup: int = 20, steps: int = 120, weight: float = 20.0) -> GoalAttack:

@@ -29,7 +29,7 @@ def batch():
     image = (torch.rand(COUNT, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 255).round() / 255
     ids = torch.arange(COUNT)
     rest = {"sample_id": ids, "source_id": ids, "label": ids % 3, "position": ids}
-    return {"image": image, "valid": torch.ones(COUNT, dtype=torch.bool), **rest}
+    return {"image": image, **rest}
 
 
 def with_prediction(batch, classifier):

@@ -16,7 +16,7 @@ from benchmark.probes.account import LossCurve
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.probes.const_search import ConstSearch
-from benchmark.probes.goal_attack import GoalAttack
+from benchmark.probes.goal_attack import GoalAttack, with_rounding
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.probes.tanh_box import TanhBox
 from benchmark.types import Explanation, Goal
@@ -83,13 +83,13 @@ def probed(attack, interpreter, batch, **options):
     return GoalAttack(attack=attack, seed=0, **options)(interpreter, image, prediction, ids)
 
 
-# A pass a step, half a pass for the look at the last iterate, and half for the look at the rounded image.
+# A pass a step, half for the look at the last iterate where one is chosen, and half for that at the rounded image.
 @pytest.mark.parametrize(
     ("attack", "targeted", "passes"),
     [
-        (pgd(), True, STEPS + 1),
+        (pgd(), True, STEPS + 0.5),
         (adv2(), True, STEPS + 1),
-        (pgd(), False, STEPS + 1.5),
+        (pgd(), False, STEPS + 1),
         (cw(3), True, 3 * (STEPS + 0.5) + 0.5),
     ],
     ids=["pgd", "adv2", "untargeted", "three rounds"],
@@ -98,6 +98,22 @@ def test_passes_are_counted_by_hand(batch, attack, targeted, passes):
     """An untargeted attack looks once before it starts, for the class that it goes to."""
     found = probed(attack, Green(classifier=Linear()), batch, targeted=targeted)
     assert found.facts["passes"].tolist() == [passes] * COUNT
+
+
+def test_pgd_looks_at_the_image_before_rounding_only_where_the_rounded_one_fails(batch):
+    """Two classes that no step within the ball can change, and two that it can."""
+    interpreter = Green(classifier=Linear())
+    image, ids = batch
+    class_B = interpreter.classifier(image).argmax(1)
+    interpreter.classifier.passes.update(forward=0, backward=0)
+    outcome = pgd()(interpreter, image, Goal((class_B + 1) % 3, None), ids)
+    assert interpreter.classifier.passes == {"forward": STEPS * COUNT, "backward": STEPS * COUNT}
+    assert outcome.success_B is None
+    mixed = torch.where((ids < 2)[:, None, None, None], outcome.image_BCHW, image)
+    facts = with_rounding(outcome._replace(image_BCHW=mixed), interpreter.classifier, Goal((class_B + 1) % 3, None))
+    assert facts["passes"].tolist() == [STEPS + 0.5] * 2 + [STEPS + 1] * 2
+    assert interpreter.classifier.passes["forward"] == STEPS * COUNT + COUNT + 2
+    assert not facts["lost_by_rounding"].any()
 
 
 def test_the_passes_of_the_interpreter_count():

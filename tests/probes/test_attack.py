@@ -11,6 +11,7 @@ from benchmark.numerics import rng
 from benchmark.objectives.joint import Joint, map_loss
 from benchmark.objectives.prediction import Prediction
 from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.finite import FiniteCheck
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.types import Explanation, Goal, Outcome
@@ -151,7 +152,7 @@ def test_the_map_is_left_alone_where_it_can_be():
     goal = Goal(torch.ones(6, dtype=torch.long), image[:, 1])
     plain = pgd(steps=40)(interpreter, image, goal, torch.arange(6))
     hidden = adv2(1e4, steps=40, warmup=10)(interpreter, image, goal, torch.arange(6))
-    assert plain.success_B.all() and hidden.success_B.all()
+    assert (interpreter.classifier(plain.image_BCHW).argmax(1) == 1).all() and hidden.success_B.all()
     assert map_loss(plain.image_BCHW[:, 1], goal.map_Bhw).min() > 5e-4
     assert hidden.cost_B.max() < 2e-5
 
@@ -163,7 +164,7 @@ def test_the_kept_iterate_is_the_best_success_not_the_last(batch):
     class Drifting(GreenChannel):
         steps = 0
 
-        def explain(self, image, class_B):
+        def explanation(self, image, class_B):
             self.steps += 1
             logits = self.classifier(image)
             logits = torch.nn.functional.one_hot(class_B, 3) * 10.0 + 0 * logits
@@ -207,6 +208,31 @@ def test_a_nan_stops_the_attack_and_names_the_step(batch):
     goal = Goal(torch.full((10,), 2), torch.full((10, 4, 4), 0.5))
     with pytest.raises(FloatingPointError, match=r"step 0 of phase 2, for samples in rows \[1"):
         adv2(5.0)(broken, image, goal, rng.sample_keys(0, "start", ids))
+
+
+@pytest.mark.parametrize(("bad", "told"), [((3, 4), 3), ((11, 12, 13), 11), ((19,), 19)])
+def test_the_first_step_that_is_not_finite_is_named_though_no_step_is_waited_for(bad, told):
+    check = FiniteCheck(torch.zeros(4, 3, 2, 2), [8, 12])
+
+    def walk():
+        for step in range(20):
+            values = torch.zeros(2)
+            values[1] = float("nan") if step in bad else 1.0
+            check.note(values, torch.tensor([0, 2]))
+        check.check()
+
+    phase, step = (1, told) if told < 8 else (2, told - 8)
+    with pytest.raises(FloatingPointError, match=rf"at step {step} of phase {phase}, for samples in rows \[2\]"):
+        walk()
+
+
+def test_what_is_finite_passes_and_infinity_is_not():
+    check = FiniteCheck(torch.zeros(2, 1, 1, 1), [3])
+    for value in (0.0, -1e30, float("inf")):
+        check.check()
+        check.note(torch.tensor([0.0, value]))
+    with pytest.raises(FloatingPointError, match=r"step 2 of phase 1, for samples in rows \[1\]"):
+        check.check()
 
 
 class Inverted(GreenChannel):

@@ -214,7 +214,7 @@ class Approximated(Green):
 def test_maps_are_valued_as_the_true_ones_and_differentiated_as_the_surrogate_s():
     interpreter = Approximated(classifier=Linear(weight_on(1), 0.0))
     image = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    seen = TrueMap(interpreter).warm_started().explain(image, torch.zeros(2, dtype=torch.long))
+    seen = TrueMap(interpreter).warm_started().explanation(image, torch.zeros(2, dtype=torch.long))
     torch.testing.assert_close(seen.map_Bhw, image[:, 1])
     (slope,) = torch.autograd.grad(seen.map_Bhw.sum(), image)
     assert (slope[:, 1] == -2).all() and (slope[:, 0] == 0).all()

@@ -20,7 +20,7 @@ from benchmark.storage.record_page import records_page
 from benchmark.storage.record_summary import SUMMARY_NAMES, summary_of
 from benchmark.storage.records import Record
 from benchmark.storage.schema import Column, When
-from benchmark.types import Explanation
+from benchmark.types import Explanation, Reading
 from lightning_modules.measure import LitMeasure
 from tests.helpers import PROJECT, configured
 
@@ -45,6 +45,9 @@ class Brightness:
     def explain(self, image_BCHW, class_B):
         return Explanation(self.classifier(image_BCHW), self(image_BCHW, class_B))
 
+    def read(self, image_BCHW):
+        return Reading(self.classifier(image_BCHW), lambda class_B: self(image_BCHW, class_B))
+
 
 def measured(**further: torch.Tensor) -> pd.DataFrame:
     """The samples of one group as the measures give them."""
@@ -52,7 +55,7 @@ def measured(**further: torch.Tensor) -> pd.DataFrame:
     image, ids = torch.rand(COUNT, 3, SIZE, SIZE, generator=draw), torch.arange(COUNT)
     batch = {
         **{"image": image, "label": ids % 2, "sample_id": ids, "source_id": ids, "position": ids},
-        **{"valid": torch.ones(COUNT, dtype=torch.bool), "prediction": Net()(image).argmax(1)},
+        "prediction": Net()(image).argmax(1),
         **further,
     }
     interpreter = Brightness()

@@ -70,13 +70,13 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
     by_shift: list[Tensor] = []
     for batch in population.groups(ctx.group_size(100)):
         raise_if_stopped()
-        image, class_B, valid = (batch[key].to(device) for key in ("image", "prediction", "valid"))
+        image, class_B = batch["image"].to(device), batch["prediction"].to(device)
         benign = interpreter(image, class_B).detach()
         check_places(benign.shape[1], benign.shape[2])
-        valid = valid & has_map(benign)
+        present_B = has_map(benign)
         noisy = noise.perturb(image, batch["sample_id"].to(device))
-        by_noise.append(noise_distance(interpreter, classifier, noisy, class_B, benign)[valid].cpu())
-        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, valid].cpu())
+        by_noise.append(noise_distance(interpreter, noisy, class_B, benign)[present_B].cpu())
+        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, present_B].cpu())
     noise_N, shift_SN = torch.cat(by_noise), torch.cat(by_shift, dim=1)
     noise_N = noise_N[~noise_N.isnan()]
     if not shift_SN.numel():

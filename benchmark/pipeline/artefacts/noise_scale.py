@@ -39,8 +39,7 @@ def _calibrate(ctx: RunContext, classifier: Classifier, noise: Config, level: fl
             raise_if_stopped()
             noisy = scaled.perturb(batch["image"].to(ctx.device), batch["sample_id"].to(ctx.device))
             noisy = quantise(noisy)
-            changed = classifier(noisy).argmax(1).cpu() != batch["prediction"]
-            wrong += int(changed[batch["valid"]].sum())
+            wrong += int((classifier(noisy).argmax(1).cpu() != batch["prediction"]).sum())
         return wrong / len(population.rows)
 
     return calibrate(rate_at, level, len(population.rows))._asdict()

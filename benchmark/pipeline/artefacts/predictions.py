@@ -40,7 +40,7 @@ def _predict(ctx: RunContext, classifier: Classifier, images: ImageSet, folder: 
     predicted = []
     for batch in FixedGroups(images, range(len(images)), ctx.group_size(100)):
         raise_if_stopped()
-        predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu()[batch["valid"]])
+        predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu())
     prediction = torch.cat(predicted).numpy()
     save_file({"prediction": prediction}, folder / PREDICTIONS)
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]

@@ -80,8 +80,7 @@ def surrogate_check(interpreter: Interpreter, population: Population, batch_size
             continue
         batch = next(iter(population.groups(batch_size)))
         device = next(member.classifier.parameters()).device
-        valid = batch["valid"]
-        image, class_B = (batch[name][valid].to(device) for name in ("image", "prediction"))
+        image, class_B = (batch[name].to(device) for name in ("image", "prediction"))
         true, smooth = (each(image, class_B).detach() for each in (member, surrogate))
         error, other = float(l1(true, smooth).mean()), float(l1(true, true.roll(1, 0)).mean())
         if member is interpreter:
@@ -94,5 +93,4 @@ def surrogate_check(interpreter: Interpreter, population: Population, batch_size
 def first_images(population: Population, device: torch.device) -> tuple[Tensor, Tensor]:
     """Images and predictions of the first samples of a population."""
     batch = population.first(CHECKED).groups(CHECKED)[0]
-    valid = batch["valid"]
-    return batch["image"][valid].to(device), batch["prediction"][valid].to(device)
+    return batch["image"].to(device), batch["prediction"].to(device)

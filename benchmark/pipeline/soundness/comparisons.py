@@ -51,14 +51,13 @@ class Contest:
     def __init__(self, interpreter: Interpreter, probe: GoalAttack, batch: Batch, epsilon: float | None) -> None:
         self.interpreter, self.probe = interpreter, probe
         device = next(interpreter.classifier.parameters()).device
-        chosen = batch["valid"].nonzero()[:COMPARED, 0]
 
         def taken(values: Tensor) -> Tensor:
-            return values[chosen].to(device)
+            return values[:COMPARED].to(device)
 
         self.image, self.probed = taken(batch["image"]), taken(batch["probed"])
         self.class_B, self.id_B, self.goal_B = map(taken, (batch["prediction"], batch["sample_id"], batch["goal"]))
-        self.facts = {name: value[chosen] for name, value in batch["attack"].items()}
+        self.facts = {name: value[:COMPARED] for name, value in batch["attack"].items()}
         self.goal_Bhw = taken(batch["goal_map"]) if "goal_map" in batch else None
         self._is_stack = self.goal_Bhw is None and probe.needs_map and probe.goal == "benign"  # of an ensemble
         if self._is_stack:
