@@ -32,6 +32,7 @@ def table(config: dict[str, Any]) -> list[str]:
     Raises:
         ValueError: a loop that there is not, or that the configured interpreter does not have.
     """
+    from benchmark.numerics import layers
     from benchmark.timing import peers, report
     from benchmark.timing.loops import LOOPS, Loop
     from benchmark.timing.workbench import Workbench
@@ -55,9 +56,10 @@ def table(config: dict[str, Any]) -> list[str]:
         f"{config['classifier']['label']} at {bench.size} px, {config['batch']} images, {bench.device}: a step's time "
         "over that of the bare passes that it needs (F a forward pass, FB a forward and backward pass, B the images)"
     ]
-    told += [*report.lines(report.costs(bench, made, config["repeats"])), *left_out]
-    if config["peers"]:
-        told += ["", *peers.lines(*peers.compared(bench, config["repeats"]))]
+    with layers.configured(config["trainer"]):
+        told += [*report.lines(report.costs(bench, made, config["repeats"])), *left_out]
+        if config["peers"]:
+            told += ["", *peers.lines(*peers.compared(bench, config["repeats"]))]
     return told
 
 

@@ -24,6 +24,7 @@ from benchmark.numerics.bounds import (
     WholePositive,
 )
 from benchmark.numerics.expectations import Part
+from benchmark.numerics.precisions import FLOAT32, Precision
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,8 @@ class Trainer:
     devices: WholePositive | Literal["auto"] | list[WholeNonNegative]
     threads: WholePositive | None
     portable: bool = False
+    precision: Precision = FLOAT32
+    compile: bool = False
     strategy: Literal["auto", "ddp"] = "auto"
     num_nodes: WholePositive = 1
     deterministic: bool | Literal["warn"] = True

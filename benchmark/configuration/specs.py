@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmark.numerics.precisions import FLOAT32
 from benchmark.storage.artefacts import artefact_key
 from benchmark.storage.external_file import read_key_map, weights_file
 from benchmark.storage.hashing import sha256_file
@@ -44,6 +45,12 @@ def data_spec(config: Config) -> Spec:
     return spec
 
 
+def _precision(config: Config) -> Spec:
+    """The precision of layers, where it is not float32; what is compiled differs by rounding alone."""
+    precision = (config.get("trainer") or {}).get("precision", FLOAT32)
+    return {} if precision == FLOAT32 else {"precision": precision}
+
+
 def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     """One classifier: architecture, training, seed, data, and the hashes of the classifiers that it is trained against.
 
@@ -53,7 +60,7 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     unset = [name for name in _OPTIONAL if chosen.get(name) is None]
     network = _without(chosen, ("label", "architecture", *_OF_CHECKPOINT, *unset))
     network["training"] = _without(chosen["training"], ("suffix", "sources", "start"))
-    spec = {"data": artefact_key("data", data_spec(config)), "classifier": network}
+    spec = {"data": artefact_key("data", data_spec(config)), "classifier": network, **_precision(config)}
     if (start := training_start(chosen)) is not None:
         spec["start"] = artefact_key("classifier", classifier_spec(config, start))
     if sources := training_sources(chosen):
@@ -100,7 +107,7 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
     stages = []
     for name, after in stage_order(group).items():
         stage = _without(group["stages"][name], ("after",))
-        spec = {**network, "stage": stage, "after": None if after is None else keys[after]}
+        spec = {**network, "stage": stage, "after": None if after is None else keys[after], **_precision(config)}
         keys[name] = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
@@ -159,6 +166,7 @@ def probed_spec(config: Config) -> Spec:
         "batch_size": probe["batch_size"],
         "module": probe["module"],
         "level": probe["level"],
+        **_precision(config),
     }
     if probe["needs_map"]:
         spec["interpreter"] = interpreter_spec(config)

@@ -18,6 +18,7 @@ from benchmark.configuration.groups import Run
 from benchmark.configuration.messages import EXAMPLES, null_group
 from benchmark.configuration.signatures import OURS, Argument, NoSuchTarget, Signature, signature
 from benchmark.numerics.expectations import expectation, near, shown
+from benchmark.numerics.precisions import BFLOAT16, FLOAT32
 from benchmark.storage.atomic import make_folder
 
 # Arguments that are put in when a part is built.
@@ -52,6 +53,8 @@ def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
     else:
         check.groups(config, Run)
     yield from check.found.values()
+    if isinstance(trainer := config.get("trainer"), dict):
+        yield from _portably(trainer)
     if "interpreter" in config and not any(key.startswith("interpreter") for key in check.found):
         yield from _references(config)
     joined = ("", "level", "steps", "warmup", "module")
@@ -96,6 +99,19 @@ def _joint(probe: dict[str, Any]) -> Iterator[str]:
     warmup, steps = probe.get("warmup", 0), probe.get("steps", 0)
     if warmup > steps:
         yield f"probe.warmup is a part of probe.steps ({steps}), got {warmup}"
+
+
+def _portably(trainer: dict[str, Any]) -> Iterator[str]:
+    """What portable arithmetic does not go with."""
+    if trainer.get("portable") is not True:
+        return
+    others = {"compile": trainer.get("compile") is True, "precision": trainer.get("precision") == BFLOAT16}
+    for name, value, usual in (("compile", "true", "false"), ("precision", BFLOAT16, FLOAT32)):
+        if others[name]:
+            yield (
+                f"trainer.portable=true gives the same bytes on every CPU, and trainer.{name}={value} computes with "
+                f"what the CPU at hand has: set trainer.portable=false, or trainer.{name}={usual}"
+            )
 
 
 @dataclasses.dataclass(frozen=True)

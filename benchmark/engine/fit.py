@@ -12,6 +12,7 @@ from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
 from benchmark.engine.loggers import History
 from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
 from benchmark.engine.trainer import make_trainer
+from benchmark.numerics import layers
 from benchmark.processes import ranks
 from benchmark.processes.sync_batch_norm import over_all_ranks
 from benchmark.storage.paths import CHECKPOINTS, HISTORY
@@ -51,7 +52,7 @@ def fit(
         )
         own = None if validation is None else GroupSubset.for_rank(validation)
         try:
-            with over_all_ranks():
+            with over_all_ranks(), layers.configured(config["trainer"]):
                 trainer.fit(module, loader, own, ckpt_path=last, weights_only=True)
         except (MemoryError, RuntimeError) as error:
             if not ran_out(error):

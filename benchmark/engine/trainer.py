@@ -16,8 +16,11 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset
+from benchmark.numerics.precisions import BFLOAT16, FLOAT32
 from benchmark.processes import ranks
 from benchmark.processes.signals import raise_if_stopped
+
+_OURS = ("threads", "portable", "compile")  # of the keys of trainer
 
 
 class Bar(RichProgressBar):
@@ -40,7 +43,9 @@ class StopAtBatch(Callback):
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar on a terminal."""
     _quiet()
-    options = {key: value for key, value in config["trainer"].items() if key not in ("threads", "portable")}
+    options = {key: value for key, value in config["trainer"].items() if key not in _OURS}
+    if options.get("precision") == BFLOAT16:  # of layers alone, see numerics/layers.py
+        options["precision"] = FLOAT32
     if options.get("strategy") == "ddp":
         # BatchNorm's statistics are the same in all processes (processes/sync_batch_norm.py): nothing to broadcast.
         # While the main process works by itself the others wait, for as long as it takes.

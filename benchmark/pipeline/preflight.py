@@ -17,6 +17,7 @@ from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.rise import RISE
 from benchmark.metrics.map_distance import check_places
+from benchmark.numerics.layers import check_compiler
 from benchmark.numerics.modules import freeze
 from benchmark.pipeline.artefacts.classifier import build_classifier, load_weights_from_outside, training_module
 from benchmark.pipeline.artefacts.dataset import load_data
@@ -30,7 +31,7 @@ from benchmark.types import Classifier, Data, Interpreter
 
 
 def check_settings(ctx: RunContext, data: Data) -> None:
-    """Checks the splits of the data set, the blur against the image size, and the probe's own arguments.
+    """Checks the splits of the data set, the blur against the image size, the probe's own arguments, and the compiler.
 
     Raises:
         ValueError: the part's own sentence.
@@ -42,6 +43,7 @@ def check_settings(ctx: RunContext, data: Data) -> None:
             f"measure.blur is a sigma in pixels, above 0 and below {size / 2.5:.0f} for images of {size} px, got "
             f"{sigma}"
         )
+    check_compiler(ctx.config["trainer"], ctx.device)
     settings = ctx.config["probe"]
     if settings["module"] is not None:
         instantiate(settings["module"], **({} if settings["level"] is None else {"scale": 0.0}))

@@ -8,12 +8,15 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
+from benchmark.numerics.modules import freeze
+from benchmark.numerics.precisions import BFLOAT16, FLOAT32
 from benchmark.storage.repeats import MAP_TOLERANCE, RATE_TOLERANCE, bytes_repeat, most_otherwise
 from tests.helpers import PROJECT
-from tests.repeats.weights_again import train
+from tests.repeats.weights_again import cell_means, networks, train
 
-WAYS = ("1:50", "2:50", "1:16")  # threads : batch size
+WAYS = ("1:50", "2:50", "1:16")  # threads : batch size; 16 leaves 8 images for the last group
 SETS = ("default", "avx2")
 
 
@@ -48,6 +51,28 @@ def test_cell_means_stay_within_the_tolerance(measured):
         values = [means[name] for means in measured.values()]
         allowed = MAP_TOLERANCE if name.endswith(("l1", "mask")) else RATE_TOLERANCE
         assert max(values) - min(values) <= allowed, (name, measured)
+
+
+def test_attacks_in_bfloat16_stay_within_the_tolerance_on_trained_networks(tmp_path):
+    """And so do networks that were trained in it, by what they have learnt."""
+    train(tmp_path / "float32.pt")
+    train(tmp_path / "bfloat16.pt", precision=BFLOAT16)
+    usual, other, trained = (
+        loaded(tmp_path / f"{name}.pt", precision)
+        for name, precision in (("float32", FLOAT32), ("float32", BFLOAT16), ("bfloat16", BFLOAT16))
+    )
+    assert usual["adv2: success"] > 0.5 and usual["adv2: map l1"] > 0.003
+    assert usual != other and usual["noise: map l1"] == other["noise: map l1"], "measures are float32"
+    for name, value in usual.items():
+        allowed = MAP_TOLERANCE if name.endswith(("l1", "mask")) else RATE_TOLERANCE
+        assert abs(other[name] - value) <= allowed, (name, value, other[name])
+    assert trained["accuracy"] > 0.9 and trained["benign map to mask"] < 0.1
+
+
+def loaded(path, precision: str) -> dict[str, float]:
+    interpreter = networks()
+    interpreter.load_state_dict(torch.load(path, weights_only=True))
+    return cell_means(freeze(interpreter), 50, precision)
 
 
 def test_bytes_are_promised_with_the_same_threads_versions_and_mode():

@@ -1,8 +1,10 @@
-"""One set of weights, measured again and again: ``python -m tests.repeats.weights_again WEIGHTS THREADS:BATCH ...``.
+"""One set of weights, measured again and again.
+
+    python -m tests.repeats.weights_again WEIGHTS THREADS:BATCH[:PRECISION] ...
 
 A small classifier and an RTS, trained on bright squares whose place and colour are hashes, so that every machine sees
-the same images. Prints a JSON list: for each number of threads and batch size the cell means of clean maps, of noise
-and of ADV2.
+the same images. Prints a JSON list: for each number of threads, batch size and precision of the attack the cell means
+of clean maps, of noise and of ADV2.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from torch.nn import functional
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.instantiation import instantiate
 from benchmark.interpreters.rts import RTS
-from benchmark.numerics import rng
+from benchmark.numerics import layers, rng
 from benchmark.numerics.images import quantise
 from benchmark.numerics.modules import freeze
+from benchmark.numerics.precisions import FLOAT32
 from benchmark.objectives.distances import l1
 from tests.helpers import configured
 
@@ -49,8 +52,13 @@ def networks() -> RTS:
     return RTS(classifier=classifier, image_size=SIDE, blocks=3, width=8)
 
 
-def train(path: Path, steps: int = 200) -> None:
+def train(path: Path, steps: int = 200, precision: str = FLOAT32) -> None:
     """Trains the classifier on the classes, then the masking network on the squares; writes the weights."""
+    with layers.configured({"precision": precision}):
+        torch.save(_trained(steps).state_dict(), path)
+
+
+def _trained(steps: int) -> RTS:
     interpreter = networks()
     classifier = interpreter.classifier
     classifier.requires_grad_(True).train()
@@ -69,11 +77,11 @@ def train(path: Path, steps: int = 200) -> None:
         optimizer.zero_grad()
         functional.mse_loss(drawn, functional.adaptive_avg_pool2d(mask, drawn.shape[-2:])).backward()
         optimizer.step()
-    torch.save(interpreter.state_dict(), path)
+    return interpreter
 
 
-def cell_means(interpreter: RTS, batch: int) -> dict[str, float]:
-    """Means over ``COUNT`` images, computed in batches of so many."""
+def cell_means(interpreter: RTS, batch: int, precision: str = FLOAT32) -> dict[str, float]:
+    """Means over ``COUNT`` images, computed in batches of so many and attacked in so much precision."""
     settings = configured(Path("."), "probe=adv2", "budget.attack_steps=24", "budget.attack_warmup=10")["probe"]
     probe = instantiate({**settings["module"]})
     columns: dict[str, list[torch.Tensor]] = {}
@@ -85,7 +93,8 @@ def cell_means(interpreter: RTS, batch: int) -> dict[str, float]:
         benign = interpreter(image, predicted).detach()
         small = functional.adaptive_avg_pool2d(mask, benign.shape[-2:])
         noisy = (image + 0.3 * rng.normal(rng.sample_keys(0, "noise", ids), 3, SIDE, SIDE)).clamp(0, 1)
-        found = probe(interpreter, image, predicted, ids)
+        with layers.configured({"precision": precision}):
+            found = probe(interpreter, image, predicted, ids)
         now = {"accuracy": (predicted == label).float(), "benign map to mask": l1(benign, small)}
         for name, other in (("noise", noisy), ("adv2", found.image_BCHW)):
             with torch.no_grad():
@@ -103,9 +112,9 @@ def main(path: str, *combinations: str) -> None:
     freeze(interpreter)
     found = []
     for combination in combinations:
-        threads, batch = map(int, combination.split(":"))
-        torch.set_num_threads(threads)
-        found.append(cell_means(interpreter, batch))
+        threads, batch, *precision = combination.split(":")
+        torch.set_num_threads(int(threads))
+        found.append(cell_means(interpreter, int(batch), *precision))
     print(json.dumps(found))
 
 

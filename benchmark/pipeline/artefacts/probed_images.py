@@ -17,6 +17,7 @@ from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset, Population, WithPrediction
 from benchmark.engine.trainer import predict
 from benchmark.interpreters.base import BaseInterpreter
+from benchmark.numerics import layers
 from benchmark.numerics.images import from_bytes
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
@@ -125,7 +126,8 @@ def get_probed_images(
         if isinstance(probe, GoalAttack) and probe.needs_donors:
             probe.donors_KDCHW = _donors(ctx, interpreter.classifier)
         module = instantiate(ctx.config["modules"]["probe"])(interpreter=interpreter, probe=probe)
-        predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
+        with layers.configured(ctx.config["trainer"]):
+            predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
         interpreter.to(ctx.device)
         return {"samples": len(source_samples.rows), "groups": len(groups)}
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmark.numerics.precisions import FLOAT32
+
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
@@ -47,4 +49,7 @@ def settings_of(record: Record) -> dict[str, Any]:
     """What was configured, flat, without paths, loggers, devices and the folder of the data."""
     config = record.cell.get("config") or {}
     found = flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
+    precision = (config.get("trainer") or {}).get("precision", FLOAT32)
+    if precision != FLOAT32:
+        found["trainer.precision"] = precision
     return {path: value for path, value in found.items() if path not in PLACES}
