@@ -6,6 +6,7 @@ steps train the equal-budget RTS, with x in place of A(x).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -13,7 +14,7 @@ from annotated_types import Gt, Le
 from torch import Tensor
 
 from benchmark.interpreters.rts import RTS
-from benchmark.numerics.bounds import NonNegative, Positive, Probability, Seed, Weight, checked_arguments
+from benchmark.numerics.bounds import NonNegative, Positive, Probability, Seed, Weight, WholePositive, checked_arguments
 from benchmark.numerics.expectations import Says
 from benchmark.numerics.modules import shallow_copy
 from benchmark.objectives.distances import l1
@@ -21,7 +22,7 @@ from benchmark.objectives.distillation import anchor_loss, distillation_loss
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack
 from benchmark.probes.best_iterate import reaches_goal
-from benchmark.probes.goals import goal_class
+from benchmark.probes.goals import other_class
 from benchmark.processes import ranks
 from benchmark.types import Batch, Goal
 from lightning_modules.rts import LitRTS
@@ -48,6 +49,8 @@ class LitRTSA(LitRTS):
         lr: Positive,
         weight_decay: NonNegative,
         seed: Seed,
+        classes: Sequence[int] | None = None,
+        image_size: WholePositive | None = None,
         attack: GradientAttack | None = None,
         lambda_aid: Weight = 0.0,
         kappa: Annotated[float, Gt(0), Le(1), Says("a cap of a map distance in (0, 1]")] | None = None,
@@ -62,6 +65,8 @@ class LitRTSA(LitRTS):
             lr=lr,
             weight_decay=weight_decay,
             seed=seed,
+            classes=classes,
+            image_size=image_size,
         )
         if lambda_aid > 0 and attack is None:
             raise ValueError("interpreter.lambda_aid is above 0 but there is no inner attack: set interpreter.inner")
@@ -88,7 +93,7 @@ class LitRTSA(LitRTS):
         interpreter, size = self.interpreter, len(batch["label"])
         logits_BK, pyramid = interpreter.features(batch["image"])
         class_B = logits_BK.argmax(1)
-        target_B = goal_class(class_B, interpreter.classifier.num_classes, self.keys(batch, "goal class"))
+        target_B = other_class(class_B, self.classes(class_B.device), self.keys(batch, "goal class"))
         success_B, pyramid_adversarial = torch.ones_like(class_B, dtype=torch.bool), pyramid
         if self.attack is not None:
             adversarial_BCHW = self.adversarial(batch, pyramid, class_B, target_B)

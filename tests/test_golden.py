@@ -15,7 +15,7 @@ from benchmark.objectives.distillation import distillation_loss
 from benchmark.objectives.evidence import noisy_and_alternative
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights, map_objective
-from benchmark.probes.goals import goal_class
+from benchmark.probes.goals import other_class
 from benchmark.probes.noise import Noise
 from benchmark.storage.formats import FORMAT
 from benchmark.types import Explanation, Goal
@@ -60,7 +60,7 @@ def noise(tmp_path) -> float:
 
 
 def goals(tmp_path) -> float:
-    return float((goal_class(IDS, 10, rng.sample_keys(0, "goal class", IDS)) * 10**IDS).sum())
+    return float((other_class(IDS, torch.arange(10), rng.sample_keys(0, "goal class", IDS)) * 10**IDS).sum())
 
 
 GOLDEN = {

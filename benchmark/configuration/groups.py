@@ -45,6 +45,9 @@ class Budget:
     faithful_images: WholeNonNegative
     classifier_epochs: WholeNonNegative
     selector_steps: WholeNonNegative
+    warm_start_steps: WholeNonNegative
+    small_start_steps: WholeNonNegative
+    train_size: WholePositive | None
     start_steps: WholeNonNegative
     selector_batch: WholePositive
     selector_lr: Positive

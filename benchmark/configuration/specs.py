@@ -114,10 +114,16 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
 
 
 def stage_order(group: Config) -> dict[str, str | None]:
-    """Of each training stage of an interpreter, in order, the one that it goes on from; None for the first."""
+    """Of each training stage of an interpreter, in order, the one that it goes on from; None for the first.
+
+    Stages of 0 steps are left out, but for the last, whose weights are the result.
+    """
     found: dict[str, str | None] = {}
     previous = None
-    for name, stage in group.get("stages", {}).items():
+    stages = group.get("stages", {})
+    for name, stage in stages.items():
+        if stage["steps"] == 0 and name != list(stages)[-1]:
+            continue
         found[name] = stage.get("after") or previous
         previous = name
     return found

@@ -73,6 +73,8 @@ def _references(config: dict[str, Any]) -> Iterator[str]:
         reference, stages = interpreter.get("reference"), list(interpreter["stages"])
         if reference is not None and reference not in stages:
             yield f"{key}.reference is a stage of the training ({', '.join(stages)}), or null, got {reference!r}"
+        elif reference is not None and interpreter["stages"][reference]["steps"] == 0:
+            yield f"{key}.reference={reference} is a stage of 0 steps, which is none: raise its steps"
         yield from _order(key, interpreter)
 
 

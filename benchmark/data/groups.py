@@ -125,6 +125,12 @@ class WithPrediction:
         return (self[number] for number in range(len(self)))
 
 
+def shown_classes(image_set: ImageSet) -> list[int]:
+    """The classes that its images show, ascending: all K of most sets, ten of ImageNet's thousand in a subset of it."""
+    classes: list[int] = np.unique(image_set.label_N).tolist()
+    return classes
+
+
 def check_labels(image_set: ImageSet, num_classes: int) -> None:
     """Raises a ValueError for an empty set or a label outside [0, num_classes)."""
     if not len(image_set):

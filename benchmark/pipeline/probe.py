@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
+
 from benchmark.configuration.instantiation import instantiate
-from benchmark.data.groups import Groups, Population
+from benchmark.data.groups import Groups, Population, shown_classes
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.pipeline.artefacts.classifier import get_classifier
+from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
@@ -87,7 +90,10 @@ def get_probe(ctx: RunContext, classifier: Classifier) -> tuple[Probe, Facts]:
     """The configured probe, and facts about it for the record (noise: its scale and the rate on calibration)."""
     settings = ctx.config["probe"]
     if settings["level"] is None:
-        return instantiate(settings["module"]), {}
+        probe: Probe = instantiate(settings["module"])
+        if isinstance(probe, GoalAttack) and probe.goal_classes == "trained":
+            probe.classes_C = torch.tensor(shown_classes(load_data(ctx.config).split("train")), device=ctx.device)
+        return probe, {}
     found = get_noise_scale(ctx, classifier, settings["module"], settings["level"])
     facts = {"noise_scale": found["scale"], "rate_calibration": found["rate"], "n_calibration": found["samples"]}
     return instantiate(settings["module"], scale=found["scale"]), facts

@@ -10,7 +10,7 @@ from torch import Tensor
 from benchmark.numerics import rng
 from benchmark.numerics.bounds import Seed, checked_arguments
 from benchmark.numerics.images import quantise
-from benchmark.probes.goals import UNTARGETED, GoalKind, benign_goal, donor_goal, goal_class, shape_goal
+from benchmark.probes.goals import UNTARGETED, GoalClasses, GoalKind, benign_goal, donor_goal, other_class, shape_goal
 from benchmark.types import Classifier, Goal, Interpreter, Outcome, Perturbed
 
 
@@ -64,12 +64,22 @@ class GoalAttack:
             the predicted class with a map unlike the benign one (keep), a shape (keep_shape), or the map of another
             image of the class (keep_other_image).
         targeted: whether the other class is drawn; False: any class other than the predicted one.
+        goal_classes: what it is drawn from. All K classes, or those of the training images (trained), the only ones
+            that an interpreter trained on them knows; ``classes_C`` has to hold them then.
     Raises:
         ValueError: an unknown goal, or targeted=False with a goal that needs a class.
     """
 
     @checked_arguments
-    def __init__(self, *, attack: Attack, seed: Seed, goal: GoalKind = "benign", targeted: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        attack: Attack,
+        seed: Seed,
+        goal: GoalKind = "benign",
+        targeted: bool = True,
+        goal_classes: GoalClasses = "all",
+    ) -> None:
         if not targeted and goal not in UNTARGETED:
             raise ValueError(
                 f"probe.targeted=false leaves the class open, goal={goal} needs one: use a goal of "
@@ -78,7 +88,9 @@ class GoalAttack:
         self.attack, self.seed, self.goal, self.targeted = attack, seed, goal, targeted
         self.needs_map = attack.needs_map
         self.needs_donors = self.needs_map and goal.endswith("other_image")
-        self.donors_KDCHW: Tensor | None = None
+        self.goal_classes = goal_classes
+        self.classes_C: Tensor | None = None  # ascending; None for all classes of the classifier
+        self.donors_CDCHW: Tensor | None = None  # of each of these classes
 
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, id_B: Tensor) -> Perturbed:
         if self.needs_map and not interpreter.differentiable:
@@ -89,7 +101,7 @@ class GoalAttack:
         goal_B = class_B
         if self.targeted and not self.goal.startswith("keep"):
             key_B = rng.sample_keys(self.seed, "goal class", id_B)
-            goal_B = goal_class(class_B, interpreter.classifier.num_classes, key_B)
+            goal_B = other_class(class_B, self.drawn_from(interpreter.classifier), key_B)
         map_Bhw = self._goal_map(interpreter, image_BCHW, class_B, goal_B, id_B) if self.needs_map else None
         start_B = rng.sample_keys(self.seed, "attack start", id_B)
         outcome = self.attack(interpreter, image_BCHW, Goal(goal_B, map_Bhw, self.targeted), start_B)
@@ -98,6 +110,18 @@ class GoalAttack:
         goal = Goal(goal_B, None, self.targeted)
         facts = with_rounding(outcome, interpreter.classifier, goal)
         return Perturbed(outcome.image_BCHW, drawn_B, single_Bhw, facts, outcome.curves)
+
+    def drawn_from(self, classifier: Classifier) -> Tensor:
+        """The classes that goals are drawn from, (C,) int64, ascending.
+
+        Raises:
+            ValueError: those of the training images are asked for, and were not given.
+        """
+        if self.classes_C is not None:
+            return self.classes_C
+        if self.goal_classes == "trained":
+            raise ValueError("probe.goal_classes=trained draws goals among the training images' classes, and has none")
+        return torch.arange(classifier.num_classes, device=next(iter(classifier.parameters())).device)
 
     def _goal_map(
         self, interpreter: Interpreter, image_BCHW: Tensor, class_B: Tensor, goal_B: Tensor, id_B: Tensor
@@ -110,7 +134,8 @@ class GoalAttack:
                 raise ValueError("an ensemble has no one map to draw a shape on: use goal benign or other_image")
             return shape_goal(key_B, (benign_Bhw.shape[1], benign_Bhw.shape[2]))
         if self.goal.endswith("other_image"):
-            if self.donors_KDCHW is None:
+            if self.donors_CDCHW is None:
                 raise ValueError("goal=other_image needs images of every class to take maps from, and was given none")
-            return donor_goal(interpreter, self.donors_KDCHW.to(image_BCHW.device), goal_B, key_B)
+            classes_C = self.drawn_from(interpreter.classifier)
+            return donor_goal(interpreter, self.donors_CDCHW.to(image_BCHW.device), classes_C, goal_B, key_B)
         return benign_Bhw

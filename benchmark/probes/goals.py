@@ -11,16 +11,32 @@ from benchmark.numerics import rng
 from benchmark.numerics.roots import square_root
 from benchmark.types import Interpreter
 
+GoalClasses = Literal["all", "trained"]
 GoalKind = Literal["benign", "shape", "other_image", "keep", "keep_other_image", "keep_shape"]
 UNTARGETED = ("benign", "shape")
 
 
-def goal_class(class_B: Tensor, num_classes: int, key_B: Tensor) -> Tensor:
-    """t, uniform over the K - 1 classes other than ``class_B``, drawn from a key per sample; (B,) int64."""
-    if num_classes < 2:
-        raise ValueError(f"a targeted attack needs at least two classes, the data set has {num_classes}")
-    offset_B = rng.integers(key_B, num_classes - 1, 1)[:, 0]
-    return (class_B + 1 + offset_B) % num_classes
+def other_class(class_B: Tensor, classes_C: Tensor, key_B: Tensor) -> Tensor:
+    """t, uniform over the classes other than ``class_B``, drawn from a key per sample.
+
+    Args:
+        class_B: (B,) int64. classes_C: the classes to draw from, (C,) int64, ascending.
+        key_B: a key per sample (``rng.sample_keys``).
+    Returns:
+        (B,) int64.
+    Raises:
+        ValueError: fewer than two classes to draw from.
+    """
+    count = len(classes_C)
+    if count < 2:
+        raise ValueError(f"another class is to be drawn, which needs at least two classes; there is {count}")
+    place_B = torch.searchsorted(classes_C, class_B)
+    inside_B = classes_C[place_B.clamp(max=count - 1)] == class_B
+    # From a class that is not among them, the walk around the circle starts one place earlier and may take all of it.
+    offset_B = rng.integers(key_B, count - 1, 1)[:, 0]
+    if not bool(inside_B.all()):
+        offset_B = torch.where(inside_B, offset_B, rng.integers(key_B, count, 1)[:, 0] - 1)
+    return classes_C[(place_B + 1 + offset_B) % count]
 
 
 @torch.no_grad()
@@ -45,7 +61,19 @@ def shape_goal(key_B: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 @torch.no_grad()
-def donor_goal(interpreter: Interpreter, donors_KDCHW: Tensor, target_B: Tensor, key_B: Tensor) -> Tensor:
-    """m_t = g(z; t) of another image z of class t, drawn from the donors of that class."""
-    which_B = rng.integers(key_B, donors_KDCHW.shape[1], 1)[:, 0]
-    return interpreter(donors_KDCHW[target_B, which_B].contiguous(), target_B)
+def donor_goal(
+    interpreter: Interpreter, donors_CDCHW: Tensor, classes_C: Tensor, target_B: Tensor, key_B: Tensor
+) -> Tensor:
+    """m_t = g(z; t) of another image z of class t, drawn from the donors of that class.
+
+    Args:
+        donors_CDCHW: D images of each of the classes ``classes_C``, (C, D, 3, H, W).
+    Raises:
+        ValueError: a target that is not among the classes.
+    """
+    which_B = rng.integers(key_B, donors_CDCHW.shape[1], 1)[:, 0]
+    place_B = torch.searchsorted(classes_C, target_B).clamp(max=len(classes_C) - 1)
+    if not torch.equal(classes_C[place_B], target_B):
+        unknown = sorted(set(target_B.tolist()) - set(classes_C.tolist()))
+        raise ValueError(f"a goal map of another image needs images of its class; there are none of class {unknown}")
+    return interpreter(donors_CDCHW[place_B, which_B].contiguous(), target_B)

@@ -73,7 +73,7 @@ def answers(*overrides: str) -> list[str]:
         ("+interpreter.network.block=3", "interpreter.network.block is no key of interpreter.network: did you mean"),
         ("~probe.samples", "probe.samples is missing: set it (probe.samples=...)"),
         ("~data.root", "data.root is missing"),
-        ("interpreter.reference=strat", "interpreter.reference is a stage of the training (selector, start, finish)"),
+        ("interpreter.reference=strat", "interpreter.reference is a stage of the training (selector, warm_start,"),
         (
             "interpreter.finish_after=begin",
             "interpreter.finish_after is a stage that comes before finish (selector",

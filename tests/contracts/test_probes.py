@@ -30,7 +30,7 @@ def probe_of(settings, batch, **changes):
     level = {} if settings["level"] is None else {"scale": 0.1}
     probe = instantiate({**settings["module"], **changes}, **level)
     if probe.needs_donors:
-        probe.donors_KDCHW = batch["image"].flip(0)[None].expand(10, *batch["image"].shape).contiguous()
+        probe.donors_CDCHW = batch["image"].flip(0)[None].expand(10, *batch["image"].shape).contiguous()
     return probe
 
 

@@ -8,15 +8,17 @@ import pytest
 import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.interpreters.cam import GradCAM
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics import rng
+from benchmark.numerics.images import at_image_size
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.types import Goal
 from lightning_modules.classifier import flip_crop
-from lightning_modules.rts import LitRTS, LitSelector
+from lightning_modules.rts import LitRTS, LitSelector, LitWarmStart
 from lightning_modules.rtsa import LitRTSA
 
 RECIPE = {"p_fake": 0.3, "lr": 1e-3, "weight_decay": 1e-4, "seed": 0}
@@ -54,12 +56,13 @@ def recorded(module, batch, monkeypatch):
     return loss, {name.removeprefix("train/"): value for name, value in logged.items()}
 
 
-@pytest.mark.parametrize("kind", ["selector", "decoder", "aid"])
+@pytest.mark.parametrize("kind", ["selector", "warm start", "decoder", "aid"])
 def test_a_step_moves_only_what_it_trains(interpreter, batch, kind, monkeypatch):
     interpreter.masking.requires_grad_(True)
     interpreter.train()
     module = {
         "selector": lambda: LitSelector(interpreter=interpreter, **RECIPE),
+        "warm start": lambda: LitWarmStart(interpreter=interpreter, **RECIPE),
         "decoder": lambda: LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, **RECIPE),
         "aid": lambda: rtsa(interpreter, attack=inner(), lambda_aid=5.0, kappa=0.3, lambda_anchor=5.0),
     }[kind]()
@@ -240,3 +243,46 @@ def test_the_optimiser_steps_as_adam_is_written(interpreter):
     optimizer.step()
     decayed = gradient + 1e-4 * start
     torch.testing.assert_close(parameter.detach(), start - lr * decayed / (decayed.abs() + 1e-8))
+
+
+def test_the_warm_start_draws_grad_cam_for_the_true_class_and_nothing_for_a_fake_one(interpreter, batch, monkeypatch):
+    interpreter.train()
+    interpreter.masking.requires_grad_(True)
+    module = LitWarmStart(interpreter=interpreter, **{**RECIPE, "p_fake": 0.5})
+    class_B, real_B = module.selected(batch)
+    assert real_B.any() and not real_B.all()
+    taught = GradCAM(classifier=interpreter.classifier, image_size=48)(batch["image"], batch["label"])
+    wanted = at_image_size(taught, (12, 12)).detach() * real_B[:, None, None]
+    drawn = interpreter.masking(interpreter.features(batch["image"])[1], class_B, 0.0)[0]
+    loss, _ = recorded(module, batch, monkeypatch)
+    torch.testing.assert_close(loss, torch.nn.functional.mse_loss(drawn, wanted))
+    optimizer = torch.optim.Adam(module.parameters_to_train(), lr=0.02)
+    for _ in range(80):
+        loss, _ = recorded(module, batch, monkeypatch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    learnt = interpreter.masking(interpreter.features(batch["image"])[1], class_B, 0.0)[0]
+    assert (learnt - wanted).square().mean() < 0.3 * (drawn - wanted).square().mean()
+
+
+def test_fakes_and_goals_are_drawn_from_the_classes_shown(interpreter):
+    module = LitSelector(interpreter=interpreter, classes=[0, 3, 4], **RECIPE)
+    many = {"label": torch.tensor([0, 3, 4]).repeat(500), "sample_id": torch.arange(1500)}
+    chosen, real = module.selected(many)
+    assert set(chosen.tolist()) == {0, 3, 4} and (chosen[~real] != many["label"][~real]).all()
+
+
+def test_a_training_on_smaller_images_scales_what_is_told_in_pixels(interpreter, batch, monkeypatch):
+    """The step on resized images is that of a set of this size, with its own sigma."""
+    interpreter.train()
+    state = copy.deepcopy(interpreter.state_dict())
+    small = LitRTS(interpreter=interpreter, weights=MapWeights(), blur=2.0, image_size=24, **RECIPE)
+    resized = small.on_after_batch_transfer(batch, 0)
+    assert resized["image"].shape[-2:] == (24, 24) and batch["image"].shape[-1] == 48
+    assert resized["image"].mean() == pytest.approx(float(batch["image"].mean()), abs=0.01)
+    loss, _ = recorded(small, resized, monkeypatch)
+    interpreter.load_state_dict(state)
+    own = LitRTS(interpreter=interpreter, weights=MapWeights(), blur=1.0, **RECIPE)
+    expected, _ = recorded(own, own.on_after_batch_transfer(resized, 0), monkeypatch)
+    torch.testing.assert_close(loss, expected)

@@ -18,7 +18,7 @@ from benchmark.objectives.topk import TopK, top_mass
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.flow_field import FlowField
 from benchmark.probes.goal_attack import GoalAttack
-from benchmark.probes.goals import shape_goal
+from benchmark.probes.goals import other_class, shape_goal
 from benchmark.probes.linf_ball import LinfBall, edge_weight
 from benchmark.types import Goal
 from tests.probes.test_attack import ALPHA, EPSILON, GreenChannel, Linear, pgd
@@ -164,6 +164,31 @@ def test_goals_that_keep_the_prediction_and_change_the_map(image):
     assert (interpreter.classifier(probed.image_BCHW).argmax(1) == prediction).float().mean() > 0.8
 
 
+def test_another_class_is_drawn_evenly_from_the_classes_given_and_is_never_the_own_one():
+    classes = torch.tensor([2, 5, 11, 40])
+    for own, expected in ((5, [2, 11, 40]), (3, [2, 5, 11, 40]), (99, [2, 5, 11, 40])):
+        key = rng.sample_keys(0, "test", torch.arange(6000))
+        drawn = other_class(torch.full((6000,), own), classes, key)
+        found, counts = drawn.unique(return_counts=True)
+        assert found.tolist() == expected
+        assert (counts - 6000 / len(expected)).abs().max() < 5 * (6000 / len(expected)) ** 0.5
+    mixed = other_class(torch.tensor([5, 3]), classes, rng.sample_keys(0, "test", torch.arange(2)))
+    alone = other_class(torch.tensor([5]), classes, rng.sample_keys(0, "test", torch.arange(1)))
+    assert mixed[0] == alone[0], "a sample's draw does not depend on its neighbours"
+    with pytest.raises(ValueError, match="at least two classes"):
+        other_class(torch.tensor([5]), torch.tensor([5]), rng.sample_keys(0, "test", torch.arange(1)))
+
+
+def test_goals_among_the_trained_classes_need_these_classes(image):
+    interpreter = GreenChannel(Linear())
+    prediction = interpreter.classifier(image).argmax(1)
+    among = GoalAttack(attack=pgd(), seed=0, goal_classes="trained")
+    with pytest.raises(ValueError, match="goal_classes=trained"):
+        among(interpreter, image, prediction, IDS)
+    among.classes_C = torch.tensor([0, 2])
+    assert set(among(interpreter, image, prediction, IDS).goal_B.tolist()) <= {0, 2}
+
+
 def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
     interpreter = GreenChannel(Linear())
     donors = torch.stack([torch.full((2, 3, 4, 4), 0.1 * (index + 1)) for index in range(3)])
@@ -173,7 +198,7 @@ def test_a_goal_map_of_another_image_comes_from_the_goal_class(image):
     prediction = interpreter.classifier(image).argmax(1)
     with pytest.raises(ValueError, match="images of every class"):
         targeted(interpreter, image, prediction, IDS)
-    targeted.donors_KDCHW = donors
+    targeted.donors_CDCHW = donors
     probed = targeted(interpreter, image, prediction, IDS)
     wanted = (0.1 * (probed.goal_B + 1)).view(-1, 1, 1).expand(-1, 4, 4)
     assert (probed.image_BCHW[:, 1] - wanted).abs().max() < 0.05

@@ -11,6 +11,7 @@ from torch import nn
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config, stage_order
 from benchmark.data.epoch_loader import epoch_loader
+from benchmark.data.groups import shown_classes
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.engine.fit import fit
 from benchmark.interpreters.base import BaseInterpreter
@@ -85,10 +86,11 @@ def _train(
 ) -> dict[str, Any]:
     group, name = ctx.config["interpreter"], ref.name.removeprefix("interpreter ")
     _masking(interpreter).requires_grad_(True)
+    train = load_data(ctx.config).split("train")
     metrics = fit(
         ctx.config,
-        instantiate(stage["module"], interpreter=interpreter),
-        epoch_loader(load_data(ctx.config).split("train"), stage["batch_size"], seed=group["seed"]),
+        instantiate(stage["module"], interpreter=interpreter, classes=shown_classes(train)),
+        epoch_loader(train, stage["batch_size"], seed=group["seed"]),
         folder,
         steps=stage["steps"],
         info=RunInfo(

@@ -124,7 +124,7 @@ def get_probed_images(
     def make(folder: Path) -> dict[str, Any]:
         missing = ranks.broadcast(lambda: [n for n in range(len(groups)) if not is_whole(group_file(folder, n))])
         if isinstance(probe, GoalAttack) and probe.needs_donors:
-            probe.donors_KDCHW = _donors(ctx, interpreter.classifier)
+            probe.donors_CDCHW = _donors(ctx, interpreter.classifier, probe.drawn_from(interpreter.classifier))
         module = instantiate(ctx.config["modules"]["probe"])(interpreter=interpreter, probe=probe)
         with layers.configured(ctx.config["trainer"]):
             predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
@@ -158,8 +158,8 @@ def _checksum(arrays: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _donors(ctx: RunContext, classifier: Classifier, count: int = 8) -> torch.Tensor:
-    """The first ``count`` right-classified calibration images of every class (K, count, 3, H, W), repeated where fewer.
+def _donors(ctx: RunContext, classifier: Classifier, classes_C: torch.Tensor, count: int = 8) -> torch.Tensor:
+    """The first ``count`` right-classified calibration images of each class (C, count, 3, H, W), repeated where fewer.
 
     Raises:
         ValueError: a class without one.
@@ -167,9 +167,13 @@ def _donors(ctx: RunContext, classifier: Classifier, count: int = 8) -> torch.Te
     population = get_correct_samples(ctx, classifier, "calibration")
     label = population.images.label_N[population.rows]
     chosen = []
-    for index, name in enumerate(population.images.class_names):
+    for index in classes_C.tolist():
         rows = population.rows[label == index][:count]
         if not len(rows):
-            raise ValueError(f"no calibration image of class {name!r} is classified right: goal=other_image has no map")
+            name = population.images.class_names[index]
+            raise ValueError(
+                f"no calibration image of class {name!r} is classified right, so that goal=other_image has no "
+                "map of it: take another goal, or probe.goal_classes=trained where the data show a part of the classes"
+            )
         chosen.append(population.images.__getitems__(np.resize(rows, count).tolist())["image"])
     return torch.stack(chosen)
