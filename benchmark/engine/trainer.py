@@ -84,6 +84,7 @@ def _quiet() -> None:
         ".*module.* in eval mode at the start of training.*",
         ".*is smaller than the logging interval.*",
         ".*does not have many workers.*",
+        ".*srun. command is available.*",  # under SLURM each job of a sweep is a process of its own
         ".*isinstance.treespec, LeafSpec.*",
         ".*broadcast_buffers. is deprecated.*",
     ):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from benchmark.configuration.specs import Config
 from benchmark.processes import portable
+from benchmark.processes.machine import device_name, processor
 
 _PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 
@@ -21,12 +22,11 @@ def surroundings(config: Config) -> dict[str, Any]:
     """Versions, commit, device, CPU, threads, and whether the arithmetic is portable."""
     import torch
 
-    cuda = config["trainer"]["accelerator"] != "cpu" and torch.cuda.is_available()
     return {
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
         "commit": _commit(),
-        "device": torch.cuda.get_device_name() if cuda else f"CPU {_processor()}",
-        "cpu": _processor(),
+        "device": device_name(config["trainer"]["accelerator"]),
+        "cpu": processor(),
         "threads": torch.get_num_threads(),
         "portable": portable.is_on(),
     }
@@ -84,13 +84,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()
-
-
-def _processor() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()

@@ -36,6 +36,7 @@ class Plan:
     """A sweep and how far it is. ``uses`` counts for each artefact the cells that need it, ``made`` holds its state."""
 
     cells: list[CellStatus]
+    needed: list[list[ArtefactRef]] = field(default_factory=list)  # by each cell
     uses: Counter[ArtefactRef] = field(default_factory=Counter)
     made: dict[ArtefactRef, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # sentences on what lies beside the sweep
@@ -51,6 +52,7 @@ def plan(sweep: Sweep) -> Plan:
     for planned in sweep.cells:
         cell, wanted = inspect_cell(planned)
         made.cells.append(cell)
+        made.needed.append(wanted)
         made.uses.update(wanted)
     stores = {planned.config["paths"]["store"] for planned in sweep.cells if planned.config is not None}
     if len(stores) == 1:

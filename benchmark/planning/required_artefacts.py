@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from benchmark.configuration.specs import (
     SPREAD_LEVEL,
@@ -30,7 +31,8 @@ from benchmark.storage.artefacts import artefact_key
 class ArtefactRef:
     """An artefact, made or not: kind and key (the hash of its spec) are its place in the store.
 
-    name: what the record of a cell calls it. label: what a plan calls it.
+    name: what the record of a cell calls it. label: what a plan calls it. config: the configuration that it is made by;
+    part: of that, what is made: a classifier's group, or the name of a training stage.
     """
 
     kind: str
@@ -38,12 +40,15 @@ class ArtefactRef:
     spec: Spec = field(compare=False, repr=False)
     name: str = field(compare=False)
     label: str = field(compare=False)
+    config: Config = field(compare=False, repr=False)
+    part: Any = field(default=None, compare=False, repr=False)
 
 
 def classifier_ref(config: Config, group: Config | None = None, name: str = "classifier") -> ArtefactRef:
     """The explained classifier, or the one of ``group`` (an encoder)."""
     chosen = config["classifier"] if group is None else group
-    return _ref("classifier", classifier_spec(config, group), name, f"{chosen['label']} s{chosen['seed']}")
+    label = f"{chosen['label']} s{chosen['seed']}"
+    return _ref(config, "classifier", classifier_spec(config, group), name, label, chosen)
 
 
 def classifier_refs(config: Config, group: Config | None = None, name: str = "classifier") -> Iterator[ArtefactRef]:
@@ -68,35 +73,37 @@ def source_name(name: str, key: str) -> str:
 
 def predictions_ref(config: Config, split: str) -> ArtefactRef:
     """The classifier's decisions on a split."""
-    return _ref("predictions", predictions_spec(config, split), f"predictions {split}")
+    return _ref(config, "predictions", predictions_spec(config, split), f"predictions {split}")
 
 
 def stage_refs(config: Config) -> dict[str, ArtefactRef]:
     """The training stages of the interpreter by name, in order."""
     group = config["interpreter"]
     return {
-        stage: _ref("interpreter", spec, f"interpreter {stage}", f"{group['name']} {stage} s{group['seed']}")
+        stage: _ref(
+            *(config, "interpreter", spec, f"interpreter {stage}"), f"{group['name']} {stage} s{group['seed']}", stage
+        )
         for stage, spec in stage_specs(config)
     }
 
 
 def scale_ref(config: Config, module: Spec, level: float) -> ArtefactRef:
     """The scale of a noise that causes a misclassification rate."""
-    return _ref("scale", scale_spec(config, module, level), f"noise {module['kind']} {level:g}")
+    return _ref(config, "scale", scale_spec(config, module, level), f"noise {module['kind']} {level:g}")
 
 
 def spread_ref(config: Config) -> ArtefactRef:
     """The benign spread of the interpreter."""
-    return _ref("spread", spread_spec(config), "spread", f"spread {config['interpreter']['name']}")
+    return _ref(config, "spread", spread_spec(config), "spread", f"spread {config['interpreter']['name']}")
 
 
 def probed_ref(config: Config) -> ArtefactRef:
     """The perturbed images."""
-    return _ref("probed", probed_spec(config), "probed", f"probed {config['probe']['name']}")
+    return _ref(config, "probed", probed_spec(config), "probed", f"probed {config['probe']['name']}")
 
 
-def _ref(kind: str, spec: Spec, name: str, label: str | None = None) -> ArtefactRef:
-    return ArtefactRef(kind, artefact_key(kind, spec), spec, name, name if label is None else label)
+def _ref(config: Config, kind: str, spec: Spec, name: str, label: str | None = None, part: Any = None) -> ArtefactRef:
+    return ArtefactRef(kind, artefact_key(kind, spec), spec, name, name if label is None else label, config, part)
 
 
 def required_artefacts(config: Config) -> list[ArtefactRef]:

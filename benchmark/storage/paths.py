@@ -6,6 +6,7 @@ results/.leases/<cell>   the lease of a cell that is being computed
 store/<kind>/<key>/      artefact.json config.yaml metrics.json, and what the kind holds: weights.safetensors and
                          history.jsonl, predictions.safetensors, or group-000000.safetensors ...
 store/<kind>/<key>.lease, store/<kind>/<key>.partial/   of an artefact that is being made
+store/times.json         seconds of a unit of each loop, by machine: what a forecast is made from
 store/data/              digits-<split>-<key>.safetensors: composites of the digits
 ```
 """
@@ -52,6 +53,11 @@ def artefact_folders(store: Path) -> list[Path]:
     """The folder of every artefact that is finished or has lost its artefact.json."""
     kinds = [path for path in store.glob("*/") if path.name != DATA]
     return sorted(path for kind in kinds for path in kind.glob("*/") if path.suffix != PARTIAL)
+
+
+def times_file(store: Path) -> Path:
+    """The times that forecasts are made from."""
+    return store / "times.json"
 
 
 def history_files(store: Path) -> list[Path]:

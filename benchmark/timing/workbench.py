@@ -82,7 +82,11 @@ class Workbench:
 
     def trained(self, node: Config, network: dict[str, Any]) -> Callable[[], None]:
         """One step of a training on the images, its optimizer included, without a Trainer and its logs."""
-        module = instantiate(node, **network).to(self.device)
+        return self.stepped(instantiate(node, **network))
+
+    def stepped(self, module: Any) -> Callable[[], None]:
+        """One step of a LightningModule's training, as :meth:`trained`."""
+        module = module.to(self.device)
         module.setup("fit")
         module.train()
         module.log = module.log_dict = lambda *args, **options: None

@@ -79,9 +79,9 @@ def test_the_commands_tell_it_without_torch(root):
         "try:\n m.main()\nexcept SystemExit as end: print('exit', end.code)\n"
         "print('heavy', sorted({'torch', 'pandas', 'pytorch_lightning'} & set(sys.modules)))"
     )
-    for command in ("plan", "status"):
+    for command, quick in (("plan", ["--quick"]), ("status", [])):
         ran = subprocess.run(
-            [sys.executable, "-c", code, command, f"paths.root={root}", *SWEEP],
+            [sys.executable, "-c", code, command, *quick, f"paths.root={root}", *SWEEP],
             cwd=PROJECT,
             capture_output=True,
             text=True,
@@ -94,7 +94,7 @@ def test_the_commands_tell_it_without_torch(root):
 
 def test_cells_and_artefacts_are_named_where_asked_for(root):
     made = planned(root, *SWEEP)
-    ran = underfire(root, "plan", *SWEEP, "--cells")
+    ran = underfire(root, "plan", *SWEEP, "--cells", "--quick")
     for need in made.uses:
         assert f"{made.made[need]:<8} {need.kind} {need.key}" in ran.stdout
     for cell in made.cells:

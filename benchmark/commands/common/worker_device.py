@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from benchmark.processes.machine import cores
 from benchmark.storage.leases import Lease, first_free
 
 # The slot that this process has claimed, until it ends.
@@ -25,7 +26,7 @@ def take(launcher: dict[str, Any], sweep: Path) -> None:
         return
     workers = _workers(int(launcher.get("n_jobs", -1)))
     slot = _claim(workers, sweep / ".slots")
-    os.environ |= shares(slot, workers, _cores(), visible_devices())
+    os.environ |= shares(slot, workers, cores(), visible_devices())
     _limit_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
@@ -45,13 +46,8 @@ def visible_devices() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def _cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _workers(jobs: int) -> int:
-    return jobs if jobs > 0 else max(_cores() + 1 + jobs, 1)
+    return jobs if jobs > 0 else max(cores() + 1 + jobs, 1)
 
 
 def _claim(workers: int, folder: Path) -> int:
