@@ -7,12 +7,13 @@ from typing import Any
 
 from benchmark.configuration.specs import Config
 
-# Images of torchvision's sets, (train, test).
-_TORCHVISION = {
+# Images of torchvision's sets, (train, test), by their names there.
+_KNOWN = {
     "CIFAR10": (50_000, 10_000),
     "CIFAR100": (50_000, 10_000),
     "SVHN": (73_257, 26_032),
     "STL10": (5_000, 8_000),
+    "Imagenette": (9_469, 3_925),
 }
 
 
@@ -26,11 +27,11 @@ def image_count(config: Config, split: str) -> int | None:
 
 def _there(group: dict[str, Any], split: str) -> int | None:
     share = float(group.get("calibration_share") or 0)
-    if group.get("dataset") in _TORCHVISION:
-        train, test = _TORCHVISION[group["dataset"]]
+    if (name := group.get("dataset") or group["_target_"].rpartition(".")[2]) in _KNOWN:
+        train, test = _KNOWN[name]
         calibration = round(share * train)
     elif group.get("fingerprint"):
-        found = _folder(str(group["root"]))
+        _, found = _listing(group)
         train, test = found["train"], found["test"]
         calibration = found.get("calibration", round(share * train))
         train -= 0 if "calibration" in found else calibration
@@ -40,20 +41,32 @@ def _there(group: dict[str, Any], split: str) -> int | None:
     return {"train": train - calibration, "calibration": calibration, "test": test}[split]
 
 
-@cache
-def _folder(root: str) -> dict[str, int]:
-    from benchmark.data.folder_index import existing, listing
+def _listing(group: dict[str, Any]) -> tuple[int, dict[str, int]]:
+    return _folder(str(group["root"]), str(group.get("test_folder", "test")), group.get("val_labels"), _imagenet(group))
 
-    return {split: len(files) for split, files in listing(existing(root))[1].items()}
+
+@cache
+def _folder(root: str, test: str, labels: str | None, imagenet: bool) -> tuple[int, dict[str, int]]:
+    """The number of classes, and of files in each split."""
+    from benchmark.data.folder_index import existing, listing
+    from benchmark.data.folder_layout import Layout
+
+    layout = Layout(test, labels, imagenet)
+    names, found = listing(existing(root, layout), layout)
+    return len(names), {split: len(files) for split, files in found.items()}
+
+
+def _imagenet(group: dict[str, Any]) -> bool:
+    return group.get("classes") == "imagenet"
 
 
 def class_count(config: Config) -> int:
     """Classes of the data set, for networks that are timed without it: as many as there are, else 10."""
     group = config["data"]
+    if _imagenet(group) or group["_target_"].endswith(".Imagenette"):
+        return 1000
     if group.get("fingerprint"):
-        from benchmark.data.folder_index import existing, listing
-
-        return len(listing(existing(str(group["root"])))[0])
+        return _listing(group)[0]
     return 100 if group.get("dataset") == "CIFAR100" else 10
 
 

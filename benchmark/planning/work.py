@@ -18,7 +18,7 @@ from benchmark.storage.hashing import content_hash
 SCALES = 17  # that the calibration of a noise tries: the largest, and 16 halvings from 4 to 1e-4
 MAPS_OF_SPREAD = 6  # of an image: benign, noisy, four shifts
 EDITED = 50  # images an image that deletion and insertion score
-_GROUP = 100  # samples of a pass of calibration and spread
+_LAYERS = ("precision", "compile")  # keys of trainer that trainings and attacks depend on
 # Image steps of the checks of an attack on 8 samples: without its bound, transferred, and by random signs.
 _CHECKS = 8 * 40
 
@@ -44,6 +44,8 @@ Work = tuple[Loop, float]  # and how many units of it
 def work_of(ref: ArtefactRef, accuracy: float = 1.0) -> list[Work]:
     """What making an artefact takes. ``accuracy``: the share of images that are classified right, where unknown 1."""
     config = ref.config
+    if not _known(config):
+        return [(_unknown(config), 1)]
     if ref.kind == "classifier":
         return _classifier(config, ref.part)
     if ref.kind == "interpreter":
@@ -52,28 +54,27 @@ def work_of(ref: ArtefactRef, accuracy: float = 1.0) -> list[Work]:
         return [(_forward(config), _count(config, ref.spec["split"])), (start_loop(config), 1)]
     calibration = accuracy * _count(config, "calibration")
     if ref.kind == "scale":
-        return [(_forward(config), SCALES * _padded(calibration, _GROUP))]
+        return [(_forward(config), SCALES * calibration)]
     if ref.kind == "spread":
-        samples = _padded(min(config["measure"]["spread_samples"], calibration), _GROUP)
-        return [(_map(config), MAPS_OF_SPREAD * samples), (_forward(config), samples)]
+        return [(_map(config), MAPS_OF_SPREAD * min(config["measure"]["spread_samples"], calibration))]
     probe = config["probe"]
     checks = _CHECKS if _steps(probe["module"]) else 0
-    units = _padded(samples_of(config, accuracy), probe["batch_size"]) * max(_steps(probe["module"]) or 1, 1)
+    units = samples_of(config, accuracy) * steps_of(probe["module"])
     return [(_probe(config), units + checks), (start_loop(config), 1)]
 
 
 def work_of_cell(config: Config, accuracy: float = 1.0) -> list[Work]:
     """What a cell takes beside its artefacts: the measures, and its start."""
+    if not _known(config):
+        return [(_unknown(config), 1)]
     settings, probe = config["measure"], config["probe"]
     samples = samples_of(config, accuracy)
-    padded = _padded(samples, probe["batch_size"])
     if probe["module"] is not None:
-        return [(_map(config), 3 * padded), (_forward(config), padded), (start_loop(config), 2)]
-    maps = padded * (2 if config["interpreter"].get("reference") else 1)
-    harmless = _padded(min(settings["harmless_samples"], samples), probe["batch_size"])
-    scored = _padded(min(settings["faithful_samples"], samples), probe["batch_size"])
-    maps += (MAPS_OF_SPREAD - 1) * harmless
-    return [(_map(config), maps), (_forward(config), EDITED * scored + harmless), (start_loop(config), 2)]
+        return [(_map(config), 3 * samples), (start_loop(config), 2)]
+    maps = samples * (2 if config["interpreter"].get("reference") else 1)
+    maps += (MAPS_OF_SPREAD - 1) * min(settings["harmless_samples"], samples)
+    scored = min(settings["faithful_samples"], samples)
+    return [(_map(config), maps), (_forward(config), EDITED * scored), (start_loop(config), 2)]
 
 
 def samples_of(config: Config, accuracy: float = 1.0) -> float:
@@ -131,7 +132,8 @@ def start_loop(config: Config) -> Loop:
 
 
 def _loop(name: str, key: Config, label: str, config: Config, part: Any = None) -> Loop:
-    hashed = content_hash({"loop": name, "size": image_size(config), **_cost(key)})
+    layers = {} if name in ("forward", "map", "start") else {each: config["trainer"].get(each) for each in _LAYERS}
+    hashed = content_hash({"loop": name, "size": image_size(config), **_cost(key), **layers})
     return Loop(hashed, name, f"{label}, {image_size(config)} px", config, part)
 
 
@@ -190,11 +192,16 @@ def steps_of(module: Config) -> int:
     return max(_steps(module), 1)
 
 
+def _known(config: Config) -> bool:
+    return all(image_count(config, split) for split in ("train", "calibration", config["split"]))
+
+
+def _unknown(config: Config) -> Loop:
+    """Stands for all work on a data set that does not say beforehand how many images it has."""
+    name = config["data"]["name"]
+    return Loop(f"unknown {name}", "unknown", f"all work on data={name}, whose number of images is not known", config)
+
+
 def _count(config: Config, split: str) -> int:
     count = image_count(config, split)
     return 0 if count is None else count
-
-
-def _padded(samples: float, group: int) -> float:
-    """Samples of whole groups: the last one is filled up by repeats."""
-    return -(-samples // group) * group

@@ -12,16 +12,17 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
+from benchmark.numerics import layers
 from benchmark.pipeline.artefacts.classifier import training_module
 from benchmark.planning.image_counts import class_count, image_size
 from benchmark.planning.work import Loop, steps_of
 from benchmark.storage.hashing import content_hash
 from benchmark.timing import bare
-from benchmark.timing.clock import medians, timer
+from benchmark.timing.clock import shortest, timer
 from benchmark.timing.workbench import Workbench
 
 log = logging.getLogger("underfire")
@@ -36,6 +37,7 @@ def unit_times(loops: list[Loop], threads: int, *, most_seconds: float = 240.0) 
 
     A loop that cannot be timed (a network that does not go with its interpreter) is named and left out.
     """
+    loops = [loop for loop in loops if loop.name != "unknown"]
     end, benches = time.monotonic() + most_seconds, dict[str, Workbench]()
     for number, loop in enumerate(loops):
         if time.monotonic() > end:
@@ -47,7 +49,10 @@ def unit_times(loops: list[Loop], threads: int, *, most_seconds: float = 240.0) 
             if key not in benches:
                 benches.clear()  # one set of networks is held at a time
                 benches[key] = Workbench(config)
-            yield loop, *_TIMED[loop.name](benches[key], loop)
+            measures = loop.name in ("forward", "map", "start")
+            with layers.as_written() if measures else layers.configured(config["trainer"]):
+                seconds, size = _TIMED[loop.name](benches[key], loop)
+            yield loop, seconds, size
         except Exception as error:
             log.info("%s: cannot be timed: %s", loop.label, error)
 
@@ -69,18 +74,18 @@ def _config(loop: Loop, threads: int) -> Config:
     }
 
 
-def _median(bench: Workbench, **works: Callable[[], object]) -> dict[str, float]:
-    return medians(works, 2, bench.device)
+def _shortest(bench: Workbench, **works: Callable[[], object]) -> dict[str, float]:
+    return shortest(works, 2, bench.device)
 
 
 def _forward(bench: Workbench, loop: Loop) -> tuple[float, int]:
-    seconds = _median(bench, work=lambda: bare.forward(bench, bench.image))["work"]
+    seconds = _shortest(bench, work=lambda: bare.forward(bench, bench.image))["work"]
     return seconds / len(bench.image), _bytes(bench.classifier)
 
 
 def _map(bench: Workbench, loop: Loop) -> tuple[float, int]:
     work = bare.maps(bench, bench.explained)
-    seconds = _median(bench, work=work)["work"]
+    seconds = _shortest(bench, work=work)["work"]
     made = bench.explained(bench.image[:1], bench.label[:1])
     return seconds / len(bench.image), 4 * made[0].numel()
 
@@ -93,7 +98,7 @@ def _classifier_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
     sources = [bench.new_classifier() for _ in group["training"].get("sources") or ()]
     network = bench.new_classifier()
     step = bench.stepped(training_module(group, network, sources))
-    return _median(bench, work=step)["work"] / len(bench.image), _bytes(network)
+    return _shortest(bench, work=step)["work"] / len(bench.image), _bytes(network)
 
 
 def _stage_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
@@ -102,7 +107,7 @@ def _stage_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
     assert interpreter.masking is not None
     interpreter.masking.requires_grad_(True)
     step = bench.trained(group["stages"][loop.part]["module"], {"interpreter": interpreter})
-    return _median(bench, work=step)["work"] / len(bench.image), _bytes(interpreter.masking)
+    return _shortest(bench, work=step)["work"] / len(bench.image), _bytes(interpreter.masking)
 
 
 def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
@@ -117,11 +122,11 @@ def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
         return lambda: made(interpreter, bench.image[:count], bench.label[:count], bench.batch["sample_id"][:count])
 
     if "attack" not in probe["module"]:
-        return _median(bench, work=work(1))["work"] / count, 0
+        return _shortest(bench, work=work(1))["work"] / count, 0
     if "passes" in probe["module"]["attack"]:
-        return _median(bench, work=work(PASSES))["work"] / count / PASSES, 0
+        return _shortest(bench, work=work(PASSES))["work"] / count / PASSES, 0
     rounds = steps_of(_shortened(probe["module"], STEPS)) / STEPS
-    times = _median(bench, long=work(STEPS), short=work(1))
+    times = _shortest(bench, long=work(STEPS), short=work(1))
     return max(times["long"] - times["short"], 0.1 * times["long"]) / (STEPS - 1) / rounds / count, 0
 
 
@@ -163,7 +168,7 @@ def _start(bench: Workbench, loop: Loop) -> tuple[float, int]:
     bench.new_classifier()
     with tempfile.TemporaryDirectory() as folder:
         info = RunInfo(job_type="train", name="start", key="start", tags=[], config={})
-        fit(config, _Idle(), DataLoader([torch.zeros(1)]), Path(folder), steps=1, info=info)
+        fit(config, _Idle(), DataLoader(TensorDataset(torch.zeros(1, 1))), Path(folder), steps=1, info=info)
     return now() - begun, 0
 
 
@@ -185,7 +190,7 @@ class _Idle(pl.LightningModule):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def training_step(self, batch: Any, index: int) -> torch.Tensor:
-        return (self.weight * batch.sum()).sum()
+        return (self.weight * batch[0].sum()).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)

@@ -55,8 +55,8 @@ class TestCounts:
 
     def test_of_noise_and_spread(self, tmp_path):
         units = self.units(tmp_path, "probe=normal")
-        assert units["noise normal 0.03"] == {"forward": SCALES * 200}  # 128 samples in groups of 100
-        assert units["spread"] == {"map": 6 * 100, "forward": 100}
+        assert units["noise normal 0.03"] == {"forward": SCALES * 128}
+        assert units["spread"] == {"map": 6 * 32}
         assert units["probed"]["probe step"] == 128  # all that are classified right: at most all
 
     def test_of_attacks(self, tmp_path):
@@ -67,9 +67,9 @@ class TestCounts:
 
     def test_of_measuring(self, tmp_path):
         probed = {loop.name: units for loop, units in work_of_cell(configured(tmp_path, "probe=pgd"))}
-        assert probed == {"map": 3 * 32, "forward": 32, "start": 2}
+        assert probed == {"map": 3 * 32, "start": 2}
         clean = {loop.name: units for loop, units in work_of_cell(configured(tmp_path, "probe=clean"))}
-        assert clean["forward"] == 50 * 16 + 32  # deletion and insertion of 16, harmless noise on 32
+        assert clean["forward"] == 50 * 16  # deletion and insertion
         assert clean["map"] == 2 * 128 + 5 * 32
 
     def test_seeds_and_weights_are_no_other_loop(self, tmp_path):
@@ -243,3 +243,12 @@ def test_the_command_tells_it(tmp_path):
     assert told["cells"][0]["cost"]["unknown"] > 0
     assert not (tmp_path / "store").exists()  # nothing was timed, nothing is written
     assert underfire(tmp_path, "plan", *SMOKE, "--jobs", "0").returncode == 2
+
+
+def test_a_set_of_unknown_size_is_said(tmp_path):
+    sweep, made = swept(tmp_path, "probe=pgd")
+    for planned, needed in zip(sweep.cells, made.needed, strict=True):
+        for config in (planned.config, *(ref.config for ref in needed)):
+            config["data"] |= {"_target_": "mine.Data", "test": None}
+    found = forecast(sweep.cells, made, KeptTimes(tmp_path, "here"))
+    assert [loop.label for loop in found.unknown] == ["all work on data=digits, whose number of images is not known"]
