@@ -40,6 +40,9 @@ def table(config: dict[str, Any]) -> list[str]:
     names = list(LOOPS) if config["loops"] is None else list(config["loops"])
     if unknown := [name for name in names if name not in LOOPS]:
         raise ValueError(f"loops={unknown}: there is no such loop; there are {', '.join(LOOPS)}")
+    compared = None if isinstance(config["peers"], bool) else list(config["peers"])
+    if unknown := [name for name in compared or [] if name not in peers.PEERS]:
+        raise ValueError(f"peers={unknown}: nothing is compared of that name; there are {', '.join(peers.PEERS)}")
     if "adv2_auto" in names:
         config = {**config, "auto": _automatic(config)}
     bench = Workbench(config)
@@ -59,7 +62,7 @@ def table(config: dict[str, Any]) -> list[str]:
     with layers.configured(config["trainer"]):
         told += [*report.lines(report.costs(bench, made, config["repeats"])), *left_out]
         if config["peers"]:
-            told += ["", *peers.lines(*peers.compared(bench, config["repeats"]))]
+            told += ["", *peers.lines(*peers.compared(bench, config["repeats"], compared))]
     return told
 
 

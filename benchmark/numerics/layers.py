@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -36,7 +37,10 @@ _layers: ContextVar[Layers] = ContextVar("layers", default=_AS_USUAL)
 def _running(how: Layers) -> Iterator[None]:
     token = _layers.set(how)
     try:
-        yield
+        with warnings.catch_warnings():
+            if how.compiled:  # the compiler asks images for a gradient that they do not keep
+                warnings.filterwarnings("ignore", message="The .grad attribute of a Tensor that is not a leaf")
+            yield
     finally:
         _layers.reset(token)
 

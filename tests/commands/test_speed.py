@@ -26,6 +26,7 @@ def test_a_table_is_told_and_nothing_is_kept(tmp_path):
     [
         ("interpreter=rise", "no gradient"),
         ("loops=[pdg]", "no such loop; there are pgd"),
+        ("peers=[foolbocks]", "nothing is compared of that name; there are torchattacks, foolbox"),
         ("interpreter=grad", "cannot be told apart"),
     ],
 )

@@ -42,7 +42,7 @@ def of_images(root: str, probe: str, count: int) -> float:
         "budget.train_images=20000",
         "classifier.training.epochs=1",
     ]
-    return peak(root, f"probe={probe}", f"budget.test_images={count}", "budget.attack_images=null", *large)
+    return peak(root, f"probe={probe}", f"budget.test_images={count}", f"budget.attack_images={count}", *large)
 
 
 def tell(what: str, small: float, large: float) -> None:
