@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; d
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench verdict report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
+.PHONY: help setup bench verdict imagenet report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +37,16 @@ bench: $(READY) ## one training of the benchmark on the embedded data, and its r
 
 verdict: $(READY) ## five trainings, which a verdict needs, and the report (some hundred minutes on two cores; stopped, it goes on)
 	@$(BIN)/python -m benchmark $(OBSERVATION_8) trainings=5; status=$$?; \
+		$(BIN)/python -m benchmark report || status=1; exit $$status
+
+# make imagenet DATA=FOLDER [BUDGET=quick]: ROOT/train/WNID/..., ROOT/test/WNID/..., any of ImageNet's classes.
+BUDGET ?= imagenet
+imagenet: $(READY) ## Observation 8 on ImageNet photographs, make imagenet DATA=FOLDER (some five hours on two cores; BUDGET=quick: 45 minutes)
+	@test -n "$(DATA)" || { echo "make imagenet needs a folder of ImageNet photographs: make imagenet DATA=FOLDER, with" \
+		"FOLDER/train/WNID/*.JPEG and FOLDER/test/WNID/*.JPEG (Imagenette as it unpacks has val for test: data.test_folder=val)"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[imagenet]'
+	@$(BIN)/python -m benchmark run experiment=observation_8_imagenet budget=$(BUDGET) data.root="$(DATA)" trainer.threads=1 \
+		hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 report: $(READY) ## tables, figures and verdicts from the records
