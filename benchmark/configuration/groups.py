@@ -64,10 +64,14 @@ class Budget:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set's own keys, beside the arguments of its ``_target_``."""
+    """A data set's own keys, beside the arguments of its ``_target_``.
+
+    scale_images: calibration images that noise scales are found on; null for all.
+    """
 
     name: Label
     fingerprint: bool = False
+    scale_images: WholePositive | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,10 @@ class Measure:
 
 @dataclass(frozen=True)
 class Trainer:
-    """What is asked of Lightning's Trainer, beside its further arguments, and the number of CPU threads."""
+    """What is asked of Lightning's Trainer, beside its further arguments, and what is the suite's own.
+
+    threads: of the CPU. keep_minutes: between two checkpoints.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: WholePositive | Literal["auto"] | list[WholeNonNegative]
@@ -176,6 +183,7 @@ class Trainer:
     portable: bool = False
     precision: Precision = FLOAT32
     compile: bool = False
+    keep_minutes: Positive = 10
     strategy: Literal["auto", "ddp"] = "auto"
     num_nodes: WholePositive = 1
     deterministic: bool | Literal["warn"] = True

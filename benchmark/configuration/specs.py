@@ -16,8 +16,11 @@ from benchmark.storage.hashing import sha256_file
 Config = dict[str, Any]  # the resolved configuration, or one group of it
 Spec = dict[str, Any]
 
-# Of the data group: where the files lie and how they are loaded, not what they are.
-_LOADING = ("root", "download", "num_workers", "cache", "verify", "val_labels")
+# Of the data group: where the files lie, how they are loaded and how many of them are looked at, not what they are.
+_LOADING = ("root", "download", "num_workers", "cache", "verify", "val_labels", "scale_images")
+
+# Of the data group: keys that its class is not given.
+OWN_KEYS = ("name", "fingerprint", "scale_images")
 
 # Of a classifier: how weights from outside are read; and what enters only where it is set.
 _OF_CHECKPOINT = ("checkpoint", "checkpoint_entry", "key_map")
@@ -147,7 +150,14 @@ def predictions_spec(config: Config, split: str) -> Spec:
 
 def scale_spec(config: Config, module: Spec, level: float) -> Spec:
     """A calibrated noise scale."""
-    return {"classifier": artefact_key("classifier", classifier_spec(config)), "noise": module, "level": level}
+    classifier = artefact_key("classifier", classifier_spec(config))
+    return {"classifier": classifier, "noise": module, "level": level, **_scale_images(config)}
+
+
+def _scale_images(config: Config) -> Spec:
+    """Where noise scales are found on a part of calibration, its size: what such a scale enters depends on it."""
+    count = config["data"].get("scale_images")
+    return {} if count is None else {"scale_images": count}
 
 
 def spread_noise(config: Config) -> Spec:
@@ -158,7 +168,7 @@ def spread_noise(config: Config) -> Spec:
 def spread_spec(config: Config) -> Spec:
     """An interpreter's benign spread."""
     samples = config["measure"]["spread_samples"]
-    return {"interpreter": interpreter_spec(config), "samples": samples, "level": SPREAD_LEVEL}
+    return {"interpreter": interpreter_spec(config), "samples": samples, "level": SPREAD_LEVEL, **_scale_images(config)}
 
 
 def probed_spec(config: Config) -> Spec:
@@ -174,6 +184,8 @@ def probed_spec(config: Config) -> Spec:
         "level": probe["level"],
         **_precision(config),
     }
+    if probe["level"] is not None:
+        spec |= _scale_images(config)
     if probe["needs_map"]:
         spec["interpreter"] = interpreter_spec(config)
     return spec
@@ -204,6 +216,7 @@ def cell_spec(config: Config) -> Spec:
         "batch_size": probe["batch_size"],
         "measure": config["measure"],
         "budget": config["budget"]["name"],
+        **_scale_images(config),
     }
     if probe.get("source") is not None:
         spec["source"] = probe["source"]["name"]

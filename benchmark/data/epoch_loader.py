@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader, Sampler
 
+from benchmark.data.prefetch import prefetched
 from benchmark.numerics import rng
 from benchmark.processes import ranks
 
@@ -23,6 +24,7 @@ class EpochSampler(Sampler[list[int]]):
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed, self.epoch = count, min(batch_size, count), seed, 0
+        self.skipped = 0  # batches at the beginning of the next epoch that are left out
         if self.batch_size % ranks.world_size():
             raise ValueError(
                 f"a batch of {self.batch_size} cannot be shared out equally to {ranks.world_size()} processes: choose "
@@ -43,7 +45,8 @@ class EpochSampler(Sampler[list[int]]):
 
     def __iter__(self) -> Iterator[list[int]]:
         order = rng.permutation(self.seed, "order", self.count, self.epoch).tolist()
-        for index in range(len(self)):
+        first, self.skipped = self.skipped, 0
+        for index in range(first, len(self)):
             yield order[index * self.batch_size : (index + 1) * self.batch_size][ranks.rank() :: ranks.world_size()]
 
 
@@ -51,7 +54,29 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def epoch_loader(image_set: Any, batch_size: int, *, seed: int, num_workers: int = 0) -> DataLoader:
-    """A loader of shuffled batches, each fetched from the set at once."""
+class EpochLoader(DataLoader):
+    """Shuffled batches; a training that was cut off within an epoch goes on at its next batch."""
+
+    handed_out = 0  # batches of the epoch
+
+    def __iter__(self) -> Iterator[Any]:
+        sampler: EpochSampler = self.batch_sampler  # type: ignore[assignment]
+        self.handed_out = sampler.skipped
+        batches = super().__iter__()
+        for batch in prefetched(batches) if getattr(self.dataset, "streams", False) else batches:
+            self.handed_out += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """For Lightning's checkpoints."""
+        return {"batches": self.handed_out % len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """The next epoch begins after these batches."""
+        self.batch_sampler.skipped = state["batches"]  # type: ignore[union-attr]
+
+
+def epoch_loader(image_set: Any, batch_size: int, *, seed: int, num_workers: int = 0) -> EpochLoader:
+    """A loader of shuffled batches, each fetched from the set at once; of a set on disk ahead of time."""
     sampler = EpochSampler(len(image_set), batch_size, seed)
-    return DataLoader(image_set, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=num_workers)
+    return EpochLoader(image_set, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=num_workers)

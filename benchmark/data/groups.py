@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from benchmark.data.prefetch import prefetched
 from benchmark.processes import ranks
 from benchmark.types import Batch, ImageSet
 
@@ -38,8 +39,13 @@ class FixedGroups:
             raise IndexError(number)
         return self.image_set.__getitems__(own.tolist())
 
+    @property
+    def streams(self) -> bool:
+        """Whether batches are read from the disk when they are asked for, so that it pays to read ahead."""
+        return bool(getattr(self.image_set, "streams", False))
+
     def __iter__(self) -> Iterator[Batch]:
-        return (self[number] for number in range(len(self)))
+        return in_order(self, range(len(self)))
 
 
 class Groups(Protocol):
@@ -66,7 +72,13 @@ class GroupSubset:
         return len(self.numbers)
 
     def __iter__(self) -> Iterator[Batch]:
-        return (self.groups[number] for number in self.numbers)
+        return in_order(self.groups, self.numbers)
+
+
+def in_order(groups: Groups, numbers: Iterable[int]) -> Iterator[Batch]:
+    """The groups of these numbers; those of a set on disk are read ahead."""
+    batches = (groups[number] for number in numbers)
+    return prefetched(batches) if getattr(groups, "streams", False) else batches
 
 
 @dataclass
@@ -121,8 +133,13 @@ class WithPrediction:
         position = number * self.groups.batch_size + torch.arange(len(predicted))
         return {**batch, "prediction": torch.tensor(predicted), "position": position, "group": torch.tensor(number)}
 
+    @property
+    def streams(self) -> bool:
+        """As of :class:`FixedGroups`."""
+        return self.groups.streams
+
     def __iter__(self) -> Iterator[Batch]:
-        return (self[number] for number in range(len(self)))
+        return in_order(self, range(len(self)))
 
 
 def shown_classes(image_set: ImageSet) -> list[int]:

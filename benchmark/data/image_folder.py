@@ -168,6 +168,8 @@ def _of_imagenet(
 class FolderSet(Dataset):
     """Images on disk, decoded when they are asked for."""
 
+    streams = True
+
     def __init__(
         self,
         class_names: list[str],

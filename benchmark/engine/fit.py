@@ -8,10 +8,10 @@ from typing import Any
 import pytorch_lightning as pl
 
 from benchmark.data.groups import Groups, GroupSubset
-from benchmark.engine.checkpoints import Checkpoints, epochs_of, newest
+from benchmark.engine.checkpoints import Checkpoints, behind, newest
 from benchmark.engine.loggers import History
 from benchmark.engine.out_of_memory import TrainingMemoryError, ran_out
-from benchmark.engine.trainer import make_trainer
+from benchmark.engine.trainer import Lines, has_bar, make_trainer
 from benchmark.numerics import layers
 from benchmark.processes import ranks
 from benchmark.processes.sync_batch_norm import over_all_ranks
@@ -33,14 +33,15 @@ def fit(
 ) -> dict[str, float]:
     """Trains ``module`` for so many epochs or steps and returns the last value of everything it logged.
 
-    A checkpoint is kept after every epoch, so that a run that was cut off goes on from there.
+    A checkpoint is kept after every epoch, every ``trainer.keep_minutes`` within one and at a stop, so that a run that
+    was cut off goes on from there.
     """
     if epochs == 0 or steps == 0:
         return {}
     if steps > 0:
         epochs = -(-steps // len(loader))
     last = ranks.broadcast(lambda: newest(folder / CHECKPOINTS))
-    history = History(folder / HISTORY, epochs_of(last))
+    history = History(folder / HISTORY, behind(last))
     with live_run(config, info, whole=last is None) as live:
         trainer = make_trainer(
             config,
@@ -48,7 +49,10 @@ def fit(
             max_steps=steps,
             default_root_dir=folder,
             logger=[history, *live],
-            callbacks=[Checkpoints(folder / CHECKPOINTS)],
+            callbacks=[
+                Checkpoints(folder / CHECKPOINTS, 60 * config["trainer"]["keep_minutes"]),
+                *([] if has_bar() else [Lines(info.name)]),
+            ],
         )
         own = None if validation is None else GroupSubset.for_rank(validation)
         try:

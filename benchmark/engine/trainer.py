@@ -18,9 +18,11 @@ from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset
 from benchmark.numerics.precisions import BFLOAT16, FLOAT32
 from benchmark.processes import ranks
+from benchmark.processes.progress import Progress
 from benchmark.processes.signals import raise_if_stopped
 
-_OURS = ("threads", "portable", "compile")  # of the keys of trainer
+# Of the trainer group: keys that are not the Trainer's.
+OWN_KEYS = ("threads", "portable", "compile", "keep_minutes")
 
 
 class Bar(RichProgressBar):
@@ -30,20 +32,37 @@ class Bar(RichProgressBar):
         return {name: value for name, value in super().get_metrics(trainer, module).items() if name != "v_num"}
 
 
-class StopAtBatch(Callback):
-    """Ends the work cleanly after the batch in which a signal came."""
+class Lines(Callback):
+    """How far a training is, a line of the log a minute, for where there is no terminal for a bar."""
 
-    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
-        raise_if_stopped()
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self.progress = Progress(self.what, "steps", int(trainer.estimated_stepping_batches), trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        self.progress.advance(note=lambda: f"epoch {trainer.current_epoch + 1}, loss {float(outputs['loss']):.4g}")
+
+
+class StopAtBatch(Callback):
+    """Ends a prediction cleanly after the batch in which a signal came."""
 
     def on_predict_batch_end(self, *args: Any, **kwargs: Any) -> None:
         raise_if_stopped()
 
 
+def has_bar() -> bool:
+    """Whether Lightning draws its bar: on a terminal."""
+    return sys.stderr.isatty() and sys.stdout.isatty()
+
+
 def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
     """The configured Trainer, with a progress bar on a terminal."""
     _quiet()
-    options = {key: value for key, value in config["trainer"].items() if key not in _OURS}
+    options = {key: value for key, value in config["trainer"].items() if key not in OWN_KEYS}
     if options.get("precision") == BFLOAT16:  # of layers alone, see numerics/layers.py
         options["precision"] = FLOAT32
     if options.get("strategy") == "ddp":
@@ -51,7 +70,7 @@ def make_trainer(config: dict[str, Any], **extra: Any) -> pl.Trainer:
         # While the main process works by itself the others wait, for as long as it takes.
         options["strategy"] = DDPStrategy(broadcast_buffers=False, timeout=timedelta(days=7))
     callbacks: list[Callback] = [*extra.pop("callbacks", []), StopAtBatch()]
-    if sys.stderr.isatty() and sys.stdout.isatty():
+    if has_bar():
         callbacks = [*callbacks, Bar(leave=False)]
     bar = any(isinstance(callback, RichProgressBar) for callback in callbacks)
     fixed = {"enable_progress_bar": bar, "enable_checkpointing": False}
@@ -87,5 +106,6 @@ def _quiet() -> None:
         ".*srun. command is available.*",  # under SLURM each job of a sweep is a process of its own
         ".*isinstance.treespec, LeafSpec.*",
         ".*broadcast_buffers. is deprecated.*",
+        ".*srun. command is available.*",
     ):
         warnings.filterwarnings("ignore", message=remark)

@@ -62,13 +62,18 @@ class StackedMembers(TrunkInterpreter):
     mean (g - m)^2 over the row is sum_i mean (g_i - m_i)^2: the sum of the members' l_int.
     """
 
+    STATE = ("warm",)
+
     def __init__(self, classifier: Classifier, members: Sequence[Interpreter]) -> None:
         super().__init__(classifier=classifier)
         self.members = tuple(members)
+        self.warm: list[Interpreter] = []  # members that change from call to call
 
     def warm_started(self) -> StackedMembers:
         """Every member warm-started for itself."""
-        return StackedMembers(self.classifier, [member.warm_started() for member in self.members])
+        other = StackedMembers(self.classifier, [member.warm_started() for member in self.members])
+        other.warm = [new for new, old in zip(other.members, self.members, strict=True) if new is not old]
+        return other
 
     def read(self, image_BCHW: Tensor) -> Reading:
         """Logits as the first member gives them, and the maps in one row."""

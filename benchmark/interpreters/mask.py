@@ -135,6 +135,8 @@ class Mask(BaseInterpreter):
 class WarmMask(BaseInterpreter):
     """A Mask under one attack: the mask of every sample starts from its mask of the step before."""
 
+    STATE = ("theta_Bhw",)
+
     def __init__(self, mask: Mask) -> None:
         super().__init__(classifier=mask.classifier)
         self.mask = mask

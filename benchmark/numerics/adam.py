@@ -24,6 +24,8 @@ class Adam:
         ValueError: lr not above 0.
     """
 
+    STATE = ("count", "mean", "square")  # what changes from step to step, see benchmark/probes/kept_state.py
+
     def __init__(self, *, lr: float, beta_1: float = 0.9, beta_2: float = 0.999, floor: float = 1e-8) -> None:
         if not lr > 0:
             raise ValueError(f"lr is Adam's step size, above 0, got {lr}: set probe.lr or interpreter.lr")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
-from benchmark.pipeline.artefacts.benign_spread import BenignSpread, get_benign_spread
+from benchmark.pipeline.artefacts.benign_spread import BenignSpread, check_benign_maps, get_benign_spread
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import get_interpreter
@@ -15,7 +15,7 @@ from benchmark.pipeline.measure import Measurements, measure
 from benchmark.pipeline.preflight import check_before_training, check_settings
 from benchmark.pipeline.probe import perturb
 from benchmark.pipeline.soundness.attack_account import account_check
-from benchmark.pipeline.soundness.before_attack import Facts
+from benchmark.pipeline.soundness.before_attack import Facts, uncounted
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
 from benchmark.storage.flags import ordered
@@ -41,9 +41,11 @@ def evaluate(ctx: RunContext) -> Evaluation:
     classifier = get_classifier(ctx)
     correct_samples = get_correct_samples(ctx, classifier, ctx.config["split"])
     interpreter = get_interpreter(ctx, classifier)
-    spread = get_benign_spread(ctx, interpreter)
+    check_benign_maps(ctx, interpreter, correct_samples)
     before = dict(classifier.passes)
     perturbed = perturb(ctx, interpreter, correct_samples)
+    with uncounted(classifier):
+        spread = get_benign_spread(ctx, interpreter)  # after the attack: only the measures read it
     with ctx.timed("measure"):
         measurements = measure(ctx, interpreter, spread.spread, perturbed.groups)
     told, flags = account_check(measurements.samples, needs_map=ctx.config["probe"]["needs_map"])

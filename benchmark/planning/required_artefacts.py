@@ -112,14 +112,19 @@ def required_artefacts(config: Config) -> list[ArtefactRef]:
     Raises:
         ValueError, OSError: a data folder or checkpoint that the configuration names cannot be used.
     """
-    return list(dict.fromkeys([*_of_measuring(config), *_of_perturbing(source_config(config))]))
+    perturbing = _of_perturbing(source_config(config))
+    return list(dict.fromkeys([*_of_explaining(config), *perturbing, *_of_measuring(config)]))
 
 
-def _of_measuring(config: Config) -> Iterator[ArtefactRef]:
-    """What the measured interpreter takes."""
+def _of_explaining(config: Config) -> Iterator[ArtefactRef]:
+    """The measured interpreter."""
     yield from classifier_refs(config)
     yield predictions_ref(config, config["split"])
     yield from _of_interpreter(config)
+
+
+def _of_measuring(config: Config) -> Iterator[ArtefactRef]:
+    """What the measures read beside the interpreter and the perturbed images."""
     yield predictions_ref(config, "calibration")
     yield scale_ref(config, spread_noise(config), SPREAD_LEVEL)
     yield spread_ref(config)

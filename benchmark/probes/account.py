@@ -24,13 +24,24 @@ class PassMeter:
     noisy copies of SmoothGrad). A classifier that does not count gives 0.
     """
 
+    STATE = ("halves",)
+
     def __init__(self, classifier: Classifier) -> None:
         self.counts: Mapping[str, int] = getattr(classifier, "passes", {})
         self.before = sum(self.counts.values())
 
+    @property
+    def halves(self) -> int:
+        """Forward and backward passes, over all images; set where an attack goes on that has made some before."""
+        return sum(self.counts.values()) - self.before
+
+    @halves.setter
+    def halves(self, count: int) -> None:
+        self.before = sum(self.counts.values()) - count
+
     def passes(self) -> float:
         """Image passes, over all images."""
-        return (sum(self.counts.values()) - self.before) / 2
+        return self.halves / 2
 
 
 class LossCurve:
@@ -39,6 +50,8 @@ class LossCurve:
     fall = (L_90 - L_100) / max(|L_90|, 0.001), >= 0, with L_p the smallest loss of the first p % of the steps; 0 is
     flat. Losses are taken at the weights of the phase's end, whatever the step's own weights are.
     """
+
+    STATE = ("best_B", "before_B")
 
     def __init__(self, objective: Objective, steps: int) -> None:
         self.objective, self.last_tenth = objective, steps - max(steps // 10, 1)
@@ -68,6 +81,8 @@ class SmallestCost:
     Args:
         cost_B: any costs of the samples, for their shape. margin: by how many logits a class has to win.
     """
+
+    STATE = ("cost_B",)
 
     def __init__(self, cost_B: Tensor, margin: float = 0.0) -> None:
         self.cost_B, self.margin = torch.full_like(cost_B, float("inf")), margin

@@ -7,9 +7,10 @@ phases is another attack.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from benchmark.numerics.bounds import NonNegative, WholeNonNegative, WholePositi
 from benchmark.probes.account import LossCurve, PassMeter, SmallestCost
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.probes.finite import FiniteCheck, largest
+from benchmark.probes.kept_state import UnderWay
 from benchmark.probes.observer import Observer
 from benchmark.types import Bounded, Explanation, Goal, Interpreter, Objective, Outcome, Perturbation
 
@@ -113,29 +115,18 @@ class GradientAttack:
     @torch.enable_grad()
     def __call__(self, interpreter: Interpreter, image_BCHW: Tensor, goal: Goal, key_B: Tensor) -> Outcome:
         meter, observe = PassMeter(interpreter.classifier), self._observer(interpreter, image_BCHW, goal)
-        best = BestIterate(image_BCHW, goal, self.keep, self.margin)
-        smallest = SmallestCost(best.cost_B, self.margin)
-        curves = [LossCurve(objective, steps) for objective, steps in self.schedule]
-        n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
-
-        def note(seen: _Seen) -> None:
-            n_zero_B.add_(seen.size_B == 0)
-            curves[seen.phase].update(seen.step, seen.explanation, goal, seen.penalty_B)
-            if seen.phase > 0 or self.keep == "size":
-                best.update(seen.image_BCHW, seen.explanation, seen.class_B)
-                cost_B = best.cost_of(seen.image_BCHW.detach(), seen.explanation)
-                smallest.update(seen.explanation.logits_BK, seen.class_B, cost_B)
-
-        adversarial = self._descend(observe, image_BCHW, goal, key_B, note)
+        account = _Account(self, meter, image_BCHW, goal)
+        adversarial = self._descend(observe, image_BCHW, goal, key_B, account)
+        best, smallest = account.best, account.smallest
         if self.chooses:
             with torch.no_grad():
                 class_B = observe.class_B
                 best.finalize(adversarial, observe(adversarial, self.needs_map), class_B)
-        falls = [fall_B for curve in curves if (fall_B := curve.fall_B()) is not None]
+        falls = [fall_B for curve in account.curves if (fall_B := curve.fall_B()) is not None]
         facts = {
-            "zero_gradient": n_zero_B / max(sum(steps for _, steps in self.schedule), 1),
-            "passes": torch.full_like(n_zero_B, meter.passes() / len(image_BCHW)),
-            "loss_fall": falls[-1] if falls else torch.zeros_like(n_zero_B),
+            "zero_gradient": account.n_zero_B / max(sum(steps for _, steps in self.schedule), 1),
+            "passes": torch.full_like(account.n_zero_B, meter.passes() / len(image_BCHW)),
+            "loss_fall": falls[-1] if falls else torch.zeros_like(account.n_zero_B),
             "better_iterate": smallest.is_below(best.cost_B),
         }
         if not self.chooses:
@@ -159,32 +150,79 @@ class GradientAttack:
         image_BCHW: Tensor,
         goal: Goal,
         key_B: Tensor,
-        note: Callable[[_Seen], None] | None = None,
+        account: _Account | None = None,
     ) -> Tensor:
-        """All steps of all phases: the image that the last one leads to; ``note`` is told what each has seen."""
-        parameter, optimizer = self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer()
+        """All steps of all phases: the image that the last one leads to. With an account the run is kept, and goes on
+        where one that was stopped was; the account is told what each step has seen.
+        """
+        run = _Run(self.perturbation.start(image_BCHW, key_B), self.perturbation.optimizer())
         finite = FiniteCheck(image_BCHW, [steps for _, steps in self.schedule])
+        parts = {"run": run, "observe": observe, "account": account, "finite": finite}
+        under_way, total = None if account is None else UnderWay(), sum(steps for _, steps in self.schedule)
+        if under_way is not None:
+            under_way.put_back(image_BCHW.device, **parts)
+        for number, objective, step, steps in islice(self._steps(), run.taken, None):
+            parameter = run.parameter.detach().requires_grad_()
+            adversarial = self.perturbation.apply(parameter, image_BCHW)
+            class_B = observe.class_B
+            explanation = observe(adversarial, objective.needs_map)
+            loss_B = objective(explanation, goal, step / max(steps - 1, 1))
+            check_graph(loss_B)
+            penalty_B = self.perturbation.penalty(parameter, image_BCHW)
+            if penalty_B is not None:
+                loss_B = loss_B + penalty_B
+            gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
+            size_B = largest(gradient)
+            finite.note(loss_B.detach() + size_B)
+            if account is not None:
+                image_size_B = size_B if image_gradient is gradient else largest(image_gradient)
+                account.note(_Seen(number, step, adversarial, explanation, class_B, penalty_B, image_size_B))
+            run.parameter = run.optimizer(parameter.detach(), gradient, image_BCHW)
+            run.taken += 1
+            del parameter, adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
+            if under_way is not None:
+                under_way.step(run.taken, total, **parts)
+        finite.check()
+        return self.perturbation.apply(run.parameter.detach(), image_BCHW).detach()
+
+    def _steps(self) -> Iterator[tuple[int, Objective, int, int]]:
+        """Of every step: the number of its phase, its objective, its own number in the phase, and the phase's steps."""
         for number, (objective, steps) in enumerate(self.schedule):
             for step in range(steps):
-                parameter = parameter.detach().requires_grad_()
-                adversarial = self.perturbation.apply(parameter, image_BCHW)
-                class_B = observe.class_B
-                explanation = observe(adversarial, objective.needs_map)
-                loss_B = objective(explanation, goal, step / max(steps - 1, 1))
-                check_graph(loss_B)
-                penalty_B = self.perturbation.penalty(parameter, image_BCHW)
-                if penalty_B is not None:
-                    loss_B = loss_B + penalty_B
-                gradient, image_gradient = _gradients(loss_B, parameter, adversarial)
-                size_B = largest(gradient)
-                finite.note(loss_B.detach() + size_B)
-                if note is not None:
-                    image_size_B = size_B if image_gradient is gradient else largest(image_gradient)
-                    note(_Seen(number, step, adversarial, explanation, class_B, penalty_B, image_size_B))
-                parameter = optimizer(parameter.detach(), gradient, image_BCHW)
-                del adversarial, explanation, loss_B, penalty_B, gradient, image_gradient  # frees memory
-        finite.check()
-        return self.perturbation.apply(parameter.detach(), image_BCHW).detach()
+                yield number, objective, step, steps
+
+
+@dataclass
+class _Run:
+    """What changes from step to step: the parameter, the optimizer's own state, and how many steps are taken."""
+
+    parameter: Tensor
+    optimizer: Callable[[Tensor, Tensor, Tensor], Tensor]
+    taken: int = 0
+
+    STATE: ClassVar = ("parameter", "optimizer", "taken")
+
+
+class _Account:
+    """What an attack notes of its steps: the best iterate, and what it tells about itself."""
+
+    STATE = ("meter", "best", "smallest", "curves", "n_zero_B")
+
+    def __init__(self, attack: GradientAttack, meter: PassMeter, image_BCHW: Tensor, goal: Goal) -> None:
+        self.keep, self.goal, self.meter = attack.keep, goal, meter
+        self.best = BestIterate(image_BCHW, goal, attack.keep, attack.margin)
+        self.smallest = SmallestCost(self.best.cost_B, attack.margin)
+        self.curves = [LossCurve(objective, steps) for objective, steps in attack.schedule]
+        self.n_zero_B = torch.zeros(len(image_BCHW), device=image_BCHW.device)
+
+    def note(self, seen: _Seen) -> None:
+        """Takes what one step has seen."""
+        self.n_zero_B.add_(seen.size_B == 0)
+        self.curves[seen.phase].update(seen.step, seen.explanation, self.goal, seen.penalty_B)
+        if seen.phase > 0 or self.keep == "size":
+            self.best.update(seen.image_BCHW, seen.explanation, seen.class_B)
+            cost_B = self.best.cost_of(seen.image_BCHW.detach(), seen.explanation)
+            self.smallest.update(seen.explanation.logits_BK, seen.class_B, cost_B)
 
 
 class _Seen(NamedTuple):

@@ -7,6 +7,7 @@ sample and after rounding to 8 bit (after AutoAttack's rule, Croce & Hein, 2020;
 from __future__ import annotations
 
 import copy
+from itertools import islice
 from typing import cast
 
 import torch
@@ -19,6 +20,7 @@ from benchmark.objectives.margin import margin
 from benchmark.probes.account import PassMeter
 from benchmark.probes.attack import check_graph
 from benchmark.probes.finite import FiniteCheck, largest
+from benchmark.probes.kept_state import UnderWay
 from benchmark.probes.members import LEAST_MARGIN, Member
 from benchmark.probes.observer import Observer
 from benchmark.probes.strongest import Strongest
@@ -69,26 +71,32 @@ class AutoAttack:
         if goal.map_Bhw is None:
             raise ValueError("adv2_auto needs a goal map and got none: give the probe a goal")
         strongest = Strongest(image_BCHW, self.passes, [member.name for member in self.members])
-        attacked = TrueMap(interpreter)
-        passes_B, zero_B, steps_B = torch.zeros(3, len(image_BCHW), device=image_BCHW.device)
-        spent, finite = 0, FiniteCheck(image_BCHW, self.steps())
-        for number, (member, steps) in enumerate(zip(self.members, self.steps(), strict=True)):
-            rows = strongest.unfinished()
-            if not len(rows):
+        attacked, run = TrueMap(interpreter), _Run(len(image_BCHW), image_BCHW.device)
+        under_way, finite = UnderWay(), FiniteCheck(image_BCHW, self.steps())
+        kept = {"run": run, "strongest": strongest, "finite": finite}
+        under_way.put_back(image_BCHW.device, **kept)
+        for number, (member, steps) in islice(
+            enumerate(zip(self.members, self.steps(), strict=True)), run.member, None
+        ):
+            if run.step == 0:
+                run.rows = strongest.unfinished()
+            if not len(rows := run.rows):
                 break
             meter = PassMeter(interpreter.classifier)
             part = Goal(goal.target_B[rows], goal.map_Bhw[rows], goal.targeted)
             start = self._start(member, image_BCHW, strongest, key_B ^ number)[rows]
             descent = _Descent(member, self.ball, image_BCHW[rows], start, Observer(attacked, image_BCHW[rows], part))
-            for step in range(steps):
-                loss_B, size_B = descent.step(step, steps, part, strongest, rows, number, spent + step + 1)
+            if run.step > 0:
+                under_way.put_back(image_BCHW.device, descent=descent, meter=meter)
+            for step in range(run.step, steps):
+                loss_B, size_B = descent.step(step, steps, part, strongest, rows, number, run.spent + step + 1)
                 finite.note(loss_B + size_B, rows)
-                zero_B[rows] += (size_B == 0) & (loss_B > 0)
-            spent += steps
-            steps_B[rows] += steps
-            passes_B[rows] += meter.passes() / len(rows)
+                run.zero_B[rows] += (size_B == 0) & (loss_B > 0)
+                run.step = step + 1
+                under_way.step(run.spent + run.step, self.passes, **kept, descent=descent, meter=meter)
+            run.finish(steps, meter)
         finite.check()
-        facts = {"zero_gradient": zero_B / steps_B.clamp(min=1), "passes": passes_B, **strongest.facts()}
+        facts = {"zero_gradient": run.zero_B / run.steps_B.clamp(min=1), "passes": run.passes_B, **strongest.facts()}
         return Outcome(strongest.image_BCHW, strongest.success_B, strongest.distance_B, facts, strongest.curves())
 
     def steps(self) -> list[int]:
@@ -105,12 +113,34 @@ class AutoAttack:
         return strongest.image_BCHW if member.start == "best" else image_BCHW
 
 
+class _Run:
+    """How far the attack is: the member that walks, its steps so far, and per sample what the members have taken.
+
+    rows: the samples that the member walks with. spent: steps of the members before it.
+    """
+
+    STATE = ("member", "step", "spent", "rows", "passes_B", "zero_B", "steps_B")
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.member = self.step = self.spent = 0
+        self.rows = torch.arange(count, device=device)
+        self.passes_B, self.zero_B, self.steps_B = torch.zeros(3, count, device=device)
+
+    def finish(self, steps: int, meter: PassMeter) -> None:
+        """The member has taken all of its steps."""
+        self.steps_B[self.rows] += steps
+        self.passes_B[self.rows] += meter.passes() / len(self.rows)
+        self.member, self.step, self.spent = self.member + 1, 0, self.spent + steps
+
+
 class _Descent:
     """One member's walk on some samples.
 
     Args:
         image_BCHW: of the samples. start_BCHW: the first point. observe: logits and map of an image.
     """
+
+    STATE = ("point_BCHW", "direction", "weight_B", "observe")
 
     def __init__(self, member: Member, ball: Ball, image_BCHW: Tensor, start_BCHW: Tensor, observe: Observer) -> None:
         self.member, self.ball, self.image_BCHW, self.observe = member, ball, image_BCHW, observe

@@ -33,6 +33,8 @@ class BestIterate:
         margin: by how many logits a class has to win to reach the goal.
     """
 
+    STATE = ("image_BCHW", "success_B", "cost_B")
+
     def __init__(self, image_BCHW: Tensor, goal: Goal, rule: str, margin: float = 0.0) -> None:
         self.original_BCHW, self.goal, self.rule, self.margin = image_BCHW, goal, rule, margin
         self.image_BCHW = image_BCHW.clone()

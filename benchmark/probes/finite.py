@@ -26,6 +26,8 @@ class FiniteCheck:
         image_BCHW: of the samples. steps: of every phase.
     """
 
+    STATE = ("count", "first_B")
+
     def __init__(self, image_BCHW: Tensor, steps: Sequence[int]) -> None:
         self.phases, self.count = steps, 0
         self.never = sum(steps)

@@ -102,6 +102,8 @@ class LinfBall:
 class _MomentumSign:
     """The steps of a ball along the momentum of the gradients, ever smaller; of one run of an attack."""
 
+    STATE = ("factor", "velocity")
+
     def __init__(self, ball: LinfBall) -> None:
         self.ball, self.factor = ball, 1.0
         self.velocity: Tensor | None = None

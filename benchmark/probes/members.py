@@ -92,6 +92,8 @@ def scaled(gradient_BCHW: Tensor) -> Tensor:
 class _Momentum:
     """v <- 0.75 v + g / mean|g|, and the ball's steepest direction along v (MI-FGSM, Dong et al., 2018)."""
 
+    STATE = ("velocity",)
+
     def __init__(self, ball: Ball) -> None:
         self.ball = ball
         self.velocity: Tensor | None = None
@@ -104,6 +106,8 @@ class _Momentum:
 
 class _AdamDirection:
     """Adam's step of size 1 on g / mean|g|, beta 0.9 and 0.99, bounded in the ball's norm."""
+
+    STATE = ("adam",)
 
     def __init__(self, ball: Ball) -> None:
         self.ball, self.adam = ball, Adam(lr=1.0, beta_2=0.99)

@@ -15,8 +15,11 @@ class Observer:
     the classes other than the one to get away from.
     """
 
+    STATE = ("class_B", "warm")
+
     def __init__(self, interpreter: Explained, image_BCHW: Tensor, goal: Goal) -> None:
         self.interpreter = interpreter.warm_started()
+        self.warm = None if self.interpreter is interpreter else self.interpreter
         self.goal = goal
         self.class_B = goal.target_B
         if not goal.targeted:

@@ -31,6 +31,11 @@ class Strongest:
         image_BCHW: where the attack starts. passes: of every sample. members: names, in order.
     """
 
+    STATE = (
+        *("image_BCHW", "rank_B", "smallest", "member_B", "at_half_B", "at_last_tenth_B"),
+        *("before_member_B", "stale_B", "curve_BG", "curve_MBG"),
+    )
+
     def __init__(self, image_BCHW: Tensor, passes: int, members: Sequence[str]) -> None:
         count, device = len(image_BCHW), image_BCHW.device
         self.image_BCHW, self.members, self.passes = image_BCHW.clone(), list(members), passes

@@ -23,6 +23,8 @@ class TrueMap:
         is_true: whether the map given last is the true one to the last digit, and not corrected by an older bracket.
     """
 
+    STATE = ("calls", "is_true", "bracket_Bhw", "warm")
+
     def __init__(self, interpreter: Interpreter) -> None:
         self.classifier: Classifier = interpreter.classifier
         self.true, self.surrogate = interpreter.stacked(), interpreter.surrogate()
@@ -30,11 +32,13 @@ class TrueMap:
         self.approximates = any(part.surrogate() is not part for part in parts)
         self.every, self.calls, self.is_true = 1, 0, True
         self.bracket_Bhw: Tensor | None = None
+        self.warm: Interpreter | None = None  # the surrogate, where it changes from call to call
 
     def warm_started(self) -> Self:
         """A new one for one attack on one batch."""
         other = copy.copy(self)
         other.surrogate = self.surrogate.warm_started()
+        other.warm = None if other.surrogate is self.surrogate else other.surrogate
         is_searched_for = type(other.surrogate) is not type(self.surrogate)
         other.every = RENEWED_EVERY if is_searched_for and self.approximates else 1
         return other

@@ -1,4 +1,4 @@
-"""A clean end between two batches after SIGTERM, SIGINT or SIGUSR1.
+"""A clean end at the next step of an attack or batch of anything else after SIGTERM, SIGINT or SIGUSR1.
 
 A signal reaches the process that was started. It writes the signal's number into a file, whose name its workers inherit
 by an environment variable, and they stop as well. A job of a cluster's queue also has a file of its own: what stops the
@@ -27,12 +27,12 @@ _parents_files: list[str] = []  # the stop files of processes that started this 
 
 
 class Stopped(BaseException):
-    """Work ended between two batches because of a signal; what is finished is kept."""
+    """Work ended between two steps because of a signal; what is done is kept."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
-            f"stopped by {signal.Signals(number).name} between two batches; what is finished is kept, and the same "
-            "command goes on where this one was"
+            f"stopped by {signal.Signals(number).name} between two steps; what is done is kept, and the same command "
+            "goes on where this one was"
         )
         self.number, self.exit_code = number, 128 + number
 
@@ -72,19 +72,31 @@ def _siblings() -> str | None:
 
 def _note(number: int, frame: FrameType | None) -> None:
     _received.append(number)
-    os.write(2, f"\n{signal.Signals(number).name}: stopping at the next batch; once more ends at once\n".encode())
+    os.write(2, f"\n{signal.Signals(number).name}: stopping at the next step; once more ends at once\n".encode())
     signal.signal(number, _before.get(number) or signal.SIG_DFL)
     if path := os.environ.get(_FILE):
         Path(path).write_text(str(number))
 
 
+def is_stopped() -> bool:
+    """Whether a signal has come, to this process or to one that started it."""
+    return _number() is not None
+
+
 def raise_if_stopped() -> None:
     """Raises Stopped after a signal to this process or to one that started it."""
+    if (number := _number()) is not None:
+        raise Stopped(number)
+
+
+def _number() -> int | None:
+    """Of the first signal."""
     if _received:
-        raise Stopped(_received[0])
+        return _received[0]
     for path in (os.environ.get(_FILE), *_parents_files):
         if path and os.path.exists(path):
-            raise Stopped(int(Path(path).read_text() or signal.SIGTERM))
+            return int(Path(path).read_text() or signal.SIGTERM)
+    return None
 
 
 def reset() -> None:

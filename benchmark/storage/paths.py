@@ -28,6 +28,7 @@ METRICS = "metrics.json"
 WEIGHTS = "weights.safetensors"
 PREDICTIONS = "predictions.safetensors"
 HISTORY = "history.jsonl"
+LOOKS = "looks.json"  # of a noise calibration that is not finished: what it has seen
 CHECKPOINTS = "checkpoints"
 
 DATA = "data"  # the folder of the store with caches of data sets instead of artefacts
@@ -68,6 +69,11 @@ def history_files(store: Path) -> list[Path]:
 def group_file(folder: Path, number: int) -> Path:
     """The perturbed images of one group of samples, in the artefact's folder."""
     return folder / f"group-{number:06d}{_TENSORS}"
+
+
+def state_file(folder: Path, number: int) -> Path:
+    """The state of the attack on one group while it is under way."""
+    return folder / f"state-{number:06d}{_TENSORS}"
 
 
 def composites_file(folder: Path, split: str, key: str) -> Path:

@@ -16,6 +16,7 @@ from hydra import compose, initialize_config_dir
 from benchmark.commands.common.catalogue import COMMANDS
 from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.resolution import as_dict
+from benchmark.configuration.specs import OWN_KEYS
 from tests.helpers import PROJECT
 
 CONF = conf_folder()
@@ -91,7 +92,7 @@ def check_binding(config: dict[str, Any]) -> int:
     for where, node in targets({key: value for key, value in config.items() if key != "trainer"}):
         module, _, name = node["_target_"].rpartition(".")
         parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-        given = set(node) - {"_target_", "_partial_"} - ({"name", "fingerprint"} if where == ".data" else set())
+        given = set(node) - {"_target_", "_partial_"} - (set(OWN_KEYS) if where == ".data" else set())
         assert given <= set(parameters), f"{where}: {given - set(parameters)} unknown to {node['_target_']}"
         needed = {key for key, value in parameters.items() if value.default is value.empty}
         assert needed <= given | SUPPLIED, f"{where}: {needed - given - SUPPLIED} missing for {node['_target_']}"

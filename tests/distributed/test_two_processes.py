@@ -169,7 +169,7 @@ def test_a_signal_to_one_of_torchrun_s_processes_ends_both(tmp_path):
     second = [pid for pid in children if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes()]
     os.kill(int(second[0]), signal.SIGUSR1)
     assert process.wait(60) != 0
-    assert "stopped by SIGUSR1 between two batches" in (tmp_path / "log").read_text()
+    assert "stopped by SIGUSR1 between two steps" in (tmp_path / "log").read_text()
     assert not list(tmp_path.glob("results/*/cell.json"))
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     ran = underfire(tmp_path, "run", *CELL, *TWO)

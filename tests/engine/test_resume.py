@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import signal
 
 import numpy as np
 import pytest
@@ -11,12 +13,16 @@ import torch
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.data.epoch_loader import epoch_loader
 from benchmark.data.groups import FixedGroups
+from benchmark.engine import checkpoints
+from benchmark.engine.checkpoints import Behind
 from benchmark.engine.fit import fit
 from benchmark.engine.loggers import History
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import seeded
 from benchmark.probes.linf_ball import LinfBall
+from benchmark.processes.signals import Stopped
+from benchmark.storage.paths import HISTORY
 from benchmark.storage.records import read_record
 from benchmark.tracking.wandb_run import RunInfo
 from lightning_modules.adversarial import LitTRADES
@@ -36,7 +42,17 @@ class Interrupted:
         return super().training_step(batch, index)
 
 
-def train(config, folder, kind, options):
+class Counted:
+    """Counts its steps over all runs."""
+
+    steps = 0
+
+    def training_step(self, batch, index):
+        type(self).steps += 1
+        return super().training_step(batch, index)
+
+
+def train(config, folder, kind, options, **length):
     data = load_data(config).split("train")
     folder.mkdir(exist_ok=True)
     with seeded(0, "classifier"):
@@ -44,10 +60,12 @@ def train(config, folder, kind, options):
     module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0, **options)
     info = RunInfo("train", "t", "t", [], {})
     validation = FixedGroups(data, range(64), 64)
-    fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=3, validation=validation, info=info)
-    return network.state_dict()
+    fit(config, module, epoch_loader(data, 64, seed=0), folder, validation=validation, info=info, **(length or EPOCHS))
+    history = [json.loads(line) for line in (folder / HISTORY).read_text().splitlines()]
+    return network.state_dict(), history
 
 
+EPOCHS = {"epochs": 3}
 BALL = LinfBall(epsilon=0.1, step_size=0.1, random_start=True)
 
 
@@ -61,11 +79,42 @@ BALL = LinfBall(epsilon=0.1, step_size=0.1, random_start=True)
 def test_a_training_resumes_at_its_epoch_and_ends_the_same(tmp_path, kind, options):
     config = configured(tmp_path)
     cut = type("Cut", (Interrupted, kind), {})
-    whole = train(config, tmp_path / "whole", kind, options)
+    whole, _ = train(config, tmp_path / "whole", kind, options)
     with pytest.raises(InterruptedError):
         train(config, tmp_path / "cut", cut, options)
-    resumed = train(config, tmp_path / "cut", cut, options)
+    resumed, _ = train(config, tmp_path / "cut", cut, options)
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.parametrize("length", [{"epochs": 3}, {"steps": 10}], ids=str)
+def test_a_training_resumes_within_its_epoch_and_ends_the_same(tmp_path, length):
+    """A checkpoint after every step; four steps an epoch, the fault at the second of the second."""
+    config = configured(tmp_path, "trainer.keep_minutes=1e-9", "trainer.log_every_n_steps=1")
+    kind = type("Counted", (Counted, LitClassifier), {})
+    cut = type("Cut", (Interrupted, kind), {})
+    whole, history = train(config, tmp_path / "whole", kind, {}, **length)
+    steps, kind.steps = kind.steps, 0
+    with pytest.raises(InterruptedError):
+        train(config, tmp_path / "cut", cut, {}, **length)
+    resumed, again = train(config, tmp_path / "cut", cut, {}, **length)
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert cut.steps == steps, "no step is taken twice"
+    assert again == history
+
+
+def test_a_stop_in_a_training_keeps_where_it_was(tmp_path, monkeypatch):
+    config = configured(tmp_path)
+    kind = type("Counted", (Counted, LitClassifier), {})
+    whole, _ = train(config, tmp_path / "whole", kind, {})
+    steps, kind.steps = kind.steps, 0
+    monkeypatch.setattr(checkpoints, "is_stopped", lambda: kind.steps == 6)
+    monkeypatch.setattr(checkpoints, "raise_if_stopped", lambda: (_ for _ in ()).throw(Stopped(signal.SIGTERM)))
+    with pytest.raises(Stopped):
+        train(config, tmp_path / "cut", kind, {})
+    monkeypatch.undo()
+    resumed, _ = train(config, tmp_path / "cut", kind, {})
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert kind.steps == steps
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +166,7 @@ def test_a_history_goes_on_where_its_checkpoint_was(tmp_path):
     whole = History(path)
     for epoch in range(3):
         whole.log_metrics({"loss": 1.0 - epoch / 10, "epoch": epoch}, step=epoch)
-    resumed = History(path, epochs=2)
+    resumed = History(path, Behind(2, 2))
     assert resumed.last["loss"] == 0.9
     assert len(path.read_text().splitlines()) == 2, "the third epoch happens again"
     assert History(path).last == {}

@@ -53,7 +53,7 @@ def test_a_signal_ends_it_at_the_next_batch_and_says_how_to_go_on(undisturbed, t
     process.send_signal(number)
     assert process.wait(30) == 128 + number
     told = log.read_text()
-    assert f"stopped by {name} between two batches" in told
+    assert f"stopped by {name} between two steps" in told
     assert "the same command goes on where this one was" in told
     assert len(computed(tmp_path)) < CELLS
     assert not list(tmp_path.glob("store/*/*.lease")), "nobody has to wait for who has stopped"

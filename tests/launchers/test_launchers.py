@@ -99,7 +99,7 @@ class TestQueue:
         assert process.wait(200) == 1
         told = (tmp_path / "log").read_text()
         assert "2 cells: 1 computed, 0 cached, 0 failed, 1 stopped" in told
-        assert "stopped by SIGUSR1 between two batches" in told
+        assert "stopped by SIGUSR1 between two steps" in told
         ran = underfire(tmp_path, "run", *self.sweep)
         assert ran.returncode == 0, ran.stderr
         assert "2 cells: 1 computed, 1 cached, 0 failed" in ran.stderr

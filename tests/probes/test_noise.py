@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from benchmark.probes.noise import Noise
-from benchmark.probes.noise_calibration import calibrate
+from benchmark.probes.noise_calibration import calibrate, calibrate_coarse_to_fine
 
 IDS = torch.arange(200)
 GREY = torch.full((200, 3, 8, 8), 0.5)
@@ -37,28 +37,89 @@ def test_noise_stays_in_range_and_belongs_to_the_sample():
     assert noise(None, GREY, IDS, IDS).goal_B.eq(-1).all()
 
 
+class Known:
+    """Each sample turns wrong at its own threshold, so that the answer is a quantile; counts what is looked at."""
+
+    def __init__(self, threshold_N):
+        self.threshold_N, self.count, self.seen = np.asarray(threshold_N), len(threshold_N), {}
+
+    def wrong(self, scale, among):
+        self.seen[scale] = max(among, self.seen.get(scale, 0))
+        return int((self.threshold_N[:among] <= scale).sum())
+
+    @property
+    def looks(self):
+        return sum(self.seen.values()) / self.count
+
+
+def bisected(threshold_N, level):
+    """Seventeen rates of all samples."""
+    low, high = 0.0, 4.0
+    while high - low >= 1e-4:
+        middle = (low + high) / 2
+        low, high = (low, middle) if np.mean(threshold_N <= middle) >= level else (middle, high)
+    return high
+
+
+DRAWN = [np.random.default_rng(seed).gamma(4, 0.01 * 3**seed, 1000) for seed in range(4)]
+
+
 def test_calibration_finds_the_smallest_scale_of_a_known_curve():
-    """Each of 1000 samples turns wrong at its own threshold, so that the answer is a quantile."""
-    thresholds = np.sort(np.random.default_rng(0).gamma(4, 0.05, 1000))
-    found = calibrate(lambda scale: float((thresholds <= scale).mean()), 0.3, 1000)
+    thresholds = np.sort(DRAWN[1])
+    found = calibrate(Known(DRAWN[1]), 0.3)
     assert found.scale == pytest.approx(thresholds[299], abs=1e-3)
     assert 0.3 <= found.rate <= 0.3 + found.tolerance and found.tolerance == pytest.approx(0.03)
 
 
+@pytest.mark.parametrize("level", [0.03, 0.3, 0.95])
+@pytest.mark.parametrize("threshold_N", DRAWN, ids=range(4))
+def test_looking_no_further_than_decides_a_step_changes_no_scale(threshold_N, level):
+    looks = Known(threshold_N)
+    assert calibrate(looks, level).scale == bisected(threshold_N, level)
+    assert looks.looks < 17, "not all scales are decided by all samples"
+
+
+@pytest.mark.parametrize("level", [0.03, 0.3, 0.95])
+@pytest.mark.parametrize("threshold_N", DRAWN, ids=range(4))
+def test_coarse_to_fine_reaches_the_level_within_its_tolerance_in_few_looks(threshold_N, level):
+    looks = Known(threshold_N)
+    found = calibrate_coarse_to_fine(looks, level)
+    assert found.rate == np.mean(threshold_N <= found.scale), "the rate is that of all samples"
+    assert level <= found.rate <= level + found.tolerance
+    assert (
+        bisected(threshold_N, level) <= found.scale <= np.quantile(threshold_N, min(level + found.tolerance, 1)) + 1e-4
+    )
+    assert looks.looks < 6
+
+
+BOTH = pytest.mark.parametrize("calibration", [calibrate, calibrate_coarse_to_fine])
+
+
+@BOTH
 @pytest.mark.parametrize("level", [0.0, 1.0, -0.1, 3.0])
-def test_a_level_that_is_no_rate_is_refused(level):
+def test_a_level_that_is_no_rate_is_refused(calibration, level):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        calibrate(lambda scale: 0.5, level, 100)
+        calibration(Known([0.1]), level)
 
 
-def test_an_unreachable_level_names_the_range():
-    with pytest.raises(ValueError, match=r"from 0 to 12\.0%"):
-        calibrate(lambda scale: 0.03 * scale, 0.3, 100)
+@BOTH
+def test_without_samples_there_is_no_scale(calibration):
+    with pytest.raises(ValueError, match="train a better classifier"):
+        calibration(Known([]), 0.3)
 
 
-def test_a_level_that_is_stepped_over_is_refused():
-    with pytest.raises(ValueError, match="stepped over"):
-        calibrate(lambda scale: float(scale > 1), 0.3, 1000)
+@BOTH
+@pytest.mark.parametrize("small", [0.0, 0.12])
+def test_an_unreachable_level_names_the_range(calibration, small):
+    with pytest.raises(ValueError, match=rf"from 0 to {100 * small:.1f}%"):
+        calibration(Known(np.where(np.arange(500) % 25 < 25 * small, 0.1, 9.0)), 0.3)
+
+
+@BOTH
+@pytest.mark.parametrize("threshold", [0.01, 1.0, 3.99])
+def test_a_level_that_is_stepped_over_is_refused(calibration, threshold):
+    with pytest.raises(ValueError, match=rf"stepped over: the smallest scale that reaches it, {threshold:.3g}"):
+        calibration(Known(np.full(500, threshold)), 0.3)
 
 
 def test_bad_settings_are_refused():

@@ -10,16 +10,19 @@ from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, spread_noise
+from benchmark.data.groups import Population
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.metrics.map_distance import check_places, has_map
 from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
 from benchmark.pipeline.context import RunContext
+from benchmark.pipeline.soundness.before_attack import first_images, uncounted
 from benchmark.planning.required_artefacts import spread_ref
 from benchmark.probes.noise import Noise
+from benchmark.processes.progress import Progress
 from benchmark.processes.signals import raise_if_stopped
-from benchmark.types import Classifier
+from benchmark.types import Batch, Classifier
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,19 @@ def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> BenignSp
     return BenignSpread(*(float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1")))
 
 
+def check_benign_maps(ctx: RunContext, interpreter: BaseInterpreter, samples: Population) -> None:
+    """Raises before anything is attacked what :func:`get_benign_spread` would raise after it.
+
+    A few of the attacked samples are looked at; where all of their maps are constant the spread is measured at once.
+    """
+    image, class_B = first_images(samples, ctx.device)
+    with uncounted(interpreter.classifier):
+        benign = interpreter(image, class_B).detach()
+        check_places(benign.shape[1], benign.shape[2])
+        if not has_map(benign).any():
+            get_benign_spread(ctx, interpreter)
+
+
 def get_harmless_noise(ctx: RunContext, classifier: Classifier) -> Noise:
     """The noise of the benign spread: normal, at the scale of the 3 % level on calibration."""
     settings = spread_noise(ctx.config)
@@ -63,20 +79,17 @@ def get_harmless_noise(ctx: RunContext, classifier: Classifier) -> Noise:
 
 
 def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
-    classifier, device = interpreter.classifier, ctx.device
+    classifier = interpreter.classifier
     noise = get_harmless_noise(ctx, classifier)
     population = get_correct_samples(ctx, classifier, "calibration").first(ctx.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
-    for batch in population.groups(ctx.group_size(100)):
-        raise_if_stopped()
-        image, class_B = batch["image"].to(device), batch["prediction"].to(device)
-        benign = interpreter(image, class_B).detach()
-        check_places(benign.shape[1], benign.shape[2])
-        present_B = has_map(benign)
-        noisy = noise.perturb(image, batch["sample_id"].to(device))
-        by_noise.append(noise_distance(interpreter, noisy, class_B, benign)[present_B].cpu())
-        by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, present_B].cpu())
+    groups = population.groups(ctx.group_size(100))
+    with Progress(f"benign spread of {ctx.config['interpreter']['name']}", "groups", len(groups)) as progress:
+        for batch in groups:
+            raise_if_stopped()
+            _measure_group(interpreter, noise, batch, ctx.device, by_noise, by_shift)
+            progress.advance()
     noise_N, shift_SN = torch.cat(by_noise), torch.cat(by_shift, dim=1)
     noise_N = noise_N[~noise_N.isnan()]
     if not shift_SN.numel():
@@ -95,6 +108,24 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
         "samples": len(population.rows),
         "samples_without_map": len(population.rows) - shift_SN.shape[1],
     }
+
+
+def _measure_group(
+    interpreter: BaseInterpreter,
+    noise: Noise,
+    batch: Batch,
+    device: torch.device,
+    by_noise: list[Tensor],
+    by_shift: list[Tensor],
+) -> None:
+    """Adds the distances of one group, (B,) under noise and (S, B) under shifts."""
+    image, class_B = batch["image"].to(device), batch["prediction"].to(device)
+    benign = interpreter(image, class_B).detach()
+    check_places(benign.shape[1], benign.shape[2])
+    present_B = has_map(benign)
+    noisy = noise.perturb(image, batch["sample_id"].to(device))
+    by_noise.append(noise_distance(interpreter, noisy, class_B, benign)[present_B].cpu())
+    by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, present_B].cpu())
 
 
 def quantiles(noise_N: Tensor, shift_SN: Tensor) -> dict[str, float]:

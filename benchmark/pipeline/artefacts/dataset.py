@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.configuration.specs import Config, data_spec
+from benchmark.configuration.specs import OWN_KEYS, Config, data_spec
 from benchmark.storage.hashing import content_hash
 from benchmark.types import Data
 
@@ -15,6 +15,6 @@ def load_data(config: Config) -> Data:
     key = content_hash(data_spec(config))
     if key not in _loaded:
         _loaded.clear()
-        group = {name: value for name, value in config["data"].items() if name not in ("name", "fingerprint")}
+        group = {name: value for name, value in config["data"].items() if name not in OWN_KEYS}
         _loaded[key] = instantiate(group)
     return _loaded[key]

@@ -13,6 +13,7 @@ from benchmark.data.groups import FixedGroups, Population
 from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import predictions_ref
+from benchmark.processes.progress import Progress
 from benchmark.processes.signals import raise_if_stopped
 from benchmark.storage.paths import PREDICTIONS
 from benchmark.types import Classifier, ImageSet
@@ -38,9 +39,12 @@ def get_correct_samples(ctx: RunContext, classifier: Classifier, split: str) -> 
 @torch.no_grad()
 def _predict(ctx: RunContext, classifier: Classifier, images: ImageSet, folder: Path) -> dict[str, Any]:
     predicted = []
-    for batch in FixedGroups(images, range(len(images)), ctx.group_size(100)):
-        raise_if_stopped()
-        predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu())
+    groups = FixedGroups(images, range(len(images)), ctx.group_size(100))
+    with Progress(f"predictions of {len(images):,} images", "groups", len(groups)) as progress:
+        for batch in groups:
+            raise_if_stopped()
+            predicted.append(classifier(batch["image"].to(ctx.device)).argmax(1).cpu())
+            progress.advance()
     prediction = torch.cat(predicted).numpy()
     save_file({"prediction": prediction}, folder / PREDICTIONS)
     label = images.label_N[np.argsort(images.sample_id_N, kind="stable")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.data.groups import GroupSubset, Population, WithPrediction
-from benchmark.engine.trainer import predict
+from benchmark.engine.trainer import has_bar, predict
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics import layers
 from benchmark.numerics.images import from_bytes
@@ -24,26 +23,37 @@ from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import probed_ref
 from benchmark.probes.account import CURVE, FACT
 from benchmark.probes.goal_attack import GoalAttack
+from benchmark.probes.kept_state import StateKeeper, kept_by
+from benchmark.probes.tensor_file import read_checked, write_checked
 from benchmark.processes import ranks
-from benchmark.storage.atomic import write_atomic
-from benchmark.storage.paths import group_file
+from benchmark.processes.progress import Progress
+from benchmark.storage.paths import group_file, state_file
 from benchmark.types import Batch, Classifier, Probe
 
 log = logging.getLogger("underfire")
 
 
 class GroupWriter(Callback):
-    """Writes what every predict step returns, a file a group, atomically: an attack that was cut off resumes there."""
+    """Writes what every predict step returns, a file a group, atomically: an attack that was cut off resumes there.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    The state of the group under way is the keeper's, who keeps it in a file beside.
+    """
+
+    def __init__(self, folder: Path, keeper: StateKeeper, progress: Progress) -> None:
+        self.folder, self.keeper, self.progress = folder, keeper, progress
+
+    def on_predict_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Batch, index: int, loader: int = 0
+    ) -> None:
+        self.keeper.begin(state_file(self.folder, int(batch["group"])))
 
     def on_predict_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Batch, index: int, loader: int = 0
     ) -> None:
         arrays = {name: value.cpu().contiguous() for name, value in outputs.items()}
-        content = save(arrays, metadata={"sum": _checksum(arrays)})
-        write_atomic(group_file(self.folder, int(batch["group"])), content)
+        write_checked(group_file(self.folder, int(batch["group"])), arrays)
+        self.keeper.end()
+        self.progress.advance()
 
 
 class PerturbedGroups:
@@ -64,6 +74,11 @@ class PerturbedGroups:
         ids = source_samples.images.sample_id_N[source_samples.rows]
         self.group_of = {sample: position // batch_size for position, sample in enumerate(ids.tolist())}
         self.files: dict[int, dict[str, torch.Tensor]] = {}
+
+    @property
+    def streams(self) -> bool:
+        """Whether the benign images are read from the disk; see groups.py."""
+        return self.groups.streams
 
     def of_the_source(self) -> PerturbedGroups:
         """The groups of what was perturbed, with the goal maps."""
@@ -126,8 +141,12 @@ def get_probed_images(
         if isinstance(probe, GoalAttack) and probe.needs_donors:
             probe.donors_CDCHW = _donors(ctx, interpreter.classifier, probe.drawn_from(interpreter.classifier))
         module = instantiate(ctx.config["modules"]["probe"])(interpreter=interpreter, probe=probe)
-        with layers.configured(ctx.config["trainer"]):
-            predict(ctx.config, module, GroupSubset.for_rank(groups, missing), GroupWriter(folder))
+        own = GroupSubset.for_rank(groups, missing)
+        what = f"{settings['name']} against {ctx.config['interpreter']['name']}"
+        progress = Progress(what if probe.needs_map else settings["name"], "groups", len(own), quiet=has_bar())
+        keeper = StateKeeper(60 * ctx.config["trainer"]["keep_minutes"], lambda note: progress.advance(0, note))
+        with layers.configured(ctx.config["trainer"]), progress, kept_by(keeper):
+            predict(ctx.config, module, own, GroupWriter(folder, keeper, progress))
         interpreter.to(ctx.device)
         return {"samples": len(source_samples.rows), "groups": len(groups)}
 
@@ -140,22 +159,13 @@ def is_whole(path: Path) -> bool:
     if not path.exists():
         return False
     try:
-        with safe_open(path, "pt") as file:
-            checksum = (file.metadata() or {}).get("sum")
-            if checksum == _checksum({name: file.get_tensor(name) for name in file.keys()}):  # noqa: SIM118
-                return True
+        read_checked(path)
+        return True
     except SafetensorError:
         pass
     log.warning("%s is damaged; its group is attacked again", path)
     path.unlink()
     return False
-
-
-def _checksum(arrays: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(name.encode() + arrays[name].numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _donors(ctx: RunContext, classifier: Classifier, classes_C: torch.Tensor, count: int = 8) -> torch.Tensor:
