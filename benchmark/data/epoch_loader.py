@@ -55,28 +55,18 @@ def _as_it_is(batch: Any) -> Any:
 
 
 class EpochLoader(DataLoader):
-    """Shuffled batches; a training that was cut off within an epoch goes on at its next batch."""
-
-    handed_out = 0  # batches of the epoch
+    """Shuffled batches; those of a set on disk are read ahead."""
 
     def __iter__(self) -> Iterator[Any]:
-        sampler: EpochSampler = self.batch_sampler  # type: ignore[assignment]
-        self.handed_out = sampler.skipped
         batches = super().__iter__()
-        for batch in prefetched(batches) if getattr(self.dataset, "streams", False) else batches:
-            self.handed_out += 1
-            yield batch
+        return prefetched(batches) if getattr(self.dataset, "streams", False) else batches
 
-    def state_dict(self) -> dict[str, int]:
-        """For Lightning's checkpoints."""
-        return {"batches": self.handed_out % len(self)}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """The next epoch begins after these batches."""
-        self.batch_sampler.skipped = state["batches"]  # type: ignore[union-attr]
+    def begin_after(self, batches: int) -> None:
+        """The next epoch begins after so many of its batches: a training that was cut off there goes on."""
+        self.batch_sampler.skipped = batches  # type: ignore[union-attr]
 
 
 def epoch_loader(image_set: Any, batch_size: int, *, seed: int, num_workers: int = 0) -> EpochLoader:
-    """A loader of shuffled batches, each fetched from the set at once; of a set on disk ahead of time."""
+    """A loader of shuffled batches, each fetched from the set at once."""
     sampler = EpochSampler(len(image_set), batch_size, seed)
     return EpochLoader(image_set, batch_sampler=sampler, collate_fn=_as_it_is, num_workers=num_workers)

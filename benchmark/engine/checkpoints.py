@@ -22,14 +22,15 @@ _BATCHES = 20
 
 
 class Behind(NamedTuple):
-    """What a checkpoint has behind it: whole epochs, and steps in all."""
+    """What a checkpoint has behind it: whole epochs, batches of the one after them, and steps in all."""
 
     epochs: int = 0
+    batches: int = 0
     steps: int = 0
 
 
 class Checkpoints(pl.Callback):
-    """``<epochs>-<steps>-<checksum>.ckpt`` after every epoch, every so many seconds within one, and at a stop.
+    """``<epochs>-<batches>-<steps>-<checksum>.ckpt`` after every epoch, every so many seconds in one, and at a stop.
 
     The two newest stay, so that a damaged one has a predecessor. A signal ends the training after the batch in which it
     came. In a distributed run a stop keeps no checkpoint of its own: the processes see it at different batches.
@@ -49,14 +50,16 @@ class Checkpoints(pl.Callback):
         if ranks.world_size() > 1:
             raise_if_stopped()
             due = trainer.global_step % _BATCHES == 0 and ranks.broadcast(lambda: due)
-        if trainer.is_last_batch or trainer.global_step == trainer.max_steps:
-            return  # the epoch's own checkpoint comes
         self.stops = ranks.world_size() == 1 and is_stopped()
-        if due or self.stops:
-            self._save(trainer, Behind(trainer.current_epoch, trainer.global_step))
+        if not trainer.is_last_batch and (due or self.stops):
+            batches = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+            self._save(trainer, Behind(trainer.current_epoch, batches, trainer.global_step))
+        elif trainer.is_last_batch and _counts_steps(trainer):
+            self._save(trainer, Behind(trainer.current_epoch + 1, 0, trainer.global_step))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        self._save(trainer, Behind(trainer.current_epoch + 1, trainer.global_step))
+        if not _counts_steps(trainer):
+            self._save(trainer, Behind(trainer.current_epoch + 1, 0, trainer.global_step))
 
     def _save(self, trainer: pl.Trainer, behind: Behind) -> None:
         partial = self.folder / f"{ranks.rank()}{PARTIAL}"
@@ -68,10 +71,15 @@ class Checkpoints(pl.Callback):
             return
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
-        name = f"{behind.epochs:06d}-{behind.steps:09d}-{sha256_file(partial)[:32]}.ckpt"
+        name = f"{behind.epochs:06d}-{behind.batches:08d}-{behind.steps:09d}-{sha256_file(partial)[:32]}.ckpt"
         os.replace(partial, self.folder / name)
         for old in _all(self.folder)[2:]:
             old.unlink()
+
+
+def _counts_steps(trainer: pl.Trainer) -> bool:
+    """Whether the length is given in steps: Lightning then takes what is saved at an epoch's end for its middle."""
+    return trainer.max_steps != -1
 
 
 def _all(folder: Path) -> list[Path]:
@@ -83,8 +91,7 @@ def behind(path: Path | None) -> Behind:
     """What a checkpoint has behind it, by its name; nothing for None."""
     if path is None:
         return Behind()
-    epochs, steps, _ = path.stem.split("-")
-    return Behind(int(epochs), int(steps))
+    return Behind(*map(int, path.stem.split("-")[:3]))
 
 
 def newest(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from benchmark.data.epoch_loader import EpochLoader
 from benchmark.data.groups import Groups, GroupSubset
 from benchmark.engine.checkpoints import Checkpoints, behind, newest
 from benchmark.engine.loggers import History
@@ -23,7 +24,7 @@ from benchmark.tracking.wandb_run import RunInfo
 def fit(
     config: dict[str, Any],
     module: pl.LightningModule,
-    loader: Any,
+    loader: EpochLoader,
     folder: Path,
     *,
     info: RunInfo,
@@ -41,6 +42,7 @@ def fit(
     if steps > 0:
         epochs = -(-steps // len(loader))
     last = ranks.broadcast(lambda: newest(folder / CHECKPOINTS))
+    loader.begin_after(behind(last).batches)
     history = History(folder / HISTORY, behind(last))
     with live_run(config, info, whole=last is None) as live:
         trainer = make_trainer(

@@ -106,6 +106,7 @@ def _quiet() -> None:
         ".*srun. command is available.*",  # under SLURM each job of a sweep is a process of its own
         ".*isinstance.treespec, LeafSpec.*",
         ".*broadcast_buffers. is deprecated.*",
+        ".*your dataloader is not resumable.*",  # it is: engine/fit.py
         ".*srun. command is available.*",
     ):
         warnings.filterwarnings("ignore", message=remark)

@@ -7,12 +7,14 @@ store/<kind>/<key>/      artefact.json config.yaml metrics.json, and what the ki
                          history.jsonl, predictions.safetensors, or group-000000.safetensors ...
 store/<kind>/<key>.lease, store/<kind>/<key>.partial/   of an artefact that is being made
 store/times.json         seconds of a unit of each loop, by machine: what a forecast is made from
-store/data/              digits-<split>-<key>.safetensors: composites of the digits
+store/data/              digits-<split>-<key>.safetensors: composites of the digits; folder-<key>.json: what is known of
+                         an image folder
 ```
 """
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from pathlib import Path
 
@@ -79,6 +81,11 @@ def state_file(folder: Path, number: int) -> Path:
 def composites_file(folder: Path, split: str, key: str) -> Path:
     """The cache of one split of composites of digits."""
     return folder / f"digits-{split}-{key}{_TENSORS}"
+
+
+def folder_file(folder: Path, root: Path) -> Path:
+    """What is known of an image folder."""
+    return folder / f"folder-{hashlib.sha256(str(root).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.json"
 
 
 def composites_files(store: Path) -> list[Path]:

@@ -166,7 +166,7 @@ def test_a_history_goes_on_where_its_checkpoint_was(tmp_path):
     whole = History(path)
     for epoch in range(3):
         whole.log_metrics({"loss": 1.0 - epoch / 10, "epoch": epoch}, step=epoch)
-    resumed = History(path, Behind(2, 2))
+    resumed = History(path, Behind(2, 0, 2))
     assert resumed.last["loss"] == 0.9
     assert len(path.read_text().splitlines()) == 2, "the third epoch happens again"
     assert History(path).last == {}
