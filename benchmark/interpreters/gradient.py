@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
+from benchmark.interpreters.second_order import cheap_second_order
 from benchmark.interpreters.surgery import check_smooth_copy
 from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics import rng
@@ -103,7 +104,7 @@ class Gradient(BaseInterpreter):
         return nullcontext()
 
     def _slope(self, image_BCHW: Tensor, class_B: Tensor, differentiable: bool) -> Tensor:
-        with torch.enable_grad():
+        with torch.enable_grad(), cheap_second_order() if differentiable else nullcontext():
             image = image_BCHW if differentiable else image_BCHW.detach().requires_grad_()
             logit = self.map_network(image).gather(1, class_B[:, None]).sum()
             with self.attributing():

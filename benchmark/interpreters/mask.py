@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
+from benchmark.interpreters.second_order import cheap_second_order
 from benchmark.interpreters.surgery import check_smooth_copy
 from benchmark.interpreters.surrogate import smooth_copy
 from benchmark.numerics.adam import Adam
@@ -113,7 +115,7 @@ class Mask(BaseInterpreter):
         """theta after Adam's steps, the last ``tracked`` of them with a graph to the image where it asks for one."""
         first_tracked = steps - self.tracked if image_BCHW.requires_grad else steps
         adam = Adam(lr=self.lr)
-        with torch.enable_grad():
+        with torch.enable_grad(), cheap_second_order() if image_BCHW.requires_grad else nullcontext():
             for step in range(steps):
                 graph = step >= first_tracked
                 image = image_BCHW if graph else image_BCHW.detach()
