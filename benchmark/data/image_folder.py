@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.folder_layout import Layout
+from benchmark.data.folder_memory import FolderMemory
 from benchmark.data.folder_notes import folder_notes
 from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.data.masks import MaskCounts, count_masks
@@ -50,6 +52,7 @@ class ImageFolder:
     Args:
         classes: folders | imagenet, what a class is. test_folder: TEST.
         val_labels: the file with the labels of ImageNet's validation images; None to look for it in the root and above.
+        cache: folder in which is kept what was found out about the files, for as long as none of them changes.
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n in that order; None for all.
@@ -69,6 +72,7 @@ class ImageFolder:
         classes: Literal["folders", "imagenet"] = "folders",
         test_folder: Label = "test",
         val_labels: Text | None = None,
+        cache: str | None = None,
         train: ImageCount | None = None,
         calibration: ImageCount | None = None,
         test: ImageCount | None = None,
@@ -94,8 +98,12 @@ class ImageFolder:
                 f"{len(unseen)} of {len(self._classes['test'])} classes of {self.layout.test}/ have no folder in "
                 f"train/ (e.g. {self.class_names[unseen[0]]}): nothing that is trained here sees them"
             )
-        for note in folder_notes(self.root.resolve(), self.layout):
+        self._memory = FolderMemory(self.root.resolve(), cache)
+        for note in self._memory.recall(f"notes {self.layout}", lambda: list(self._notes())):
             warn_once(note)
+
+    def _notes(self) -> tuple[str, ...]:
+        return folder_notes(self.root.resolve(), self.layout)
 
     def _numbered(self, name: str, files: list[tuple[Path, int]]) -> FolderSet:
         label_N = np.array([label for _, label in files])
@@ -146,7 +154,7 @@ class ImageFolder:
             raise ValueError(f"split is train, calibration or test, got {name!r}")
         if name not in self._splits:
             rows = self._rows[name]
-            self._splits[name] = rows.in_memory() if rows.size_in_memory <= MEMORY else rows.checked()
+            self._splits[name] = rows.in_memory() if rows.size_in_memory <= MEMORY else rows.checked(self._memory)
         return self._splits[name]
 
 
@@ -198,8 +206,15 @@ class FolderSet(Dataset):
         masks = None if self.masks is None else [self.masks[row] for row in rows]
         return FolderSet(self.class_names, self.image_size, files, masks, self.label_N[rows], self.sample_id_N[rows])
 
-    def checked(self) -> FolderSet:
-        """Itself, after the header of every image, whether it is whole, and every mask have been read."""
+    def checked(self, memory: FolderMemory) -> FolderSet:
+        """Itself, once the header of every image, whether it is whole, and every mask have been read, now or before."""
+        files = "\n".join(map(str, self.files)).encode("utf-8", "surrogateescape")
+        name = f"headers at {self.image_size} px of {len(self)} files {hashlib.sha256(files).hexdigest()}"
+        self._mask_counts = MaskCounts(*memory.recall(name, self._check))
+        return self
+
+    def _check(self) -> list[int]:
+        """Reads every header and mask; how many masks are empty, and how many cover the image."""
         counts = [MaskCounts()] * len(self)
 
         def check(row: int) -> None:
@@ -209,8 +224,7 @@ class FolderSet(Dataset):
                 counts[row] = count_masks([torch.from_numpy(mask[None])])
 
         _in_threads(check, len(self))
-        self._mask_counts = MaskCounts(*map(sum, zip(*counts, strict=True)))
-        return self
+        return list(map(sum, zip(*counts, strict=True)))
 
     def mask_counts(self) -> MaskCounts:
         """How many masks are empty or cover the image; known once the set is :meth:`checked`."""

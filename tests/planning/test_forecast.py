@@ -19,7 +19,7 @@ from benchmark.planning.forecast_text import duration, sentences, size
 from benchmark.planning.image_counts import class_count, image_count, image_size
 from benchmark.planning.kept_times import KeptTimes, LoopTimes, Span, machine_of
 from benchmark.planning.plan import plan
-from benchmark.planning.work import SCALES, steps_of, work_of, work_of_cell
+from benchmark.planning.work import BISECTION, COARSE_TO_FINE, steps_of, work_of, work_of_cell
 from benchmark.timing.unit_times import unit_times
 from tests.data.folders import small
 from tests.helpers import configured, underfire
@@ -55,7 +55,9 @@ class TestCounts:
 
     def test_of_noise_and_spread(self, tmp_path):
         units = self.units(tmp_path, "probe=normal")
-        assert units["noise normal 0.03"] == {"forward": SCALES * 128}
+        assert units["noise normal 0.03"] == {"forward": BISECTION * 128}
+        coarse = self.units(tmp_path, "probe=normal", "+data.scale_images=50")
+        assert coarse["noise normal 0.03"] == {"forward": COARSE_TO_FINE * 50}
         assert units["spread"] == {"map": 6 * 32}
         assert units["probed"]["probe step"] == 128  # all that are classified right: at most all
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
-PLACES = ("data.root",)  # where something lies on one machine, which no result depends on
+PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 
 
 def flat(config: Any, prefix: str = "") -> dict[str, Any]:
