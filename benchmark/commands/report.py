@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
 from benchmark.commands.common.output import tell_json
-from benchmark.report.build import build_report
+from benchmark.report.build import INDEX, build_report
 from benchmark.report.compare.reference import PUBLISHED
 from benchmark.report.statistics.bootstrap import Bootstrap
 
@@ -31,8 +31,9 @@ def main(config: DictConfig) -> None:
             resolved["compare"],
         )
         log.info("report  %s", path)
-        verdicts = path.with_name("verdicts.json")
-        tell_json({"report": path, "verdicts": json.loads(verdicts.read_text(encoding="utf-8"))})
+        page, verdicts = path.with_name(INDEX), path.with_name("verdicts.json")
+        log.info("page    %s opens in any browser", page)
+        tell_json({"report": path, "page": page, "verdicts": json.loads(verdicts.read_text(encoding="utf-8"))})
         return "done"
 
     job(config, lambda settings: "report", work)

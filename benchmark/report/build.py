@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,14 +22,19 @@ from benchmark.report.figures.curves import curve_table, draw, lines_of
 from benchmark.report.figures.style import save, styled
 from benchmark.report.page import Section, how_to_read, page
 from benchmark.report.published.pack import scan_results
+from benchmark.report.selection import aid_study
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.tables.all_tables import all_tables
 from benchmark.report.tables.formats import write_table
 from benchmark.report.tables.tidy import tidy, tidy_effects
 from benchmark.report.transfer.transfer_cells import source_of
-from benchmark.report.transfer.transfer_section import write_transfer
+from benchmark.report.transfer.transfer_section import transfer_parts, write_transfer
+from benchmark.report.web.index_page import PageContent, write_index
 from benchmark.storage.records import Record, Scan
 
+log = logging.getLogger("underfire")
+
+INDEX = "index.html"
 # Left out unless the filters name the field: smoke runs are for tests, calibration is for the choice of settings.
 LEFT_OUT = {"budget": "smoke", "split": "calibration"}
 
@@ -41,13 +47,14 @@ def build_report(
     compare_with: str | None = None,
 ) -> Path:
     """Reads the records under ``results_root`` that pass ``filters`` and writes the report; returns its ``report.md``.
+    The page to open is ``index.html`` beside it.
 
     ``results_root`` may also hold published results. ``filters`` are fields of cell.json with the value wanted; None
     stands for any value. ``compare_with``: "published", or a folder of results, to set the trainings beside.
 
-    Written: report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of their own
-    for each setting where cells of several (data sets, budgets, versions, settings) were found. The trainings of one
-    setting, which differ in their seed alone, are reported together.
+    Written: index.html, report.md, verdicts.json, results.parquet, and tables/ and figures/, which lie in a folder of
+    their own for each setting where cells of several (data sets, budgets, versions, settings) were found. The
+    trainings of one setting, which differ in their seed alone, are reported together.
 
     Raises:
         ValueError: no finished record passes; says what was looked for, where, and which records there are. Or there
@@ -74,7 +81,11 @@ def build_report(
     pd.concat(results, ignore_index=True).to_parquet(out / "results.parquet", index=False)
     path = out / "report.md"
     text = page(sections, failed, [how_to_read(bootstrap), *left_out])
-    more = [*_write_curves(out, groups), *write_transfer(out, transferred, bootstrap)]
+    parts = transfer_parts(transferred, bootstrap)
+    more = [*_write_curves(out, groups), *write_transfer(out, parts)]
+    study = _study(scan.matching(**wanted), bootstrap)
+    content = PageContent(sections, failed, left_out, how_to_read(bootstrap), parts, study)
+    write_index(out / INDEX, content, root)
     path.write_text("\n".join([text.rstrip("\n"), "", *more]) if more else text, encoding="utf-8")
     return path
 
@@ -111,6 +122,17 @@ def _write_section(
         write_table(out / folder / "tables", table)
     figures = write_figures(out / folder / "figures", trainings, verdicts.rows, bootstrap)
     return Section(trainings, folder, verdicts, tables, figures, compared)
+
+
+def _study(records: Sequence[Record], bootstrap: Bootstrap) -> list[aid_study.Result]:
+    """The settings of AID on the calibration split, for the frontier; none where there are not several to choose from,
+    or where more than these settings was varied."""
+    try:
+        found = aid_study.results(records, bootstrap=bootstrap)
+    except ValueError as error:
+        log.info("no frontier of AID: %s", error)
+        return []
+    return found if len(found) > 1 and all(each.joint is not None for each in found) else []
 
 
 def _write_curves(out: Path, groups: Sequence[Trainings]) -> list[str]:

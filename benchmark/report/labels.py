@@ -5,7 +5,9 @@ Tables, figures, sentences and captions take their words from here. Keys are the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 INTERPRETERS = {
     "rts": "RTS",
@@ -73,17 +75,32 @@ METRICS = {
 
 @dataclass(frozen=True)
 class ClaimName:
-    """A claim of Observation 8: its number there, the title of its panel, and what it states."""
+    """A claim of Observation 8: its number there, the title of its panel, what it states, and the paper's sentence."""
 
     number: int
     title: str
     statement: str
+    paper: str
 
 
 CLAIMS = {
-    "noise": ClaimName(1, "noise", "maps move further on inputs that noise makes the classifier get wrong"),
-    "attack": ClaimName(2, "ADV²", "ADV2 cannot keep the map close to the benign one"),
-    "harmless": ClaimName(3, "harmless", "benign maps stay as they are"),
+    "noise": ClaimName(
+        1,
+        "noise",
+        "maps move further on inputs that noise makes the classifier get wrong",
+        "Compared to RTS, RTSA appears much more sensitive to the DNN's behavior change, generating highly contrastive "
+        "maps.",
+    ),
+    "attack": ClaimName(
+        2,
+        "ADV²",
+        "ADV2 cannot keep the map close to the benign one",
+        "While ADV² generates adversarial inputs with interpretations fairly similar to benign cases on RTS, it fails "
+        "to do so on RTSA: the maps of adversarial inputs are easily distinguishable from their benign counterparts.",
+    ),
+    "harmless": ClaimName(
+        3, "harmless", "benign maps stay as they are", "RTSA behaves almost identically to RTS on benign inputs."
+    ),
 }
 
 
@@ -100,6 +117,11 @@ def metric_name(metric: str) -> str:
 def short_metric_name(metric: str) -> str:
     """Printed name of a metric in a heading whose context says the rest."""
     return METRICS[metric].short or METRICS[metric].full
+
+
+def class_name(cell: Mapping[str, Any], index: int) -> str:
+    """Printed name of a class: the word that the record has for it, else its number."""
+    return str((cell.get("class_names") or {}).get(str(index), index))
 
 
 def percent(level: float | None) -> str:

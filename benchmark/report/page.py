@@ -118,20 +118,26 @@ def _values(records: Sequence[Record], *path: str) -> str:
     return ", ".join(texts)
 
 
-def _provenance(trainings: Trainings) -> list[str]:
+def provenance_rows(trainings: Trainings) -> list[tuple[str, str]]:
+    """What the results were computed with: (what, value)."""
     records, key = trainings.records, trainings.key
     seconds = sum(sum((record.cell.get("seconds") or {}).values()) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in key.versions.items())
-    provenance: list[list[Entry]] = [
-        ["data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"],
-        ["classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"],
-        ["seeds", trainings.seeds_in_words],
-        ["budget", str(key.budget)],
-        ["cells", f"{len(records)}, {seconds:.0f} s in all"],
-        ["device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"],
-        ["versions", versions or "unknown"],
-        ["commit", _values(records, "commit")],
+    return [
+        ("data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"),
+        ("classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"),
+        ("seeds", trainings.seeds_in_words),
+        ("budget", str(key.budget)),
+        ("cells", f"{len(records)}, {seconds:.0f} s in all"),
+        ("device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"),
+        ("versions", versions or "unknown"),
+        ("commit", _values(records, "commit")),
     ]
+
+
+def _provenance(trainings: Trainings) -> list[str]:
+    records = trainings.records
+    provenance: list[list[Entry]] = [list(row) for row in provenance_rows(trainings)]
     cells: list[list[Entry]] = []
     for record in records:
         cell, counts = record.cell, record.cell.get("counts") or {}

@@ -6,7 +6,7 @@ Figures 15 and 16 hold photographs or digits, which published results do not: th
 from __future__ import annotations
 
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.figures import curves, frontier, overview
+from benchmark.report.figures import curves, forest, frontier
 from benchmark.report.figures.style import save, styled
 from benchmark.report.published.location import VERSION
 from benchmark.report.published.pack import read_pack
@@ -47,7 +47,7 @@ def main() -> None:
     study = read_pack(RESULTS / "aid_study").records
     defaults = [record for record in study if has_defaults(record)]
     drawn = {
-        "differences": lambda: overview.forest(trainings.verdicts.rows),
+        "differences": lambda: forest.forest(trainings.verdicts.rows),
         "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(defaults))),
         "aid_study": lambda: frontier.draw(aid_study.points(aid_study.results(study))),
     }

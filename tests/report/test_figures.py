@@ -12,9 +12,9 @@ from matplotlib.image import imread
 
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.figures import attack_examples, curves, noise_examples, overview
+from benchmark.report.figures import attack_examples, curves, distances, forest, noise_examples
 from benchmark.report.figures.all_figures import write_figures
-from benchmark.report.figures.panels import first_successes, kept_examples
+from benchmark.report.figures.panels import ExampleImages, is_empty, kept_examples, representative, successes
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep, trainings
@@ -62,13 +62,58 @@ def assert_apart(figure) -> None:
         assert apart, f"{one.get_text()!r} overlaps {other.get_text()!r}"
 
 
-def test_first_successes_by_sample_id_are_shown():
-    cells = [kept_examples(record(World(n=300), name, "adv2", pictures=True)) for name in ("rts", "rtsa")]
-    table = record(World(n=300), "rts", "adv2").samples
-    expected = sorted(table.loc[table["success"], "sample_id"])[:3]
-    assert first_successes(cells, 3) == expected
-    shuffled = [dict(sorted(cell.items(), key=lambda item: -item[0])) for cell in cells]
-    assert first_successes(shuffled, 3) == expected
+def planted_distances(interpreter: str, distances: list[float], failed: tuple[int, ...] = ()):
+    """A cell of len(distances) samples, all kept, with these map distances; ``failed`` are places of failures."""
+    one = record(World(n=2 * len(distances)), interpreter, "adv2", pictures=True)
+    one.samples["map_l1"] = distances
+    one.samples["success"] = [place not in failed for place in range(len(distances))]
+    return one
+
+
+def test_the_samples_shown_stand_for_their_cells():
+    """By hand: of the successes 0.1, 0.2, 0.3, 0.4, 0.9 the median is 0.3, the next ones 0.2 and 0.4."""
+    one = planted_distances("rts", [0.9, 0.2, 0.3, 0.0, 0.4, 0.1], failed=(3,))
+    first = int(one.samples["sample_id"].iloc[0])
+    assert [i - first for i in representative([one], 3)] == [2, 1, 4]
+    # In the other cell sample 2 is the furthest: sample 1 is next to the median in both.
+    other = planted_distances("rtsa", [0.8, 0.3, 0.9, 0.2, 0.5, 0.1], failed=(5,))
+    assert [i - first for i in representative([one, other], 1)] == [1]
+    shuffled = planted_distances("rts", [0.9, 0.2, 0.3, 0.0, 0.4, 0.1], failed=(3,))
+    shuffled.samples = shuffled.samples.iloc[::-1]
+    assert representative([shuffled], 6) == representative([one], 6)
+    assert representative([], 2) == []
+
+
+def test_no_failure_and_nothing_unmeasured_is_shown():
+    one = planted_distances("rts", [0.9, np.nan, 0.3, 0.0, 0.4, 0.1], failed=(0, 3))
+    first = int(one.samples["sample_id"].iloc[0])
+    assert [i - first for i in successes(one)] == [2, 4, 5]
+    assert {i - first for i in representative([one], 9)} == {2, 4, 5}
+
+
+def test_empty_maps_are_named(cohort):
+    """A map that nowhere reaches one half marks nothing, and the figure says so under it."""
+    assert is_empty(np.full((4, 4), 0.49, np.float16)) and not is_empty(np.eye(4, dtype=np.float16))
+    assert is_empty(np.full((4, 4), np.nan, np.float16))
+    records = sweep(World(n=300), ("rts", "rtsa"), (("adv2", None, 1), ("normal", 0.3, 1)), pictures=True)
+    for one in records:
+        one.maps["probed"] = np.zeros_like(one.maps["probed"])
+    (found,) = grouped(records)
+    with styled():
+        attacked, noisy = attack_examples.draw(found.cohorts[0]), noise_examples.draw(found.cohorts[0])
+        assert_apart(attacked)
+        assert_apart(noisy)
+    assert sum("empty map" in text for text in words(attacked)) == 2 * attack_examples.SAMPLES
+    assert words(noisy).count("empty map: noisy") == 2 * noise_examples.SAMPLES
+
+
+def test_classes_are_named_where_the_record_has_words():
+    row = pd.Series({"pred_benign": 3, "pred_probe": 7, "map_l1": 0.1})
+    maps = np.zeros((2, 2), np.float16)
+    images = np.zeros((3, 4, 4), np.uint8)
+    shown = ExampleImages(images, images, maps, maps, row, {"class_names": {"3": "pug", "7": "tabby"}})
+    assert shown.change == "pug → tabby"
+    assert ExampleImages(images, images, maps, maps, row, {}).change == "3 → 7"
 
 
 def test_pictures_belong_to_their_sample():
@@ -86,11 +131,12 @@ def test_figure_15_says_what_happened(cohort):
         figure = noise_examples.draw(cohort)
         assert_apart(figure)
     text = words(figure)
-    for _, level in (("normal", 0.3), ("uniform", 0.3)):
-        cell = kept_examples(cohort.find("rtsa", "normal", level))
-        first = first_successes([cell], 1)[0]
-        assert f"L1 {cell[first].row.map_l1:.3f}" in text
-        assert f"class {cell[first].row.pred_benign:g} → {cell[first].row.pred_probe:g}" in text
+    for probe in ("normal", "uniform"):
+        records = [cohort.find(name, probe, 0.3) for name in ("rts", "rtsa", "rtsa_anchored")]
+        first = representative(records, 1)[0]
+        cell = kept_examples(records[1])
+        assert any(part.startswith(f"L1 {cell[first].row.map_l1:.3f}, median") for part in text)
+        assert f"class {cell[first].change}" in text
     assert {"RTS map", "RTSA map", "RTSA anchored map", "normal 30 %", "uniform 30 %"} <= set(text)
 
 
@@ -112,13 +158,13 @@ def test_figure_16_shows_every_interpreter(cohort):
         figure = attack_examples.draw(cohort)
         assert_apart(figure)
     text = words(figure)
-    assert {"RTS", "RTSA", "RTSA anchored", "benign", "PGD", "ADV²"} <= set(text)
+    assert {"RTS", "RTSA", "RTSA anchored", "benign\ninput", "PGD", "ADV²", "ADV² auto", "added × 8"} <= set(text)
     assert text.count("PGD") == attack_examples.SAMPLES
 
 
 def test_summaries_do_not_overlap(group):
     with styled():
-        for figure in (overview.forest(judge(group, Bootstrap(50)).rows), overview.bars(group, Bootstrap(50))):
+        for figure in (forest.forest(judge(group, Bootstrap(50)).rows), distances.distances(group, Bootstrap(50))):
             assert_apart(figure)
 
 
@@ -128,7 +174,7 @@ def test_fewer_interpreters(interpreters):
     with styled():
         for figure in (
             *(module.draw(found.cohorts[0]) for module in (noise_examples, attack_examples)),
-            overview.bars(found, Bootstrap(50)),
+            distances.distances(found, Bootstrap(50)),
         ):
             assert_apart(figure)
 
@@ -182,9 +228,36 @@ def test_distance_against_passes():
 
 
 def test_each_claim_has_its_own_scale(group):
+    """Panels by claim and objective; the control stands in one of its own."""
+    rows = judge(group, Bootstrap(50)).rows
     with styled():
-        figure = overview.forest(judge(group, Bootstrap(50)).rows)
-    limits = [axes.get_xlim() for axes in figure.axes[:2]]
-    assert limits[0] != limits[1]
-    labels = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
-    assert "random sign: L1 (control)" in labels
+        figure = forest.forest(rows)
+    panels = {}
+    for place, axes in enumerate(figure.axes):
+        panels.setdefault(place // 2, []).append(axes)
+    noise, control, attack, harmless = (panels[place] for place in range(4))
+    assert [tick.get_text() for tick in control[0].get_yticklabels()] == ["random sign: L1"]
+    assert not any("random" in tick.get_text() for tick in noise[0].get_yticklabels())
+    assert harmless[0].get_xlim() == harmless[1].get_xlim()
+    assert attack[0].get_xlim() != attack[1].get_xlim()
+    for axes, name in zip(attack, ("rtsa", "rtsa_anchored"), strict=True):  # no wider than its own intervals and zero
+        own = [r for r in rows if r.claim == "attack" and r.interpreter == name and r.metric == "map_l1"]
+        ends = [end for r in own if r.role != "reference" for end in (0.0, r.low, r.high)]
+        low, high = axes.get_xlim()
+        assert high - low <= 1.2 * (max(ends) - min(ends))
+        assert low < 0 < high
+
+
+def test_distances_are_on_a_logarithmic_scale_by_population(group):
+    with styled():
+        figure = distances.distances(group, Bootstrap(50))
+    assert [axes.get_title().split(":")[0] for axes in figure.axes] == ["Noise", "Control", "Attacks"]
+    assert {axes.get_yscale() for axes in figure.axes} == {"log"}
+
+
+def test_letters_can_be_searched_and_edited_in_print(cohort, tmp_path):
+    """Fonts are embedded as TrueType (fonttype 42), none as Type 3 outlines."""
+    with styled():
+        save(attack_examples.draw(cohort, 1), tmp_path, "figure")
+    text = (tmp_path / "figure.pdf").read_bytes()
+    assert b"/FontFile2" in text and b"/Type3" not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.report.figures.overview import FOREST_METRICS
+from benchmark.report.figures.forest import METRICS as FOREST_METRICS
 from benchmark.report.labels import (
     METRICS,
     interpreter_name,

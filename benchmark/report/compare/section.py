@@ -25,10 +25,12 @@ _RULE = (
 
 @dataclass(frozen=True)
 class Compared:
-    """Lines of the page, and the table of every figure; both empty where there is nothing to compare."""
+    """Lines of the page, the table of every figure, and in ``sentences`` what was found, the name of the others first;
+    all empty where there is nothing to compare."""
 
     lines: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
 
 
 def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootstrap: Bootstrap) -> Compared:
@@ -40,14 +42,17 @@ def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootst
     if found is None:
         return Compared([title, "", "Nothing there has this data set, classifier, budget and probes.", ""])
     figures = _consistencies(own, found)
+    sentences = _sentences(own, found, figures, others)
     lines = [title, "", f"There: {found.trainings.title}.", ""]
-    lines += [f"* {sentence}" for sentence in _sentences(own, found, figures, others)] + [""]
+    lines += [f"* {sentence}" for sentence in sentences] + [""]
     outside = {figure: each for figure, each in figures.items() if each.consistent is False}
     if outside:
         lines += [markdown(_table("outside", "Figures outside of the interval.", outside))]
     if theirs := judge(found.trainings, bootstrap).headlines:
         lines += [markdown(_verdict_table(verdicts.headlines, theirs, others.name))]
-    return Compared(lines, [_table("compared", _RULE, figures)] if figures else [])
+    plain = [sentence.replace("**", "").replace("\\", "") for sentence in sentences]
+    tables = [_table("compared", _RULE, figures)] if figures else []
+    return Compared(lines, tables, [f"Beside {others.name}: {found.trainings.title}.", *plain])
 
 
 def _consistencies(own: Trainings, found: Counterpart) -> dict[Figure, Consistency]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmark.report.claims.rows import ClaimRow
 from benchmark.report.cohorts.trainings import Trainings
-from benchmark.report.figures import attack_examples, curves, noise_examples, overview
+from benchmark.report.figures import attack_examples, curves, distances, forest, noise_examples
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 
@@ -30,10 +30,10 @@ def write_figures(
     """Draws what the records allow; a figure without data is left out. Example images are of the first training."""
     first = trainings.cohorts[0]
     plans: list[tuple[FigureFile, Callable[[], Figure | None]]] = [
-        (FigureFile("differences", "Differences at a glance", overview.FOREST_CAPTION), lambda: overview.forest(rows)),
+        (FigureFile("differences", "Differences at a glance", forest.CAPTION), lambda: forest.forest(rows)),
         (
-            FigureFile("map_l1", "Distance under each probe", overview.BARS_CAPTION),
-            lambda: overview.bars(trainings, bootstrap),
+            FigureFile("map_l1", "Distance under each probe", distances.CAPTION),
+            lambda: distances.distances(trainings, bootstrap),
         ),
         (
             FigureFile("distance_by_passes", "Distance against passes", curves.CAPTION),

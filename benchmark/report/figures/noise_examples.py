@@ -1,84 +1,106 @@
 """Figure 15: samples that noise makes the classifier get wrong, with each interpreter's map before and after.
 
-Samples are not picked: of those kept in the records, each block shows the first misclassified ones by sample id.
+Samples are not picked by hand: of those kept, each block shows the ones that stand for its cells.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from benchmark.report.cohorts.cohort import Cohort
+from benchmark.report.figures.kept import kept_ids, masks_of
 from benchmark.report.figures.panel_grid import PanelGrid
-from benchmark.report.figures.panels import ExampleImages, first_successes, interpreters_to_draw, kept_examples
-from benchmark.report.figures.style import show_image, show_map
+from benchmark.report.figures.panels import (
+    ExampleImages,
+    interpreters_to_draw,
+    is_empty,
+    kept_examples,
+    median_distance,
+    representative,
+)
+from benchmark.report.figures.style import show_image, show_overlay
 from benchmark.report.labels import interpreter_name, probe_name
 
+if TYPE_CHECKING:
+    from benchmark.storage.records import Record
+
 SAMPLES = 2
+CHOICE = (
+    "Of the samples that the noise makes the classifier get wrong, each noise shows those that stand for it: whose map "
+    "L1 lies nearest to the median of the misclassified ones on every interpreter at once, by rank."
+)
 CAPTION = (
-    "Samples misclassified under noise. Each block shows the first {count} misclassified samples by sample id among "
-    "those kept. Left: the input, clean and noisy, with the prediction before → after. Right: each interpreter's map "
-    "of the clean and the noisy input (for the class predicted on it), on the map's own grid, and the L1 distance "
-    "between the two."
+    "Samples misclassified under noise, {count} a noise. Left: the input, clean and noisy, with the prediction before "
+    "→ after. Right: each interpreter's map of the clean and the noisy input (for the class predicted on it) over the "
+    "input, and the L1 distance between the two; the white line is the object's outline, where there are masks. "
+    + CHOICE
 )
 
 
 @dataclass(frozen=True)
-class _Line:
-    """One sample under one noise, with the images and maps of each interpreter; None where its cell did not keep it."""
+class _Block:
+    """One noise: its name, the samples, and of each interpreter its cell, where it kept images."""
 
-    block: str
-    shown: list[ExampleImages | None]
-
-    @property
-    def first(self) -> ExampleImages:
-        return next(shown for shown in self.shown if shown is not None)
+    name: str
+    samples: list[int]
+    records: list[Record | None]
 
 
-def _lines(cohort: Cohort, names: list[str], count: int) -> list[_Line]:
-    lines = []
+def _blocks(cohort: Cohort, names: list[str], count: int) -> list[_Block]:
+    blocks = []
     for probe, level in cohort.noises:
-        records = [cohort.find(name, probe, level) for name in names]
-        cells = [kept_examples(record) if record is not None else {} for record in records]
-        present = [cell for cell in cells if cell]
-        for sample in first_successes(present, count):
-            lines.append(_Line(probe_name(probe, level), [cell.get(sample) for cell in cells]))
-    return lines
+        found = [cohort.find(name, probe, level) for name in names]
+        records = [record if record is not None and kept_ids(record) else None for record in found]
+        samples = representative([record for record in records if record is not None], count)
+        if samples:
+            blocks.append(_Block(probe_name(probe, level), samples, records))
+    return blocks
 
 
 def draw(cohort: Cohort, count: int = SAMPLES) -> Figure | None:
     """The figure, or None where no cell kept a misclassified sample."""
     names = interpreters_to_draw(cohort.records)
-    lines = _lines(cohort, names, count)
-    if not lines:
+    blocks = _blocks(cohort, names, count)
+    if not blocks:
         return None
-    blocks = [(name, list(rows)) for name, rows in itertools.groupby(lines, key=lambda line: line.block)]
-    grid = PanelGrid(pairs=1 + len(names), rows=len(lines), blocks=len(blocks), top=0.42)
+    rows = sum(len(block.samples) for block in blocks)
+    grid = PanelGrid(groups=1 + len(names), rows=rows, blocks=len(blocks), top=0.42, lines=2)
     grid.heading(0, "Input", ("clean", "noisy"))
     for column, name in enumerate(names, start=1):
         grid.heading(column, f"{interpreter_name(name)} map", ("clean", "noisy"))
-    for block, rows in blocks:
-        grid.block_label(block, len(rows))
-        for line in rows:
-            _draw_line(grid, line)
-            grid.next_row()
+    for block in blocks:
+        grid.block_label(block.name, len(block.samples))
+        _draw_block(grid, block, masks_of(cohort.records, block.samples))
         grid.next_block()
     grid.scale()
-    absent = [name for probe, level in cohort.noises if (name := probe_name(probe, level)) not in dict(blocks)]
+    drawn = {block.name for block in blocks}
+    absent = [name for probe, level in cohort.noises if (name := probe_name(probe, level)) not in drawn]
     if absent:
         grid.remark(f"no kept sample is misclassified under {', '.join(absent)}")
     return grid.figure
 
 
-def _draw_line(grid: PanelGrid, line: _Line) -> None:
-    show_image(grid.panel(0, 0), line.first.benign)
-    show_image(grid.panel(0, 1), line.first.probed)
-    grid.below(0, f"class {line.first.change}")
-    for column, shown in enumerate(line.shown, start=1):
-        if shown is None:
-            continue
-        show_map(grid.panel(column, 0), shown.map_benign)
-        show_map(grid.panel(column, 1), shown.map_probed)
-        grid.below(column, shown.distance)
+def _draw_block(grid: PanelGrid, block: _Block, masks: dict[int, np.ndarray]) -> None:
+    cells = [{} if record is None else kept_examples(record, block.samples) for record in block.records]
+    medians = [None if record is None else median_distance(record) for record in block.records]
+    for sample in block.samples:
+        first = next(cell[sample] for cell in cells if sample in cell)
+        show_image(grid.panel(0, 0), first.benign, masks.get(sample))
+        show_image(grid.panel(0, 1), first.probed)
+        grid.below(0, f"class {first.change}")
+        for column, (cell, median) in enumerate(zip(cells, medians, strict=True), start=1):
+            if sample in cell:
+                _maps(grid, column, cell[sample], median or 0.0, masks.get(sample))
+        grid.next_row()
+
+
+def _maps(grid: PanelGrid, column: int, shown: ExampleImages, median: float, mask_HW: np.ndarray | None) -> None:
+    show_overlay(grid.panel(column, 0), shown.benign, shown.map_benign, mask_HW)
+    show_overlay(grid.panel(column, 1), shown.probed, shown.map_probed, mask_HW)
+    sides = [word for word, one in (("clean", shown.map_benign), ("noisy", shown.map_probed)) if is_empty(one)]
+    empty = f"empty map: {', '.join(sides)}" if sides else ""
+    grid.below(column, f"{shown.distance}, median {median:.3f}", empty)

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 WIDTH = 7.2  # inches: a full text width in print; 1440 px at 200 dpi, read at 900 px on a page
 MAP_COLOURS = "inferno"  # perceptually uniform, and monotone in grey
 MUTED = "#5f5f5f"
+GAINS, GREY = (16, 8, 4, 2, 1), 128  # of differences that are amplified, and what stands for none
 
 # Okabe & Ito 2008
 _COLOURS = {"rts": "#0072B2", "rtsa": "#D55E00", "rtsa_anchored": "#009E73"}
@@ -69,10 +70,53 @@ def bare(axes: Axes) -> None:
         spine.set(visible=True, linewidth=0.4, color="#9a9a9a")
 
 
-def show_image(axes: Axes, image_CHW: np.ndarray) -> None:
+def show_image(axes: Axes, image_CHW: np.ndarray, mask_HW: np.ndarray | None = None) -> None:
     """A uint8 RGB picture, pixel by pixel: smoothing would hide the very noise that the figure is about."""
     axes.imshow(np.moveaxis(image_CHW, 0, -1), interpolation="nearest")
+    _outline(axes, mask_HW)
     bare(axes)
+
+
+def gain_of(difference: np.ndarray) -> int:
+    """By how much differences of 8-bit images may be multiplied so that no more than one value in a hundred leaves
+    the scale: 16, 8, 4, 2 or 1."""
+    reach = float(np.percentile(np.abs(difference), 99))
+    return next((gain for gain in GAINS if gain * reach <= GREY), 1)
+
+
+def amplified(difference: np.ndarray, gain: int) -> np.ndarray:
+    """Differences of 8-bit images around grey, uint8."""
+    return np.clip(GREY + gain * difference.astype(np.int32), 0, 255).astype(np.uint8)
+
+
+def show_difference(axes: Axes, benign_CHW: np.ndarray, probed_CHW: np.ndarray, gain: int) -> None:
+    """What was added to a picture, multiplied by ``gain``; grey is nothing."""
+    difference = probed_CHW.astype(np.int32) - benign_CHW
+    show_image(axes, amplified(difference, gain))
+
+
+def show_overlay(axes: Axes, image_CHW: np.ndarray, map_hw: np.ndarray, mask_HW: np.ndarray | None = None) -> None:
+    """A map over its picture, which loses most of its colour, so that colour means importance; on the fixed scale
+    [0, 1], and the more opaque the more important."""
+    image_HWC = np.moveaxis(image_CHW, 0, -1) / 255
+    grey_HW1 = (image_HWC @ (0.30, 0.59, 0.11))[..., None]
+    value_hw = np.clip(np.nan_to_num(map_hw.astype(np.float32)), 0, 1)
+    height, width = image_CHW.shape[1:]
+    colour_hwC = matplotlib.colormaps[MAP_COLOURS](value_hw)
+    colour_hwC[..., 3] = 0.8 * value_hw
+    axes.imshow(0.35 * image_HWC + 0.65 * grey_HW1, interpolation="nearest")
+    axes.imshow(colour_hwC, interpolation="nearest", extent=(-0.5, width - 0.5, height - 0.5, -0.5))
+    _outline(axes, mask_HW)
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    bare(axes)
+
+
+def _outline(axes: Axes, mask_HW: np.ndarray | None) -> None:
+    """The outline of an object: white on black, so that it is seen on any ground."""
+    if mask_HW is None or not mask_HW.any() or mask_HW.all():
+        return
+    for colour, width in (("black", 1.1), ("white", 0.5)):
+        axes.contour(mask_HW.astype(float), levels=[0.5], colors=colour, linewidths=width)
 
 
 def show_map(axes: Axes, map_hw: np.ndarray) -> None:

@@ -23,5 +23,6 @@ _TABLES = (effect_table, attack_rates, attack_maps, attack_goals, attack_gaps, n
 
 def all_tables(trainings: Trainings, rows: Sequence[ClaimRow], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> list[Table]:
     """The tables that have at least one row, in the order of the page."""
-    tables = [claim_table(rows), *(tabulate(trainings, bootstrap) for tabulate in _TABLES), verdict_table(rows)]
+    own = [tabulate(trainings, bootstrap) for tabulate in _TABLES]
+    tables = [claim_table(rows, trainings), *own, verdict_table(rows, trainings)]
     return [table for table in tables if table.rows]

@@ -11,7 +11,7 @@ from benchmark.report.labels import metric_name, probe_setting, short_metric_nam
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.paired import pair
 from benchmark.report.statistics.sample_metrics import mean_with_interval, succeeded
-from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
+from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table, names_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -52,7 +52,8 @@ def attack_rates(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
         "interpreter's own benign spread), and both; the size of the perturbation, image units. All attacked "
         f"samples. {ESTIMATE_NOTE}{_note(trainings)}"
     )
-    return Table("attack_rates", caption, ["attack", "interpreter", *map(short_metric_name, _RATES)], rows)
+    columns = ["attack", "interpreter", *map(short_metric_name, _RATES)]
+    return Table("attack_rates", caption, columns, rows, names_of(cells for _, cells in _attack_cells(trainings)))
 
 
 def attack_maps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
@@ -63,27 +64,27 @@ def attack_maps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) 
         rows.append([*names, *(mean_with_interval(cells, metric, bootstrap, which) for metric, which in populations)])
     columns = [f"{short_metric_name(metric)}, {which}" for metric in DISTANCES for which in ("all", "successes")]
     caption = f"Attacks: the adversarial map against the benign one, white box each. {ESTIMATE_NOTE}{_note(trainings)}"
-    return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows)
+    records = names_of(cells for _, cells in _attack_cells(trainings))
+    return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows, records)
 
 
 def attack_goals(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """How near the adversarial map comes to the one that the attack was to show."""
-    rows = [
-        [*names, *(mean_with_interval(cells, metric, bootstrap) for metric in _GOALS)]
-        for names, cells in _attack_cells(trainings)
-        if "goal_map_l1" in cells[0].samples
-    ]
+    found = [(names, cells) for names, cells in _attack_cells(trainings) if "goal_map_l1" in cells[0].samples]
+    rows = [[*names, *(mean_with_interval(cells, metric, bootstrap) for metric in _GOALS)] for names, cells in found]
     caption = (
         "Attacks with a goal map: L1 of the benign and of the adversarial map to it. Where the prediction is to be "
         "kept (topk, fixed_label) success is that it was; the goal map of adv2 and of topk is the benign map, "
         f"which adv2 is to keep and topk to leave. {ESTIMATE_NOTE}{_note(trainings)}"
     )
-    return Table("attack_goals", caption, ["attack", "interpreter", *map(short_metric_name, _GOALS)], rows)
+    columns = ["attack", "interpreter", *map(short_metric_name, _GOALS)]
+    return Table("attack_goals", caption, columns, rows, names_of(cells for _, cells in found))
 
 
 def attack_gaps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """What hiding costs and what it gains: every attack against PGD on the same images."""
     rows: list[list[Entry]] = []
+    records: list[list[Record]] = []
     for names, cells in _attack_cells(trainings):
         first = cells[0]
         if first.cell["probe"] == "pgd" or steps_factor_of(first) > 1:
@@ -97,6 +98,7 @@ def attack_gaps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) 
         errors = [error for record in cells if (error := fact_of(record, "surrogate_map_l1")) is not None]
         error = sum(errors) / len(errors) if errors else None
         rows.append([*names, success.difference, distance.difference, distance.ratio, error])
+        records.append([record for two in both for record in two])
     caption = (
         "Attacks against PGD, paired on the same images and goals: success minus PGD's, map L1 minus PGD's and "
         "over PGD's; and how far the maps of the smooth surrogate that was attacked lie from the true ones (L1, "
@@ -104,4 +106,4 @@ def attack_gaps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) 
     )
     success_name, map_name = metric_name("success"), metric_name("map_l1")
     columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "surrogate's map error"]
-    return Table("attack_gaps", caption, ["attack", "interpreter", *columns], rows)
+    return Table("attack_gaps", caption, ["attack", "interpreter", *columns], rows, names_of(records))

@@ -9,13 +9,13 @@ import numpy as np
 
 from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.cohorts.flags import flag_note, marked
-from benchmark.report.cohorts.strongest import STRONGEST, strongest_of
+from benchmark.report.cohorts.strongest import STRONGEST, attacks_within_budget, strongest_of
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.labels import short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, NOTHING, Bootstrap, Estimate
 from benchmark.report.statistics.pair_alarm import FALSE_ALARMS, PairAlarm, alarm_rate, auc, pair_alarm
 from benchmark.report.statistics.sample_metrics import column, mean_with_interval
-from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
+from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table, names_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -58,6 +58,7 @@ def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
     """One row an interpreter, under the strongest attack and under plain ADV2."""
     rows: list[list[Entry]] = []
     seen: list[Record] = []
+    records: list[list[Record]] = []
     names = ["joint_success", "pair_alarm_auc", *(name for name, *_ in RATES)]
     for probe in ATTACKS:
         for interpreter in trainings.interpreters:
@@ -66,6 +67,7 @@ def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
                 continue
             attacks = [attack for attack, _ in cells]
             seen += attacks
+            records.append(_behind(trainings, interpreter, probe))
             numbers = dict(effects(cells, bootstrap))
             passes = passes_of(attacks)
             counted = None if passes is None else round(passes)
@@ -78,4 +80,16 @@ def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
         "harmless pairs (noise that keeps the prediction, shifts by a pixel); thresholds from calibration, so that the "
         f"false positive rate is what they give here. {ESTIMATE_NOTE}{flag_note(seen)}"
     )
-    return Table("effects", caption, columns, rows)
+    return Table("effects", caption, columns, rows, names_of(records))
+
+
+def _behind(trainings: Trainings, interpreter: str, probe: str) -> list[Record]:
+    """The cells on disk that a row rests on: every attack within the budget, for the strongest."""
+    found: list[Record] = []
+    for cohort in trainings.cohorts:
+        within = attacks_within_budget(cohort, interpreter).values()
+        alone = cohort.find(interpreter, probe)
+        found += within if probe == STRONGEST else [alone] if alone is not None else []
+        clean = cohort.find(interpreter, "clean")
+        found += [clean] if clean is not None else []
+    return found

@@ -5,12 +5,29 @@ from __future__ import annotations
 import csv
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.report.statistics.bootstrap import Estimate
 
-Entry = Estimate | str | int | float | None  # what stands in one column of one row of a table
+if TYPE_CHECKING:
+    from benchmark.storage.records import Record
+
+
+class Interval(NamedTuple):
+    """A number with its interval, printed in one line; None where there is none."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        return EMPTY if self.value is None else f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
+
+
+Entry = Estimate | Interval | str | int | float | None  # what stands in one column of one row of a table
 EMPTY = "–"
 ESTIMATE_NOTE = (
     "Each figure: mean, 95 % interval, samples / sources; of several trainings also their number, and the shares of "
@@ -45,12 +62,21 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """``name`` becomes the file name; every row has one entry a column."""
+    """``name`` becomes the file name; every row has one entry a column.
+
+    records: names of the cells behind each row; empty where the table does not tell.
+    """
 
     name: str
     caption: str
     columns: list[str]
     rows: list[list[Entry]]
+    records: Sequence[Sequence[str]] = field(default_factory=list)
+
+
+def names_of(rows: Iterable[Iterable[Record]]) -> list[list[str]]:
+    """The names of the cells behind each row, for ``Table.records``."""
+    return [[str(record.cell["name"]) for record in records] for records in rows]
 
 
 def number(value: float | int | None) -> str:
@@ -68,7 +94,7 @@ def lines(entry: Entry) -> list[str]:
             return [EMPTY]
         shares = [f"variance {entry.shares}"] if entry.shares else []
         return [number(entry.value), f"[{number(entry.low)}, {number(entry.high)}]", entry.size, *shares]
-    return [number(entry)] if entry is None or isinstance(entry, int | float) else [entry]
+    return [number(entry)] if entry is None or isinstance(entry, int | float) else [str(entry)]
 
 
 def escape_latex(text: str) -> str:
@@ -120,6 +146,8 @@ def _csv_entries(entry: Entry, is_estimate: bool) -> list[str | int | float]:
         rounded = ["" if math.isnan(x) else float(f"{x:.6g}") for x in shares]
         return [*numbers, entry.n, entry.n_sources, entry.trainings, *rounded]
     assert not isinstance(entry, Estimate)
+    if isinstance(entry, Interval):
+        return [str(entry)]
     return ["" if entry is None or (isinstance(entry, float) and math.isnan(entry)) else entry]
 
 

@@ -11,7 +11,7 @@ from benchmark.report.labels import probe_name, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
 from benchmark.report.tables.attack_tables import DISTANCES
-from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table
+from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table, names_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -37,16 +37,19 @@ def _mean_fact(cells: list[Record], name: str) -> float | None:
 def noise_rates(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """Scale of each noise and the misclassification it causes, on calibration and on this split."""
     rows: list[list[Entry]] = []
+    records: list[list[Record]] = []
     for noise, _, cells in _noise_cells(trainings):
         if rows and rows[-1][0] == noise:
             continue  # the noisy images are shared: one row a noise
+        records.append(cells)
         scale, rate = (_mean_fact(cells, name) for name in ("noise_scale", "rate_calibration"))
         rows.append([noise, scale, rate, mean_with_interval(cells, "success", bootstrap)])
     caption = (
         "Noise: scale σ, misclassification rate among samples right without noise, on the calibration split where "
         f"σ was chosen and on the {trainings.key.split} split. {ESTIMATE_NOTE}"
     )
-    return Table("noise_rates", caption, ["noise", "σ", "calibration rate", f"{trainings.key.split} rate"], rows)
+    columns = ["noise", "σ", "calibration rate", f"{trainings.key.split} rate"]
+    return Table("noise_rates", caption, columns, rows, names_of(records))
 
 
 def noise_maps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
@@ -61,4 +64,5 @@ def noise_maps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -
         "Noise: the noisy map against the clean one, on samples it makes wrong and on those still right. "
         f"{ESTIMATE_NOTE}{flag_note(record for *_, cells in _noise_cells(trainings) for record in cells)}"
     )
-    return Table("noise_maps", caption, ["noise", "interpreter", *columns], rows)
+    records = names_of(cells for *_, cells in _noise_cells(trainings))
+    return Table("noise_maps", caption, ["noise", "interpreter", *columns], rows, records)

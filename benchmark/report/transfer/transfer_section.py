@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.report.cohorts.flags import flag_note
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.tables.formats import markdown, write_table
+from benchmark.report.tables.formats import Table, markdown, write_table
 from benchmark.report.transfer.ensemble_defence import defence_table
-from benchmark.report.transfer.matrix import heat_map, matrices, matrix_table
+from benchmark.report.transfer.matrix import Matrix, heat_map, matrices, matrix_table
 from benchmark.report.transfer.transfer_cells import (
     TransferCells,
     by_matrix,
@@ -29,47 +30,66 @@ _BETWEEN_CLASSIFIERS = (
 )
 
 
-def write_transfer(out: Path, records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> list[str]:
-    """Writes tables and heat maps of the cells that read another's images; returns the page's lines."""
-    lines: list[str] = []
+@dataclass(frozen=True)
+class TransferPart:
+    """The matrices of like cells, by metric, with their tables; ``notes`` are lines of Markdown below them.
+
+    defence: how few interpreters withstand every attack; None between classifiers, or where it has no row.
+    """
+
+    name: str
+    title: str
+    caption: str
+    cells: TransferCells
+    matrices: dict[str, Matrix]
+    tables: list[Table]
+    notes: list[str]
+    defence: Table | None = None
+
+
+def transfer_parts(records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> list[TransferPart]:
+    """Cells that read another's images, a part for each set of like ones: between interpreters, then classifiers."""
+    parts = []
     for slug, alike in by_matrix([record for record in records if not is_between_classifiers(record)]):
-        cells = transfer_cells(alike)
-        title, metrics = f"Transfer between interpreters: {slug}", ["map_l1", "looks_benign"]
-        lines += _write_matrices(out, slug, title, cells, metrics, _BETWEEN_INTERPRETERS, bootstrap)
-        lines += superseded_note(alike, cells)
-        lines += _write_defence(out, slug, cells, bootstrap)
+        title, metrics = f"Transfer between interpreters: {slug}", ("map_l1", "looks_benign")
+        parts.append(_part(slug, title, alike, metrics, _BETWEEN_INTERPRETERS, bootstrap, defended=True))
     for slug, alike in by_matrix([record for record in records if is_between_classifiers(record)]):
-        cells = transfer_cells(alike)
-        title, metrics = f"Transfer between classifiers: {slug}", ["map_l1", "looks_benign", "success"]
-        lines += _write_matrices(out, slug, title, cells, metrics, _BETWEEN_CLASSIFIERS, bootstrap)
-        lines += superseded_note(alike, cells)
-    return lines
+        title, metrics = f"Transfer between classifiers: {slug}", ("map_l1", "looks_benign", "success")
+        parts.append(_part(slug, title, alike, metrics, _BETWEEN_CLASSIFIERS, bootstrap, defended=False))
+    return parts
 
 
-def _write_matrices(
-    out: Path,
+def _part(
     slug: str,
     title: str,
-    cells: TransferCells,
+    alike: Sequence[Record],
     metrics: Sequence[str],
     caption: str,
     bootstrap: Bootstrap,
-) -> list[str]:
-    name = f"transfer-{slug}"
+    *,
+    defended: bool,
+) -> TransferPart:
+    name, cells = f"transfer-{slug}", transfer_cells(alike)
     by_metric = matrices(cells, metrics, bootstrap)
-    with styled():
-        save(heat_map(by_metric), out / "figures", name)
-    lines = [f"## {title}", "", f"![{title}](figures/{name}.png)", ""]
-    for metric, matrix in by_metric.items():
-        table = matrix_table(f"{name}-{metric}", metric, matrix, caption + flag_note(cells.values()))
-        write_table(out / "tables", table)
-        lines.append(markdown(table))
+    full = caption + flag_note(cells.values())
+    tables = [matrix_table(f"{name}-{metric}", metric, matrix, full) for metric, matrix in by_metric.items()]
+    defence = defence_table(f"{name}-defence", cells, bootstrap) if defended else None
+    defence = defence if defence is not None and defence.rows else None
+    return TransferPart(name, title, full, cells, by_metric, tables, superseded_note(alike, cells), defence)
+
+
+def write_transfer(out: Path, parts: Sequence[TransferPart]) -> list[str]:
+    """Writes tables and heat maps; returns the page's lines."""
+    lines: list[str] = []
+    for part in parts:
+        with styled():
+            save(heat_map(part.matrices), out / "figures", part.name)
+        lines += [f"## {part.title}", "", f"![{part.title}](figures/{part.name}.png)", ""]
+        for table in part.tables:
+            write_table(out / "tables", table)
+            lines.append(markdown(table))
+        lines += part.notes
+        if part.defence is not None:
+            write_table(out / "tables", part.defence)
+            lines += ["### The ensemble as a defence", "", markdown(part.defence)]
     return lines
-
-
-def _write_defence(out: Path, slug: str, cells: TransferCells, bootstrap: Bootstrap) -> list[str]:
-    table = defence_table(f"transfer-{slug}-defence", cells, bootstrap)
-    if not table.rows:
-        return []
-    write_table(out / "tables", table)
-    return ["### The ensemble as a defence", "", markdown(table)]

@@ -1,0 +1,1 @@
+"""The report as one HTML file that opens from disk: what stands on it, its pictures, and its template."""
