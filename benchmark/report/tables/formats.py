@@ -137,6 +137,7 @@ def latex(table: Table) -> str:
 
 
 def _csv_entries(entry: Entry, is_estimate: bool) -> list[str | int | float]:
+    entry = str(entry) if isinstance(entry, Interval) else entry
     if is_estimate:
         if not isinstance(entry, Estimate):
             return ["" if entry is None else entry, *[""] * len(_PARTS)]
@@ -146,8 +147,6 @@ def _csv_entries(entry: Entry, is_estimate: bool) -> list[str | int | float]:
         rounded = ["" if math.isnan(x) else float(f"{x:.6g}") for x in shares]
         return [*numbers, entry.n, entry.n_sources, entry.trainings, *rounded]
     assert not isinstance(entry, Estimate)
-    if isinstance(entry, Interval):
-        return [str(entry)]
     return ["" if entry is None or (isinstance(entry, float) and math.isnan(entry)) else entry]
 
 

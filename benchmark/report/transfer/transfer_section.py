@@ -51,11 +51,23 @@ def transfer_parts(records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOO
     """Cells that read another's images, a part for each set of like ones: between interpreters, then classifiers."""
     parts = []
     for slug, alike in by_matrix([record for record in records if not is_between_classifiers(record)]):
-        title, metrics = f"Transfer between interpreters: {slug}", ("map_l1", "looks_benign")
-        parts.append(_part(slug, title, alike, metrics, _BETWEEN_INTERPRETERS, bootstrap, defended=True))
+        title = f"Transfer between interpreters: {slug}"
+        parts.append(
+            _part(slug, title, alike, ("map_l1", "looks_benign"), _BETWEEN_INTERPRETERS, bootstrap, defended=True)
+        )
     for slug, alike in by_matrix([record for record in records if is_between_classifiers(record)]):
-        title, metrics = f"Transfer between classifiers: {slug}", ("map_l1", "looks_benign", "success")
-        parts.append(_part(slug, title, alike, metrics, _BETWEEN_CLASSIFIERS, bootstrap, defended=False))
+        title = f"Transfer between classifiers: {slug}"
+        parts.append(
+            _part(
+                slug,
+                title,
+                alike,
+                ("map_l1", "looks_benign", "success"),
+                _BETWEEN_CLASSIFIERS,
+                bootstrap,
+                defended=False,
+            )
+        )
     return parts
 
 

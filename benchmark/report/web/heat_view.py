@@ -22,7 +22,7 @@ def heat_view(metric: str, matrix: Matrix, cells: TransferCells, index: CellInde
     top = max(top, 1e-6) if metric == "map_l1" else 1.0
     rows = []
     for source in sources:
-        fields = []
+        fields: list[dict[str, Any] | None] = []
         for reader in readers:
             key = TransferKey(source, reader)
             if key not in matrix or not np.isfinite(matrix[key].value):
