@@ -23,6 +23,8 @@ from benchmark.tracking.record_runs import log_record
 from benchmark.tracking.wandb_run import by_agent
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from benchmark.pipeline.context import RunContext
     from benchmark.pipeline.evaluation import Evaluation
     from benchmark.storage.records import Record
@@ -113,6 +115,7 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     content = cell.identity() | {
         "n_samples": len(measured.samples),
         "n_sources": int(measured.samples["source_id"].nunique()),
+        "class_names": _class_names(ctx, measured.samples),
         "artefacts": {**ctx.ledger.artefacts, "spec": cell.key},
         "facts": evaluation.facts,
         "seconds": {name: round(value, 3) for name, value in ctx.ledger.seconds.items()},
@@ -124,6 +127,16 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     return records.write_record(
         cell.folder, measured.samples, measured.tensors, content, curves=measured.curves, further=measured.further
     )
+
+
+def _class_names(ctx: RunContext, samples: pd.DataFrame) -> dict[str, str]:
+    """The names of the classes that occur as label, goal or prediction, by number."""
+    from benchmark.pipeline.artefacts.dataset import load_data
+
+    names = load_data(ctx.config).class_names
+    columns = [samples[name] for name in ("label", "goal", "pred_benign", "pred_probe") if name in samples]
+    occurring = sorted({int(index) for column in columns for index in column.unique()})
+    return {str(index): names[index] for index in occurring if 0 <= index < len(names)}
 
 
 def _check(check: Callable[[Config], None], cell: Cell) -> None:

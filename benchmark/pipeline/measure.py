@@ -109,8 +109,8 @@ def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> Mea
 
 
 def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Columns]:
-    """Images and maps of the first ``keep`` samples."""
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("sample_id", "benign", "probed", *_MAPS)}
+    """Images and maps of the first ``keep`` samples; without a probe also their objects' masks, where there are any."""
+    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("sample_id", "benign", "probed", "mask", *_MAPS)}
     for number, group in enumerate(columns):
         room = keep - sum(map(len, kept["sample_id"]))
         if room <= 0:
@@ -120,6 +120,8 @@ def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Co
         kept["benign"].append(to_bytes(batch["image"])[:room].numpy())
         if "probed" in batch:
             kept["probed"].append(to_bytes(batch["probed"])[:room].numpy())
+        elif "mask" in batch:
+            kept["mask"].append(batch["mask"][:room].numpy().astype(np.uint8))
         for name in _MAPS:
             if name in group:
                 kept[name].append(group[name][:room].astype(np.float16))
@@ -127,6 +129,6 @@ def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Co
     if not arrays:
         return {}
     ids = {"sample_id": arrays["sample_id"]}
-    images: Columns = {name: arrays[name] for name in ("benign", "probed") if name in arrays}
+    images: Columns = {name: arrays[name] for name in ("benign", "probed", "mask") if name in arrays}
     maps: Columns = {name.removesuffix("_map"): arrays[name] for name in _MAPS if name in arrays}
     return {"images": ids | images, "maps": ids | maps}

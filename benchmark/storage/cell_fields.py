@@ -26,6 +26,7 @@ FIELDS: tuple[CellField, ...] = (
     CellField("config", "object", "the whole resolved configuration"),
     CellField("n_samples", "integer", "rows of samples.parquet", When.DONE),
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
+    CellField("class_names", "object", "name of every class that occurs in the samples, by its number", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
     CellField("facts", "object", "numbers, and names of layers, about the whole cell, see below", When.DONE),
     CellField("flags", "array", "names of what makes the result weak or no evidence, see below", When.PROBED),

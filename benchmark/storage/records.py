@@ -56,7 +56,7 @@ class Record:
 
     @cached_property
     def images(self) -> Tensors:
-        """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8 (N, 3, H, W)."""
+        """``sample_id``, ``benign`` and ``probed`` of the kept samples, uint8 (N, 3, H, W); of clean cells ``mask``."""
         return self._tensors(paths.IMAGES)
 
     @cached_property

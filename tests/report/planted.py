@@ -130,7 +130,7 @@ def _pictures(world: World, interpreter: str, probe: str, table: pd.DataFrame, k
     size, grid = 48, 24
     rows, columns = np.mgrid[0 : 1 : 1j * size, 0 : 1 : 1j * size]
     coarse_rows, coarse_columns = np.mgrid[0 : 1 : 1j * grid, 0 : 1 : 1j * grid]
-    images, maps, probed_images, probed_maps = [], [], [], []
+    images, maps, probed_images, probed_maps, masks = [], [], [], [], []
     for sample in kept.itertuples():
         draw = _rng("picture", sample.sample_id)
         y, x = draw.uniform(0.3, 0.7, 2)
@@ -140,6 +140,7 @@ def _pictures(world: World, interpreter: str, probe: str, table: pd.DataFrame, k
         image = field_ * (1 - ring) + colour[:, None, None] * ring
         bump = np.exp(-((np.hypot(coarse_rows - y, coarse_columns - x) - 0.18) ** 2) / 0.004)
         images.append(image)
+        masks.append(ring > 0.5)
         maps.append(bump)
         amount = 0.02 + world.shift[interpreter] * 4 if probe != "clean" else 0.0
         noisy = image + _rng(probe, sample.sample_id).normal(
@@ -151,7 +152,9 @@ def _pictures(world: World, interpreter: str, probe: str, table: pd.DataFrame, k
     ids = kept["sample_id"].to_numpy(dtype=np.int64)
     picture = {"sample_id": ids, "benign": np.round(255 * np.array(images)).astype(np.uint8)}
     chart = {"sample_id": ids, "benign": np.array(maps).astype(np.float16)}
-    if probe != "clean":
+    if probe == "clean":
+        picture["mask"] = np.array(masks).astype(np.uint8)
+    else:
         picture["probed"] = np.round(255 * np.array(probed_images)).astype(np.uint8)
         chart["probed"] = np.array(probed_maps).astype(np.float16)
     return picture, chart

@@ -14,6 +14,7 @@ from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.figures import attack_examples, curves, distances, forest, noise_examples
 from benchmark.report.figures.all_figures import write_figures
+from benchmark.report.figures.kept import kept_ids, masks_of
 from benchmark.report.figures.panels import ExampleImages, is_empty, kept_examples, representative, successes
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import Bootstrap
@@ -91,7 +92,21 @@ def test_no_failure_and_nothing_unmeasured_is_shown():
     assert {i - first for i in representative([one], 9)} == {2, 4, 5}
 
 
-def test_empty_maps_are_named(cohort):
+def test_objects_are_outlined_where_a_clean_cell_kept_masks(group, cohort):
+    def outlines(figure) -> int:
+        return sum(len(axes.collections) for axes in figure.axes)
+
+    sample = kept_ids(cohort.find("rts", "clean"))[3]
+    masks = masks_of(cohort.records, [sample, -1])
+    assert list(masks) == [sample] and masks[sample].shape == (48, 48)
+    others = [one for one in cohort.records if one.cell["probe"] != "clean"]
+    without = type(cohort)(cohort.key, cohort.settings, others)
+    with styled():
+        for draw in (attack_examples.draw, noise_examples.draw):
+            assert outlines(draw(cohort)) > outlines(draw(without))
+
+
+def test_empty_maps_are_named():
     """A map that nowhere reaches one half marks nothing, and the figure says so under it."""
     assert is_empty(np.full((4, 4), 0.49, np.float16)) and not is_empty(np.eye(4, dtype=np.float16))
     assert is_empty(np.full((4, 4), np.nan, np.float16))

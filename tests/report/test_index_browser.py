@@ -88,7 +88,7 @@ def pixels(page, canvas: str) -> str:
 def test_the_slider_goes_from_benign_to_perturbed(page):
     page.locator("#figures").scroll_into_view_if_needed()
     tile = "#figures .tile canvas"
-    page.wait_for_function("document.querySelector('#figures .tile canvas').width === 48")  # drawn
+    page.wait_for_function("document.querySelector('#figures .tile canvas').width === 336")  # drawn
     perturbed = pixels(page, tile)
     page.locator("#share").fill("0")
     page.wait_for_timeout(100)

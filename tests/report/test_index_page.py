@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmark.report.figures.kept import kept_ids, kept_rows
+from benchmark.report.figures.kept import kept_ids, kept_rows, masks_of
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.statistics.sample_metrics import mean_with_interval
 from benchmark.report.web.cell_index import command
@@ -203,6 +203,21 @@ def test_pictures_give_the_images_back():
         for half, name in enumerate(("benign", "probed")):
             tile = picture(sheet.maps)[24 * half : 24 * (half + 1), 24 * place : 24 * (place + 1)]
             assert np.abs(tile / 255 - maps[name][place].astype(float)).max() <= 0.5 / 255 + 1e-3
+
+
+def test_masks_stand_beside_their_inputs():
+    clean, attacked = (record(World(n=60), "rts", probe, pictures=True) for probe in ("clean", "adv2"))
+    originals = Originals()
+    ids = kept_ids(attacked)[:3]
+    cell_sheet(attacked, ids, 64, originals, masks=masks_of([clean], ids[:2]))
+    (sheet,) = originals.sheets()
+    tiles = picture(sheet["masks"])
+    expected = kept_rows(clean, "images", ids)["mask"]
+    assert (tiles[:, :96] == 255 * np.concatenate(list(expected[:2]), axis=1)).all()
+    assert not tiles[:, 96:].any()  # the third has none
+    unmasked = Originals()
+    cell_sheet(attacked, ids, 64, unmasked)
+    assert unmasked.sheets()[0]["masks"] == ""
 
 
 def test_benign_inputs_are_kept_once():

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.figures import attack_examples, noise_examples
-from benchmark.report.figures.kept import kept_ids
+from benchmark.report.figures.kept import kept_ids, masks_of
 from benchmark.report.figures.panels import interpreters_to_draw, median_distance, representative
 from benchmark.report.labels import interpreter_name, probe_name
 from benchmark.report.web.cell_index import CellIndex
@@ -32,13 +32,27 @@ _FACTS = (
 
 
 class Pictures:
-    """All sheets of a page and what the script must know of them."""
+    """All sheets of a page and what the script must know of them. Objects are outlined by the masks that clean cells
+    kept."""
 
-    def __init__(self, index: CellIndex) -> None:
+    def __init__(self, index: CellIndex, records: Sequence[Record] = ()) -> None:
         self.index = index
+        self._clean = [record for record in records if record.cell["probe"] == "clean"]
+        self._masks: dict[tuple[Any, ...], dict[int, np.ndarray]] = {}
         self.originals = Originals()
         self.sheets: list[Sheet] = []
         self.described: list[dict[str, Any]] = []
+
+    def masks(self, record: Record) -> dict[int, np.ndarray]:
+        """Masks of the data of a cell, by sample id."""
+        key = _task(record)
+        if key not in self._masks:
+            found: dict[int, np.ndarray] = {}
+            for clean in (each for each in self._clean if _task(each) == key):
+                missing = [i for i in kept_ids(clean) if i not in found]
+                found |= masks_of([clean], missing) if missing else {}
+            self._masks[key] = found
+        return self._masks[key]
 
     def add(self, record: Record, sheet: Sheet) -> int:
         """The number of the sheet on the page."""
@@ -53,6 +67,12 @@ class Pictures:
             }
         )
         return len(self.sheets) - 1
+
+
+def _task(record: Record) -> tuple[Any, ...]:
+    """Cells that agree in it show the same images under the same ids."""
+    data = (record.cell.get("config") or {}).get("data") or {}
+    return (*(record.cell.get(name) for name in ("data", "data_seed", "split")), data.get("image_size"))
 
 
 def _facts(record: Record, sheet: Sheet) -> list[list[Any]]:
@@ -85,7 +105,7 @@ def figures(sections: Sequence[Trainings], pictures: Pictures) -> list[list[dict
             return None
         key = (id(record), tuple(ids))
         if key not in made:
-            sheet = cell_sheet(record, ids, side, pictures.originals)
+            sheet = cell_sheet(record, ids, side, pictures.originals, masks=pictures.masks(record))
             made[key] = None if sheet is None else pictures.add(record, sheet)
         return made[key]
 
@@ -158,11 +178,13 @@ def gallery(records: Sequence[Record], pictures: Pictures) -> list[int]:
     if not shown:
         return []
     count = max(1, min(PER_CELL, GALLERY // len(shown)))
-    quality_rises = len(shown) * count > GALLERY / 2
-    sheets = [
-        (record, cell_sheet(record, _chosen(record, ids, count), THUMBNAIL, pictures.originals, coarse=quality_rises))
-        for record, ids in shown
-    ]
+    many = len(shown) * count > GALLERY / 2
+
+    def sheet_of(record: Record, ids: Sequence[int], *, coarse: bool) -> Sheet | None:
+        masks = pictures.masks(record)
+        return cell_sheet(record, ids, THUMBNAIL, pictures.originals, masks=masks, coarse=coarse)
+
+    sheets = [(record, sheet_of(record, _chosen(record, ids, count), coarse=many)) for record, ids in shown]
     drawn = [(record, sheet) for record, sheet in sheets if sheet is not None]
     size = sum(sheet.bytes for _, sheet in drawn)
     if size > ROOM_GALLERY:
@@ -170,7 +192,7 @@ def gallery(records: Sequence[Record], pictures: Pictures) -> list[int]:
         drawn = [
             (record, sheet)
             for record, wide in drawn
-            if (sheet := cell_sheet(record, wide.sample_ids[:keep], THUMBNAIL, pictures.originals, coarse=True))
+            if (sheet := sheet_of(record, wide.sample_ids[:keep], coarse=True))
         ]
     return [pictures.add(record, sheet) for record, sheet in drawn]
 

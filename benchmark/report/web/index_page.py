@@ -52,7 +52,7 @@ def write_index(path: Path, content: PageContent, results: Path) -> None:
     records += [record for part in content.transfer for record in part.cells.values()]
     for record in records:
         index.number(record)
-    pictures = Pictures(index)
+    pictures = Pictures(index, records)
     drawn = figures(trainings, pictures)
     shown = gallery(records, pictures)
     transfer = [transfer_view(part, index) for part in content.transfer]
@@ -64,7 +64,10 @@ def write_index(path: Path, content: PageContent, results: Path) -> None:
             "classes": index.classes,
             "colours": _colour_scale(),
             "sheets": pictures.described,
-            "originals": [{name: sheet[name] for name in ("start", "n", "size")} for sheet in originals],
+            "originals": [
+                {**{name: sheet[name] for name in ("start", "n", "size")}, "masked": bool(sheet["masks"])}
+                for sheet in originals
+            ],
             "figures": drawn,
             "gallery": shown,
         },

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,21 +52,29 @@ class Sheet:
 
 
 class Originals:
-    """Benign inputs, each once however many cells were measured on it, in sheets of ``_ORIGINALS`` of one size."""
+    """Benign inputs, each once however many cells were measured on it, in sheets of ``_ORIGINALS`` of one size, with
+    the masks of their objects."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._tiles: list[np.ndarray] = []
+        self._masks: list[np.ndarray] = []
 
-    def number(self, image_HWC: np.ndarray) -> int:
+    def number(self, image_HWC: np.ndarray, mask_HW: np.ndarray | None = None) -> int:
+        """mask_HW: bool, of the size of the input that the tile was made from; None where there is none."""
         digest = hashlib.sha256(repr(image_HWC.shape).encode() + image_HWC.tobytes()).hexdigest()
         if digest not in self._numbers:
             self._numbers[digest] = len(self._tiles)
             self._tiles.append(image_HWC)
+            shape = image_HWC.shape[:2]
+            grey = np.zeros(shape, np.uint8) if mask_HW is None else np.where(mask_HW, 255, 0).astype(np.uint8)
+            fitted = grey if grey.shape == shape else np.asarray(Image.fromarray(grey).resize(shape[::-1]))
+            self._masks.append(np.where(fitted > 127, 255, 0).astype(np.uint8))
         return self._numbers[digest]
 
     def sheets(self) -> list[dict[str, object]]:
-        """``start`` (number of the first tile), ``n``, ``size`` and the picture of every sheet."""
+        """Of every sheet ``start`` (number of its first tile), ``n``, ``size``, the picture, and the masks ("" where
+        no tile has one)."""
         found: list[dict[str, object]] = []
         start = 0
         while start < len(self._tiles):
@@ -75,15 +83,26 @@ class Originals:
             while end < len(self._tiles) and end - start < _ORIGINALS and self._tiles[end].shape == shape:
                 end += 1
             picture = webp(np.concatenate(self._tiles[start:end], axis=1), _BENIGN)
-            found.append({"start": start, "n": end - start, "size": [shape[1], shape[0]], "picture": picture})
+            mask = np.concatenate(self._masks[start:end], axis=1)
+            about = {"start": start, "n": end - start, "size": [shape[1], shape[0]]}
+            found.append({**about, "picture": picture, "masks": png(mask) if mask.any() else ""})
             start = end
         return found
 
 
 def cell_sheet(
-    record: Record, sample_ids: Sequence[int], side: int, originals: Originals, *, coarse: bool = False
+    record: Record,
+    sample_ids: Sequence[int],
+    side: int,
+    originals: Originals,
+    *,
+    masks: Mapping[int, np.ndarray] | None = None,
+    coarse: bool = False,
 ) -> Sheet | None:
-    """The tiles of these samples at most ``side`` pixels wide and high; None where the cell kept none of them."""
+    """The tiles of these samples at most ``side`` pixels wide and high; None where the cell kept none of them.
+
+    masks: of objects, by sample id. coarse: with less quality, for pages of many cells.
+    """
     images, maps = (kept_rows(record, name, sample_ids) for name in ("images", "maps"))
     if "probed" not in images or "probed" not in maps or not len(images["sample_id"]):
         return None
@@ -93,16 +112,20 @@ def cell_sheet(
     difference_NHWC = np.stack(probed).astype(np.int16) - np.stack(benign)
     gain = gain_of(difference_NHWC)
     grown_NHWC = amplified(difference_NHWC, gain)
+    ids = [int(i) for i in images["sample_id"]]
     grey = [_small_map(maps[name]) for name in ("benign", "probed")]
     height, width = grown_NHWC.shape[1:3]
     return Sheet(
-        sample_ids=[int(i) for i in images["sample_id"]],
+        sample_ids=ids,
         gain=gain,
         size=(width, height),
         map_size=(grey[0].shape[2], grey[0].shape[1]),
         differences=webp(np.concatenate(list(grown_NHWC), axis=1), _COARSE if coarse else _DIFFERENCE),
         maps=png(np.concatenate([np.concatenate(list(half), axis=1) for half in grey], axis=0)),
-        originals=[originals.number(np.ascontiguousarray(tile)) for tile in benign],
+        originals=[
+            originals.number(np.ascontiguousarray(tile), (masks or {}).get(i))
+            for tile, i in zip(benign, ids, strict=True)
+        ],
         empty=[is_empty(one) + 2 * is_empty(two) for one, two in zip(maps["benign"], maps["probed"], strict=True)],
     )
 

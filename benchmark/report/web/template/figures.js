@@ -9,7 +9,7 @@ function largeTile(sheetAt, at, caption) {
   const canvas = make("canvas", { role: "img", "aria-label": label, tabindex: 0 });
   const tile = { canvas, other: false, draw: async () => {
     const share = tile.other ? (state.share > 0.5 ? 0 : 1) : state.share;
-    paint(canvas, await once(`t${sheetAt}-${at}`, () => tileData(sheetAt, at)), state.view, share);
+    paintLarge(canvas, await once(`t${sheetAt}-${at}`, () => tileData(sheetAt, at)), state.view, share);
   } };
   const flip = (on) => () => { tile.other = on; tile.draw(); };
   for (const [name, on] of [["pointerenter", true], ["pointerleave", false], ["focus", true], ["blur", false]]) canvas.addEventListener(name, flip(on));

@@ -46,7 +46,7 @@ async function showSample({ cell, facts, sheetAt, at }) {
   const data = await tileData(sheetAt, at);
   const canvases = ["image", "overlay", "map", "difference"].map((view) => [view, make("canvas", { role: "img", "aria-label": view })]);
   const slider = make("input", { type: "range", min: 0, max: 100, value: 100, "aria-label": "From the benign to the perturbed input" });
-  const draw = () => { for (const [view, canvas] of canvases) paint(canvas, data, view, slider.value / 100); };
+  const draw = () => { for (const [view, canvas] of canvases) paintLarge(canvas, data, view, slider.value / 100); };
   slider.addEventListener("input", draw);
   const facts_ = [
     ["sample", facts.sample], ["true class", classWord(cell, facts.label)],

@@ -26,10 +26,11 @@ async function tileData(sheetAt, at) {
   const [width, height] = sheet.size, [mapWidth, mapHeight] = sheet.map;
   const original = sheet.rows[at][0];
   const place = originalSheet(original);
-  const [benign, difference, maps] = await Promise.all([
+  const [benign, difference, maps, masks] = await Promise.all([
     once(`o${place}`, () => decoded(`original-${place}`, "webp")),
     once(`d${sheetAt}`, () => decoded(`difference-${sheetAt}`, "webp")),
     once(`m${sheetAt}`, () => decoded(`map-${sheetAt}`, "png")),
+    page.originals[place].masked ? once(`k${place}`, () => decoded(`mask-${place}`, "png")) : null,
   ]);
   const first = original - page.originals[place].start;
   return {
@@ -37,6 +38,7 @@ async function tileData(sheetAt, at) {
     benign: benign.getImageData(first * width, 0, width, height).data,
     difference: difference.getImageData(at * width, 0, width, height).data,
     before: maps.getImageData(at * mapWidth, 0, mapWidth, mapHeight).data,
+    mask: masks && masks.getImageData(first * width, 0, width, height).data,
     after: maps.getImageData(at * mapWidth, mapHeight, mapWidth, mapHeight).data,
   };
 }
@@ -44,6 +46,31 @@ async function tileData(sheetAt, at) {
 function colour(value) {
   const at = 3 * Math.max(0, Math.min(255, Math.round(value)));
   return [page.colours[at], page.colours[at + 1], page.colours[at + 2]];
+}
+
+// The outline of the object, between the pixels that the mask tells apart: white on black, to be seen on any ground.
+function outline(context, mask, width, height, scale) {
+  const inside = (x, y) => x >= 0 && y >= 0 && x < width && y < height && mask[4 * (y * width + x)] > 127;
+  context.beginPath();
+  for (let y = 0; y <= height; y++) {
+    for (let x = 0; x <= width; x++) {
+      if (inside(x, y) !== inside(x - 1, y)) { context.moveTo(x * scale, y * scale); context.lineTo(x * scale, (y + 1) * scale); }
+      if (inside(x, y) !== inside(x, y - 1)) { context.moveTo(x * scale, y * scale); context.lineTo((x + 1) * scale, y * scale); }
+    }
+  }
+  for (const [style, wide] of [["#000", 3], ["#fff", 1.4]]) { context.strokeStyle = style; context.lineWidth = wide; context.stroke(); }
+}
+
+// The same, large enough for the object's outline.
+function paintLarge(canvas, data, view, share) {
+  const small = make("canvas");
+  paint(small, data, view, share);
+  const scale = Math.max(1, Math.ceil(320 / Math.max(data.width, data.height)));
+  canvas.width = data.width * scale; canvas.height = data.height * scale;
+  const context = canvas.getContext("2d");
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, canvas.width, canvas.height);
+  if (data.mask && view !== "difference") outline(context, data.mask, data.width, data.height, scale);
 }
 
 // view: image, overlay, map or difference. share: 0 for the benign input, 1 for the perturbed one.
