@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.image import imread
+from matplotlib.testing.compare import compare_images
 
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import grouped
@@ -18,6 +19,7 @@ from benchmark.report.figures.kept import kept_ids, masks_of
 from benchmark.report.figures.panels import ExampleImages, is_empty, kept_examples, representative, successes
 from benchmark.report.figures.style import save, styled
 from benchmark.report.statistics.bootstrap import Bootstrap
+from tests.report import references
 from tests.report.planted import World, record, sweep, trainings
 
 
@@ -276,3 +278,10 @@ def test_letters_can_be_searched_and_edited_in_print(cohort, tmp_path):
         save(attack_examples.draw(cohort, 1), tmp_path, "figure")
     text = (tmp_path / "figure.pdf").read_bytes()
     assert b"/FontFile2" in text and b"/Type3" not in text
+
+
+@pytest.mark.parametrize("name", references.DRAWN)
+def test_figures_look_as_they_did(name, tmp_path):
+    """Against kept pictures, within 4 of 255 by root mean square: letters may fall a little otherwise elsewhere."""
+    differs = compare_images(references.FOLDER / f"{name}.png", references.write(tmp_path, name), tol=4)
+    assert differs is None, f"{differs}; if it is meant, python -m tests.report.references and look at each"

@@ -88,7 +88,7 @@ def pixels(page, canvas: str) -> str:
 def test_the_slider_goes_from_benign_to_perturbed(page):
     page.locator("#figures").scroll_into_view_if_needed()
     tile = "#figures .tile canvas"
-    page.wait_for_function("document.querySelector('#figures .tile canvas').width === 336")  # drawn
+    page.wait_for_function("document.querySelector('#figures .tile canvas').width === 672")  # drawn
     perturbed = pixels(page, tile)
     page.locator("#share").fill("0")
     page.wait_for_timeout(100)
@@ -111,7 +111,8 @@ def test_samples_are_found(page):
     page.locator("select[name=probe]").select_option("pgd")
     page.locator("input[name=text]").fill("class 3 ")
     cards = page.locator("#cards .card").all_inner_texts()
-    assert cards and all("class reached" in text and "pgd" in text and "class 3" in text for text in cards)
+    assert cards and all("class reached" in text and "pgd" in text for text in cards)
+    assert all("class 3 →" in text or "→ 3" in text for text in cards)
     assert page.locator("#found").inner_text() != everything
     page.locator("#cards .card").first.click()
     assert page.locator("#sample").is_visible()

@@ -66,7 +66,9 @@ class CellIndex:
         }
 
     def _classes(self, names: dict[str, str]) -> int:
-        """The place of the names of classes in ``classes``, where cells of one data set share them."""
+        """The place of the names of classes in ``classes``, where cells of one data set share them. A name that is its
+        own number is none."""
+        names = {index: name for index, name in names.items() if name != index}
         if names not in self.classes:
             self.classes.append(names)
         return self.classes.index(names)

@@ -19,12 +19,12 @@ function largeTile(sheetAt, at, caption) {
 function drawFigure(article, figure) {
   const choice = article.querySelector(".choice"), grid = article.querySelector(".grid");
   const count = Math.max(...figure.rows.map((row) => row.n));
-  grid.style.gridTemplateColumns = `minmax(3.5rem, auto) repeat(${figure.columns.length}, minmax(0, 1fr))`;
+  grid.style.setProperty("--columns", figure.columns.length);
   let own = [];
   const show = (sample) => {
     for (const tile of own) tiles.delete(tile);
     own = [];
-    const parts = [make("span"), ...figure.columns.map((name) => make("span", { class: "column" }, name))];
+    const parts = [make("span", { class: "corner" }), ...figure.columns.map((name) => make("span", { class: "column" }, name))];
     for (const row of figure.rows) {
       parts.push(make("span", { class: "row" }, row.label));
       row.sheets.forEach((sheetAt, column) => {
@@ -32,7 +32,7 @@ function drawFigure(article, figure) {
         if (!rows.length) { parts.push(make("span", { class: "muted" }, "not kept")); return; }
         const at = Math.min(sample, rows.length - 1);
         const [tile, element] = largeTile(sheetAt, at, (cell, facts) => [
-          `${classWord(cell, facts.before)} → ${classWord(cell, facts.after)}`, make("br"), make("b", {}, `L1 ${number(facts.l1)}`),
+          `${change(cell, facts)}`, make("br"), make("b", {}, `L1 ${number(facts.l1)}`),
           make("small", {}, ` median ${number(row.medians[column])}, spread ${number(cell.spread)}`), make("br"), make("small", {}, outcome(cell, facts))]);
         own.push(tile);
         parts.push(element);

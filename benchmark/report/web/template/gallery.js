@@ -30,7 +30,7 @@ function sampleCard(entry, seen) {
   const card = make("button", { type: "button", class: "card", onclick: () => showSample(entry) },
     make("div", { class: "heading5", "aria-hidden": "true" }, ...VIEWS.map(([view, , word]) => make("span", {}, view === "difference" ? `× ${gain}` : word))),
     make("div", { class: "strip" }, ...canvases),
-    make("p", {}, make("b", {}, `${classWord(cell, facts.before)} → ${classWord(cell, facts.after)}`), ` · L1 ${number(facts.l1)}`, make("br"),
+    make("p", {}, make("b", {}, change(cell, facts)), ` · L1 ${number(facts.l1)}`, make("br"),
       make("small", {}, `${cell.interpreter}, ${cell.probe}, ${cell.classifier}, seed ${cell.seed}`), make("br"), make("small", {}, outcome(cell, facts))));
   seen.observe(card);
   card.draw = async () => {

@@ -58,14 +58,14 @@ function outline(context, mask, width, height, scale) {
       if (inside(x, y) !== inside(x, y - 1)) { context.moveTo(x * scale, y * scale); context.lineTo((x + 1) * scale, y * scale); }
     }
   }
-  for (const [style, wide] of [["#000", 3], ["#fff", 1.4]]) { context.strokeStyle = style; context.lineWidth = wide; context.stroke(); }
+  for (const [style, wide] of [["#000", 7], ["#fff", 3.4]]) { context.strokeStyle = style; context.lineWidth = wide; context.stroke(); }
 }
 
 // The same, large enough for the object's outline.
 function paintLarge(canvas, data, view, share) {
   const small = make("canvas");
   paint(small, data, view, share);
-  const scale = Math.max(1, Math.ceil(320 / Math.max(data.width, data.height)));
+  const scale = Math.max(1, Math.ceil(640 / Math.max(data.width, data.height)));
   canvas.width = data.width * scale; canvas.height = data.height * scale;
   const context = canvas.getContext("2d");
   context.imageSmoothingEnabled = false;
@@ -107,7 +107,9 @@ function factsOf(sheetAt, at) {
   return Object.fromEntries(page.sheets[sheetAt].rows[at].map((value, place) => [FACTS[place], value]));
 }
 
+// Classes are told by their names where they have any beside their numbers.
 const classWord = (cell, index) => (page.classes[cell.classes]?.[index] ?? `class ${index}`);
+const change = (cell, facts) => `${classWord(cell, facts.before)} → ${classWord(cell, facts.after).replace(/^class (?=\d+$)/, "")}`;
 
 function outcome(cell, facts) {
   const words = [facts.goal === null || facts.goal < 0 ? (facts.success ? "misclassified" : "still right") : facts.success ? "class reached" : "class not reached"];
