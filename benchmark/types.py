@@ -23,7 +23,8 @@ class Batch(TypedDict, total=False):
     label: Tensor  # (B,) int64 in [0, K)
     sample_id: Tensor  # (B,) int64, unique in the data set over all its splits
     source_id: Tensor  # (B,) int64, the scan or photograph that the sample was made from
-    mask: Tensor  # (B, H, W) bool, True on the object; only where the set has masks
+    mask: Tensor  # (B, H, W) bool, True on the object, empty where it is not known; only where the set has masks
+    box: Tensor  # (B, M, 4) float32, left, top, right, bottom of the objects in pixels, NaN beyond them; only of boxes
     # in fixed groups:
     group: Tensor  # (), number of the group
     position: Tensor  # (B,) int64, number of the sample in the population, from 0

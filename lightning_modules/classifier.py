@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,7 +23,12 @@ class LitClassifier(Training):
     Args:
         network: the classifier. augment: none | flip_crop (horizontal flip and a shift of up to an eighth of the side,
             drawn per sample and epoch). label_smoothing: of the cross-entropy.
+        class_weights: balanced weighs each sample by N / (K n_k), n_k the training images of its class and K the
+            classes that have some, so that every class weighs the same; None weighs samples alike. label_N: the labels
+            of the training images, for these weights.
     """
+
+    weight_K: Tensor | None
 
     @checked_arguments
     def __init__(
@@ -34,8 +40,12 @@ class LitClassifier(Training):
         seed: Seed,
         augment: Literal["none", "flip_crop"] = "none",
         label_smoothing: Fraction = 0.0,
+        class_weights: Literal["balanced"] | None = None,
+        label_N: np.ndarray | None = None,
     ) -> None:
         super().__init__(lr=lr, weight_decay=weight_decay, seed=seed, decoupled=True)
+        weight_K = balanced_weights(label_N, network.num_classes) if class_weights and label_N is not None else None
+        self.register_buffer("weight_K", weight_K, persistent=False)
         self.network, self.augment, self.label_smoothing = network, augment, label_smoothing
         self.accuracy = MulticlassAccuracy(network.num_classes, average="micro")
 
@@ -54,12 +64,21 @@ class LitClassifier(Training):
         return loss, {"cross_entropy": loss}
 
     def cross_entropy(self, logits_BK: Tensor, label_B: Tensor) -> Tensor:
-        """Cross-entropy per sample (B,), with label smoothing."""
-        return F.cross_entropy(logits_BK, label_B, label_smoothing=self.label_smoothing, reduction="none")
+        """Cross-entropy per sample (B,), with label smoothing and the weight of the sample's class."""
+        loss_B = F.cross_entropy(logits_BK, label_B, label_smoothing=self.label_smoothing, reduction="none")
+        return loss_B if self.weight_K is None else loss_B * self.weight_K[label_B]
 
     def validation_step(self, batch: Batch, index: int) -> None:
         self.accuracy.update(self.network(batch["image"]), batch["label"])
         self.log("calibration/accuracy", self.accuracy, on_epoch=True, prog_bar=True)
+
+
+def balanced_weights(label_N: np.ndarray, num_classes: int) -> Tensor:
+    """N / (K n_k) by class, K the classes that have samples; 0 for the others; (num_classes,)."""
+    count_K = np.bincount(label_N, minlength=num_classes)
+    present_K = count_K > 0
+    weight_K = np.where(present_K, len(label_N) / (present_K.sum() * np.maximum(count_K, 1)), 0.0)
+    return torch.from_numpy(weight_K).float()
 
 
 def flip_crop(image_BCHW: Tensor, key_B: Tensor) -> Tensor:

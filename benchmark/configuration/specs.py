@@ -17,7 +17,7 @@ Config = dict[str, Any]  # the resolved configuration, or one group of it
 Spec = dict[str, Any]
 
 # Of the data group: where the files lie, how they are loaded and how many of them are looked at, not what they are.
-_LOADING = ("root", "download", "num_workers", "cache", "verify", "val_labels", "scale_images")
+_LOADING = ("root", "download", "num_workers", "cache", "verify", "val_labels", "boxes", "scale_images")
 
 # Of the data group: keys that its class is not given.
 OWN_KEYS = ("name", "fingerprint", "scale_images")
@@ -43,7 +43,8 @@ def data_spec(config: Config) -> Spec:
         from benchmark.data.folder_index import fingerprint
         from benchmark.data.folder_layout import Layout
 
-        layout = Layout(group.get("test_folder", "test"), group.get("val_labels"), group.get("classes") == "imagenet")
+        imagenet = group.get("classes") == "imagenet"
+        layout = Layout(group.get("test_folder", "test"), group.get("val_labels"), imagenet, group.get("boxes"))
         spec["fingerprint"] = fingerprint(group["root"], layout)
     return spec
 

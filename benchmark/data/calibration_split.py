@@ -11,15 +11,18 @@ FIRST_ID = {"train": 0, "calibration": 1_000_000_000, "test": 2_000_000_000}
 CALIBRATION_LEAST = 5
 
 
-def drawn_order(label_N: np.ndarray, seed: int, split: str) -> np.ndarray:
+def drawn_order(label_N: np.ndarray, seed: int, split: str, *, balanced: bool = False) -> np.ndarray:
     """Rows in a random order of which the first n, for any n, have the classes in about the set's own proportions.
 
-    The rows are shuffled; row number r (from 0) among the n of its class gets the rank r / n, and rows are sorted by
+    If ``balanced`` they have the same number of each, as long as there are images of all; then the others follow. The
+    rows are shuffled; row number r (from 0) among the n of its class gets the rank r / n, and rows are sorted by
     rank, ties in shuffled order. Sample ids follow this order, because the suite attacks, keeps and shows the first n
     samples by id, and files of a folder come class by class.
     """
     drawn = torch.argsort(rng.sample_keys(seed, f"order of {split}", torch.arange(len(label_N))), stable=True).numpy()
     rank = _rank_in_class(label_N[drawn])
+    if balanced:
+        return drawn[np.argsort(rank, kind="stable")]
     return drawn[np.argsort(rank / np.bincount(label_N)[label_N[drawn]], kind="stable")]
 
 

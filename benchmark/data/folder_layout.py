@@ -25,12 +25,13 @@ class Layout:
 
     test: name of the folder of the test split. labels: the file with the classes of test images that lie directly in
     it; None to look for one of ``LABEL_FILES`` in the root and the folders above it. imagenet: whether classes are
-    ImageNet's, so that splits may lack some of them.
+    ImageNet's, so that splits may lack some of them. boxes: the folder with the objects' boxes; None for ROOT/boxes.
     """
 
     test: str = "test"
     labels: str | None = None
     imagenet: bool = False
+    boxes: str | None = None
 
     def folder(self, split: str) -> str:
         """The name of a split's folder."""

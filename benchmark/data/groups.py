@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -85,17 +85,24 @@ def in_order(groups: Groups, numbers: Iterable[int]) -> Iterator[Batch]:
 class Population:
     """Rows of one split in sample-id order, with the classifier's decision on each.
 
-    ``accuracy`` is over the whole split, the rows are those classified right.
+    ``accuracy`` is over the whole split, the rows are those classified right. ``by_class`` has, of every class that the
+    split has, (images, those classified right).
     """
 
     images: ImageSet
     rows: np.ndarray
     prediction: np.ndarray
     accuracy: float
+    by_class: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean over classes of the share that is classified right: each class weighs the same."""
+        return float(np.mean([right / count for count, right in self.by_class.values()]))
 
     def first(self, count: int | None) -> Population:
         """The first ``count`` rows; all for None."""
-        return Population(self.images, self.rows[:count], self.prediction[:count], self.accuracy)
+        return Population(self.images, self.rows[:count], self.prediction[:count], self.accuracy, self.by_class)
 
     def among(self, other: Population) -> Population:
         """The rows that another population of the same images has too.
@@ -109,7 +116,7 @@ class Population:
                 "probe.surrogate and the classifier get no attacked sample both right: train them longer, or attack "
                 "more samples (probe.samples)"
             )
-        return Population(self.images, self.rows[both], self.prediction[both], self.accuracy)
+        return Population(self.images, self.rows[both], self.prediction[both], self.accuracy, self.by_class)
 
     def groups(self, batch_size: int) -> WithPrediction:
         """Fixed groups whose batches also hold ``prediction``."""

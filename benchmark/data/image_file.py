@@ -26,7 +26,7 @@ def check_header(file: Path) -> None:
     Raises:
         ValueError: not an image, too small, a mode that 8 bits cannot show, or cut off; names the file.
     """
-    with _opened(file) as image:
+    with opened(file) as image:
         whole = _has_end(file, image.format)
     if not whole:
         read_image(file, SMALLEST)
@@ -41,45 +41,50 @@ def read_image(file: Path, size: int) -> np.ndarray:
         ValueError: not an image, less than 8 pixels a side, a mode that 8 bits cannot show, or broken pixel data;
             names the file.
     """
-    with _opened(file) as image:
+    with opened(file) as image:
         try:
             upright = ImageOps.exif_transpose(image) if is_turned(image) else image
-            square = _rgb(upright).resize((size, size), Image.Resampling.BICUBIC, box=_centre(upright.size))
+            square = _rgb(upright).resize((size, size), Image.Resampling.BICUBIC, box=centre(upright.size))
         except BROKEN as error:
             raise ValueError(f"the pixels of {file} cannot be read ({error}): restore the file or remove it") from None
     return np.asarray(square)
 
 
-def read_mask(file: Path, image_file: Path, size: int) -> np.ndarray:
+def read_mask(file: Path, image_file: Path, size: int, value: int | None = None) -> np.ndarray:
     """The same square of the mask, resized by nearest pixels, (size, size) bool: True on the object.
+
+    Args:
+        value: of the object's pixels; None for any but 0.
 
     Raises:
         ValueError: not an image, of another size than the image, or broken pixel data; names the file.
     """
-    with _opened(image_file) as image:
+    with opened(image_file) as image:
         expected = upright_size(image)
     with _check_mask(file, expected) as mask:
         try:
             if mask.mode not in ("1", "L", "P", "I;16", "I"):
                 mask = mask.convert("L")
-            square = mask.resize((size, size), Image.Resampling.NEAREST, box=_centre(mask.size))
+            square = mask.resize((size, size), Image.Resampling.NEAREST, box=centre(mask.size))
         except BROKEN as error:
             raise ValueError(f"the pixels of {file} cannot be read ({error}): restore the mask or remove it") from None
-    return np.asarray(square) != 0
+    pixels = np.asarray(square)
+    return pixels != 0 if value is None else pixels == value
 
 
 def is_turned(image: Image.Image) -> bool:
     """Whether EXIF says that the image is to be turned or mirrored; EXIF data that cannot be read says nothing."""
-    return _orientation(image) in range(2, 9)
+    return orientation(image) in range(2, 9)
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
     """(width, height) of the image as it is shown."""
     width, height = image.size
-    return (height, width) if _orientation(image) in range(5, 9) else (width, height)
+    return (height, width) if orientation(image) in range(5, 9) else (width, height)
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where there is none."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # damaged EXIF data make Pillow fail in any way
@@ -87,7 +92,8 @@ def _orientation(image: Image.Image) -> int:
     return found if isinstance(found, int) else 1
 
 
-def _opened(file: Path) -> Image.Image:
+def opened(file: Path) -> Image.Image:
+    """An image whose header has been read; raises a ValueError that names a file that cannot be used."""
     try:
         image = Image.open(file)
     except BROKEN as error:
@@ -130,7 +136,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
 
 
-def _centre(size: tuple[int, int]) -> tuple[int, int, int, int]:
+def centre(size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the largest centred square of an image of (width, height)."""
     width, height = size
     side = min(size)
     left, top = (width - side) // 2, (height - side) // 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from benchmark.data import imagenet_classes
 from benchmark.data.array_set import ArraySet
+from benchmark.data.box_file import padded, read_boxes
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.folder_layout import Layout
@@ -25,6 +26,7 @@ from benchmark.data.folder_notes import folder_notes
 from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.data.masks import MaskCounts, count_masks
 from benchmark.data.notices import warn_once
+from benchmark.data.object_files import Found, box_files, mask_files
 from benchmark.numerics.bounds import ImageCount, Label, OpenInterval, Seed, Text, checked_arguments
 from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import from_bytes
@@ -37,7 +39,8 @@ _THREADS = min(8, os.cpu_count() or 1)
 
 class ImageFolder:
     """``root/{train,TEST}/CLASS/IMAGE``, and optionally ``root/calibration/CLASS/IMAGE`` and
-    ``root/masks/SPLIT/CLASS/STEM.png`` (a mask for every image of the split or for none; not zero = object).
+    ``root/masks/SPLIT/CLASS/STEM.png`` (not zero = object) and ``root/boxes/SPLIT/CLASS/STEM.xml`` (as of PASCAL VOC;
+    those named as the image's class folder are its objects), for all, some or none of the images.
 
     Without a calibration folder, ``calibration_share`` of every class of train, at least 5 images, becomes the
     calibration split. Sample ids number the images of a folder in the order of ``drawn_order``: train from 0 (with the
@@ -53,6 +56,8 @@ class ImageFolder:
         classes: folders | imagenet, what a class is. test_folder: TEST.
         val_labels: the file with the labels of ImageNet's validation images; None to look for it in the root and above.
         cache: folder in which is kept what was found out about the files, for as long as none of them changes.
+        boxes: the folder of the objects' boxes; None for ``root/boxes``.
+        balanced: whether the first n images of a split have as many of each class, instead of its own proportions.
         seed: of the order and the calibration split.
         image_size: side of the square that images are cropped and resized to.
         train, calibration, test: how many images are used, the first n in that order; None for all.
@@ -73,16 +78,23 @@ class ImageFolder:
         test_folder: Label = "test",
         val_labels: Text | None = None,
         cache: str | None = None,
+        boxes: Text | None = None,
+        balanced: bool = False,
         train: ImageCount | None = None,
         calibration: ImageCount | None = None,
         test: ImageCount | None = None,
     ) -> None:
         self.counts = {"train": train, "calibration": calibration, "test": test}
-        self.layout = Layout(test_folder, val_labels, classes == "imagenet")
+        self.balanced = balanced
+        self.layout = Layout(test_folder, val_labels, classes == "imagenet", boxes)
         self.root, self.seed, self.image_size = existing(root, self.layout), seed, image_size
         self.class_names, found = listing(self.root, self.layout)
+        self._folders = dict(enumerate(self.class_names))
         if classes == "imagenet":
-            self.class_names, found = _of_imagenet(self.root, self.class_names, found)
+            index = imagenet_classes.indices_of(self.class_names, str(self.root))
+            self._folders = dict(zip(index, self.class_names, strict=True))
+            found = {split: [(file, index[label]) for file, label in files] for split, files in found.items()}
+            self.class_names = list(imagenet_classes.words())
         elif imagenet_classes.are_wordnet_ids(self.class_names):
             warn_once(_NOT_IMAGENET.format(root=root, count=len(self.class_names)))
         self.num_classes = len(self.class_names)
@@ -107,32 +119,18 @@ class ImageFolder:
 
     def _numbered(self, name: str, files: list[tuple[Path, int]]) -> FolderSet:
         label_N = np.array([label for _, label in files])
-        order = drawn_order(label_N, self.seed, name)
+        order = drawn_order(label_N, self.seed, name, balanced=self.balanced)
         paths = [files[row][0] for row in order]
-        masks = self._masks(name, paths)
         return FolderSet(
-            self.class_names, self.image_size, paths, masks, label_N[order], FIRST_ID[name] + np.arange(len(files))
+            self.class_names,
+            self.image_size,
+            paths,
+            mask_files(self.root, self.layout, name, paths),
+            label_N[order],
+            FIRST_ID[name] + np.arange(len(files)),
+            box_files(self.root, self.layout, name, paths),
+            self._folders,
         )
-
-    def _masks(self, name: str, paths: list[Path]) -> list[Path] | None:
-        folder = self.root / "masks" / self.layout.folder(name)
-        if not folder.is_dir():
-            return None
-        masks = [folder / path.parent.name / f"{path.stem}.png" for path in paths]
-        image_of: dict[Path, Path] = {}
-        for mask, path in zip(masks, paths, strict=True):
-            if image_of.setdefault(mask, path) != path:
-                raise ValueError(
-                    f"{image_of[mask]} and {path.name} would share the mask {mask}: rename one of the images, and give "
-                    "each its own mask"
-                )
-        missing = [index for index, mask in enumerate(masks) if not mask.is_file()]
-        if missing:
-            raise FileNotFoundError(
-                f"{folder} has masks, but {len(missing)} of {len(paths)} images have none, for example "
-                f"{paths[missing[0]]} (expected {masks[missing[0]]}): add the masks or remove the folder"
-            )
-        return masks
 
     def _take_calibration(self, share: float) -> None:
         both = self._rows["train"]
@@ -153,8 +151,7 @@ class ImageFolder:
         if name not in SPLITS:
             raise ValueError(f"split is train, calibration or test, got {name!r}")
         if name not in self._splits:
-            rows = self._rows[name]
-            self._splits[name] = rows.in_memory() if rows.size_in_memory <= MEMORY else rows.checked(self._memory)
+            self._splits[name] = self._rows[name].loaded(self._memory)
         return self._splits[name]
 
 
@@ -162,15 +159,6 @@ _NOT_IMAGENET = (
     "the {count} class folders of data.root={root} are WordNet ids of ImageNet: data.classes=imagenet reads them as its"
     " 1,000 classes, for networks that have these; now they are {count} classes of their own"
 )
-
-
-def _of_imagenet(
-    root: Path, folders: list[str], found: dict[str, list[tuple[Path, int]]]
-) -> tuple[list[str], dict[str, list[tuple[Path, int]]]]:
-    """The 1,000 class names, and the files with their indices among them."""
-    index = imagenet_classes.indices_of(folders, str(root))
-    labelled = {split: [(file, index[label]) for file, label in files] for split, files in found.items()}
-    return list(imagenet_classes.words()), labelled
 
 
 class FolderSet(Dataset):
@@ -183,11 +171,16 @@ class FolderSet(Dataset):
         class_names: list[str],
         image_size: int,
         files: list[Path],
-        masks: list[Path] | None,
+        masks: Found | None,
         label_N: np.ndarray,
         sample_id_N: np.ndarray,
+        boxes: Found | None = None,
+        folders: Mapping[int, str] | None = None,
+        mask_value: int | None = None,
     ) -> None:
+        self.mask_value = mask_value
         self.class_names, self.image_size, self.files, self.masks = class_names, image_size, files, masks
+        self.boxes, self.folders = boxes, dict(folders or enumerate(class_names))
         self.has_masks = masks is not None
         self.label_N, self.sample_id_N, self.source_id_N = label_N, sample_id_N, sample_id_N
         self._mask_counts = MaskCounts()
@@ -203,8 +196,14 @@ class FolderSet(Dataset):
     def only(self, rows: np.ndarray) -> FolderSet:
         """The subset of these rows."""
         files = [self.files[row] for row in rows]
-        masks = None if self.masks is None else [self.masks[row] for row in rows]
-        return FolderSet(self.class_names, self.image_size, files, masks, self.label_N[rows], self.sample_id_N[rows])
+        masks, boxes = (None if each is None else [each[row] for row in rows] for each in (self.masks, self.boxes))
+        ids, names = self.sample_id_N[rows], self.folders
+        own = self.label_N[rows], ids, boxes, names, self.mask_value
+        return FolderSet(self.class_names, self.image_size, files, masks, *own)
+
+    def loaded(self, memory: FolderMemory) -> ArraySet | FolderSet:
+        """In memory up to 2 GB, else itself :meth:`checked`; the same values."""
+        return self.in_memory() if self.size_in_memory <= MEMORY else self.checked(memory)
 
     def checked(self, memory: FolderMemory) -> FolderSet:
         """Itself, once the header of every image, whether it is whole, and every mask have been read, now or before."""
@@ -220,11 +219,23 @@ class FolderSet(Dataset):
         def check(row: int) -> None:
             check_header(self.files[row])
             if self.masks:
-                mask = read_mask(self.masks[row], self.files[row], self.image_size)
-                counts[row] = count_masks([torch.from_numpy(mask[None])])
+                counts[row] = count_masks([torch.from_numpy(self._mask(row)[None])])
+            self._boxes(row)
 
         _in_threads(check, len(self))
         return list(map(sum, zip(*counts, strict=True)))
+
+    def _mask(self, row: int) -> np.ndarray:
+        """The mask of one image, (H, W) bool; empty where it has none."""
+        file = self.masks[row] if self.masks else None
+        empty = np.zeros((self.image_size, self.image_size), bool)
+        return empty if file is None else read_mask(file, self.files[row], self.image_size, self.mask_value)
+
+    def _boxes(self, row: int) -> np.ndarray:
+        """The boxes of one image's objects, (n, 4)."""
+        file = self.boxes[row] if self.boxes else None
+        name = self.folders[int(self.label_N[row])]
+        return read_boxes(file, self.files[row], (name,), self.image_size) if file else np.zeros((0, 4), np.float32)
 
     def mask_counts(self) -> MaskCounts:
         """How many masks are empty or cover the image; known once the set is :meth:`checked`."""
@@ -244,11 +255,15 @@ class FolderSet(Dataset):
         image = np.empty((len(rows), 3, size, size), np.uint8)
         mask = np.empty((len(rows), size, size), bool) if self.has_masks else None
 
+        boxes: list[np.ndarray] = [np.empty(0)] * len(rows)
+
         def fill(index: int) -> None:
             row = rows[index]
             image[index] = read_image(self.files[row], size).transpose(2, 0, 1)
-            if mask is not None and self.masks is not None:
-                mask[index] = read_mask(self.masks[row], self.files[row], size)
+            if mask is not None:
+                mask[index] = self._mask(row)
+            if self.boxes is not None:
+                boxes[index] = self._boxes(row)
 
         _in_threads(fill, len(rows))
         chosen = np.asarray(rows)
@@ -256,6 +271,8 @@ class FolderSet(Dataset):
         arrays["source_id"] = self.source_id_N[chosen]
         if mask is not None:
             arrays["mask"] = mask
+        if self.boxes is not None:
+            arrays["box"] = padded(boxes)
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 

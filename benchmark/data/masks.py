@@ -1,4 +1,4 @@
-"""Object masks that say nothing: empty ones, and ones that are the object everywhere."""
+"""Object masks that say nothing: missing and empty ones, and ones that are the object everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class MaskCounts(NamedTuple):
-    """How many masks of a set are empty, and how many cover the whole image."""
+    """How many masks of a set are empty or missing, and how many cover the whole image."""
 
     empty: int = 0
     full: int = 0

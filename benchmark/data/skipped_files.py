@@ -55,7 +55,7 @@ def skipped_files(root: Path, splits: tuple[str, ...], flat: bool = False) -> Sk
     """
     found = Skipped()
     for entry in entries(root):
-        if entry.name not in (*splits, "masks") and not entry.name.startswith(".") and is_folder(entry):
+        if entry.name not in (*splits, "masks", "boxes") and not entry.name.startswith(".") and is_folder(entry):
             found.folders.append(entry.name)
     for split in splits:
         if is_folder(root / split) and not (flat and split == splits[-1]):

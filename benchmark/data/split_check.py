@@ -16,6 +16,8 @@ from benchmark.types import Data, ImageSet
 
 # Images of the calibration split: a misclassification rate among fewer is no number.
 LEAST_TO_CALIBRATE = 2 * CALIBRATION_LEAST
+# From this ratio of the largest class to the smallest on, a split is not balanced.
+IMBALANCE = 3
 
 
 @runtime_checkable
@@ -50,6 +52,7 @@ def check_data(data: Data, splits: Iterable[str], level: float) -> None:
             _check_calibration(len(sets[name]), level)
         own = data.classes_of(name) if isinstance(data, KnowsClasses) else np.arange(data.num_classes)
         _warn_of_classes(name, sets[name], own, data.class_names)
+        _warn_of_imbalance(name, sets[name], data.class_names)
     _warn_of_masks(sets)
 
 
@@ -79,6 +82,19 @@ def _warn_of_classes(split: str, images: ImageSet, own: np.ndarray, class_names:
         )
 
 
+def _warn_of_imbalance(split: str, images: ImageSet, class_names: list[str]) -> None:
+    """Warns of a split whose largest class is three times the smallest of those that it has, or more."""
+    classes, count_K = np.unique(images.label_N, return_counts=True)
+    most, least = int(count_K.argmax()), int(count_K.argmin())
+    if count_K[least] >= LEAST_TO_CALIBRATE and count_K[most] >= IMBALANCE * count_K[least]:
+        large, small = class_names[classes[most]], class_names[classes[least]]
+        warn_once(
+            f"the {split} images are not balanced: {count_K[most]} of {large}, {count_K[least]} of {small}, so that "
+            f"always naming the former is right on {count_K[most] / len(images):.0%}: look at balanced_accuracy and "
+            "by_class in the records; docs/photographs.md has what helps"
+        )
+
+
 def _warn_of_masks(sets: Mapping[str, ImageSet]) -> None:
     """Warns of masks that are there for some splits only, of empty ones, and of ones that cover the image."""
     if len({images.has_masks for images in sets.values()}) > 1:
@@ -92,8 +108,8 @@ def _warn_of_masks(sets: Mapping[str, ImageSet]) -> None:
         counts = images.mask_counts()
         if counts.empty:
             warn_once(
-                f"{counts.empty} of {len(images)} {name} masks are empty: these samples have no object IoU, a record "
-                "counts them as n_without_object_iou"
+                f"{counts.empty} of {len(images)} {name} masks are missing or empty: these samples have no object IoU, "
+                "a record counts them as n_without_object_iou"
             )
         if counts.full:
             warn_once(

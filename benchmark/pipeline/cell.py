@@ -118,12 +118,12 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
         "class_names": _class_names(ctx, measured.samples),
         "artefacts": {**ctx.ledger.artefacts, "spec": cell.key},
         "facts": evaluation.facts,
+        "flags": evaluation.flags,
+        "by_class": {str(label): {"n": n, "right": right} for label, (n, right) in evaluation.by_class.items()},
         "seconds": {name: round(value, 3) for name, value in ctx.ledger.seconds.items()},
         "counts": evaluation.passes,
         **provenance.surroundings(ctx.config),
     }
-    if evaluation.flags is not None:
-        content["flags"] = evaluation.flags
     return records.write_record(
         cell.folder, measured.samples, measured.tensors, content, curves=measured.curves, further=measured.further
     )

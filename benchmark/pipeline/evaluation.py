@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
+from benchmark.data.groups import Population
 from benchmark.pipeline.artefacts.benign_spread import BenignSpread, check_benign_maps, get_benign_spread
 from benchmark.pipeline.artefacts.classifier import get_classifier
 from benchmark.pipeline.artefacts.dataset import load_data
@@ -16,6 +18,7 @@ from benchmark.pipeline.preflight import check_before_training, check_settings
 from benchmark.pipeline.probe import perturb
 from benchmark.pipeline.soundness.attack_account import account_check
 from benchmark.pipeline.soundness.before_attack import Facts, uncounted
+from benchmark.pipeline.soundness.map_account import map_flags
 from benchmark.processes import ranks
 from benchmark.report.statistics.bootstrap import mean
 from benchmark.storage.flags import ordered
@@ -25,13 +28,15 @@ from benchmark.storage.flags import ordered
 class Evaluation:
     """What came of a cell: its measurements, facts beside them, and the images passed forward and backward.
 
-    flags: why its probe is no evidence of robustness (storage/flags.py); None in a cell without a probe.
+    by_class: of every class of the split (images, those classified right).
+    flags: why its probe is no evidence of robustness, or its maps say little (storage/flags.py).
     """
 
     measurements: Measurements
     facts: Facts
-    flags: list[str] | None
+    flags: list[str]
     passes: dict[str, int]
+    by_class: Mapping[int, tuple[int, int]]
 
 
 def evaluate(ctx: RunContext) -> Evaluation:
@@ -47,17 +52,20 @@ def evaluate(ctx: RunContext) -> Evaluation:
     with uncounted(classifier):
         spread = get_benign_spread(ctx, interpreter)  # after the attack: only the measures read it
     with ctx.timed("measure"):
-        measurements = measure(ctx, interpreter, spread.spread, perturbed.groups)
+        measurements = measure(ctx, interpreter, spread, perturbed.groups)
     told, flags = account_check(measurements.samples, needs_map=ctx.config["probe"]["needs_map"])
-    facts = _facts(ctx, correct_samples.accuracy, spread, measurements)
+    facts = _facts(ctx, correct_samples, spread, measurements)
     facts |= {**perturbed.facts, **told, **interpreter.details()}
-    found = None if ctx.config["probe"]["module"] is None else ordered([*flags, *perturbed.flags])
-    return Evaluation(measurements, facts, found, _passes_since(before, classifier))
+    found = ordered([*flags, *perturbed.flags, *map_flags(measurements.samples)])
+    return Evaluation(measurements, facts, found, _passes_since(before, classifier), correct_samples.by_class)
 
 
-def _facts(ctx: RunContext, accuracy: float, spread: BenignSpread, measurements: Measurements) -> Facts:
+def _facts(ctx: RunContext, correct: Population, spread: BenignSpread, measurements: Measurements) -> Facts:
     """What every record says of the whole cell."""
-    facts: Facts = {"accuracy": accuracy, **spread.facts, "batch_size": ctx.config["probe"]["batch_size"]}
+    accuracy: Facts = {"accuracy": correct.accuracy, "balanced_accuracy": correct.balanced_accuracy}
+    facts: Facts = {**accuracy, **spread.facts, "batch_size": ctx.config["probe"]["batch_size"]}
+    if "box_iou" in measurements.samples and measurements.samples["box_iou"].notna().any():
+        facts |= {"box_threshold": spread.box_threshold, "n_box_threshold": spread.n_boxes}
     return facts | _rate(ctx, measurements) | _null_counts(measurements)
 
 
@@ -77,6 +85,8 @@ def _null_counts(measurements: Measurements) -> Facts:
         counts["n_without_map"] = int((~samples["has_map"]).sum())
     if "object_iou" in samples:
         counts["n_without_object_iou"] = int(samples["object_iou"].isna().sum())
+    if "pointing_game" in samples:
+        counts["n_with_object"] = int(samples["pointing_game"].notna().sum())
     return counts
 
 

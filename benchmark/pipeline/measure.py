@@ -11,11 +11,12 @@ import pandas as pd
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.data.groups import Groups, GroupSubset
+from benchmark.data.groups import Groups, GroupSubset, shown_classes
 from benchmark.engine.trainer import predict
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.numerics.images import to_bytes
-from benchmark.pipeline.artefacts.benign_spread import get_harmless_noise
+from benchmark.pipeline.artefacts.benign_spread import BenignSpread, get_harmless_noise
+from benchmark.pipeline.artefacts.dataset import load_data
 from benchmark.pipeline.artefacts.interpreter import get_reference
 from benchmark.pipeline.context import RunContext
 from benchmark.probes.account import CURVE
@@ -67,7 +68,7 @@ class ColumnCollector(Callback):
         self.groups[number] = {name: value.cpu().numpy() for name, value in kept.items()}
 
 
-def measure(ctx: RunContext, interpreter: BaseInterpreter, spread: float, groups: Groups) -> Measurements:
+def measure(ctx: RunContext, interpreter: BaseInterpreter, spread: BenignSpread, groups: Groups) -> Measurements:
     """Every measure of every sample of the groups; each process of a distributed run measures its share."""
     keep, size = ctx.config["measure"]["keep"], ctx.config["probe"]["batch_size"]
     collector = ColumnCollector(-(-keep // size))
@@ -88,7 +89,7 @@ def _curves(columns: list[Columns]) -> pd.DataFrame | None:
     return curve_table({name.removeprefix(CURVE): np.concatenate([group[name] for group in columns]) for name in names})
 
 
-def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> MeasureModule:
+def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: BenignSpread) -> MeasureModule:
     """The LightningModule that measures; without a probe it also measures the distance to the reference
     RTS_0, and the harmless distances.
     """
@@ -98,12 +99,14 @@ def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: float) -> Mea
         interpreter=interpreter,
         reference=get_reference(ctx, classifier) if clean else None,
         harmless_noise=get_harmless_noise(ctx, classifier).perturb if clean else None,
-        spread=spread,
+        spread=spread.spread,
+        box_threshold=spread.box_threshold,
         blur=settings["blur"],
         n_faithfulness_samples=settings["faithful_samples"],
         n_harmless_samples=settings["harmless_samples"],
         iou_threshold=settings["iou_threshold"],
         top_share=settings["top_share"],
+        classes=shown_classes(load_data(ctx.config).split("train")) if clean else None,
     )
     return module
 

@@ -80,7 +80,7 @@ def _build_untrained(ctx: RunContext) -> None:
     elif config["classifier"]["pretrained"] and not ctx.is_made(classifier_ref(config)):
         check_pretrained(config["classifier"]["name"])
     sources = [build_classifier(ctx, source) for source in training_sources(config["classifier"]).values()]
-    training_module(config["classifier"], network, sources)
+    training_module(config["classifier"], network, sources, data.split("train").label_N)
     interpreter = build_interpreter(ctx, network)
     if ctx.for_source() is ctx:  # else it is measured on images that are made for another one
         check_attackable(config, interpreter)

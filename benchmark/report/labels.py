@@ -68,6 +68,9 @@ METRICS = {
     "class_excess": MetricName("L1 beyond class change"),
     "reference_l1": MetricName("map L1 to RTS0", "L1 to RTS0"),
     "object_iou": MetricName("object IoU"),
+    "pointing_game": MetricName("pointing game"),
+    "energy_in_object": MetricName("energy in the object"),
+    "box_iou": MetricName("box IoU"),
     "deletion": MetricName("deletion AUC"),
     "insertion": MetricName("insertion AUC"),
 }

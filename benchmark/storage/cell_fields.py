@@ -28,8 +28,11 @@ FIELDS: tuple[CellField, ...] = (
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
     CellField("class_names", "object", "name of every class that occurs in the samples, by its number", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
+    CellField(
+        "by_class", "object", "by class `n`, images of it in the split, and `right`, those classified so", When.DONE
+    ),
     CellField("facts", "object", "numbers, and names of layers, about the whole cell, see below", When.DONE),
-    CellField("flags", "array", "names of what makes the result weak or no evidence, see below", When.PROBED),
+    CellField("flags", "array", "names of what makes the result weak or no evidence, see below", When.DONE),
     CellField("seconds", "object", "time by stage; about 0 where the store had the artefact", When.DONE),
     CellField("counts", "object", "`forward` and `backward` passes of the classifier, in samples", When.DONE),
     CellField("versions", "object", "of Python, this suite and the packages that compute"),
@@ -46,6 +49,7 @@ FIELDS: tuple[CellField, ...] = (
 
 FACTS: tuple[CellField, ...] = (
     CellField("accuracy", "number", "share of the split that the classifier gets right; only these samples are used"),
+    CellField("balanced_accuracy", "number", "mean over classes of the share that the classifier gets right"),
     CellField("benign_spread", "number", "L1 by which maps move when nothing that matters changes"),
     CellField("alarm_threshold_5", "number", "95 % quantile of the L1 of harmless pairs of maps, on calibration"),
     CellField("alarm_threshold_1", "number", "99 % quantile of the L1 of harmless pairs of maps, on calibration"),
@@ -57,6 +61,9 @@ FACTS: tuple[CellField, ...] = (
         "samples without an object IoU: no or an empty mask, or a constant map",
         When.CLEAN,
     ),
+    CellField("n_with_object", "integer", "samples with a measure of the object, by a mask or a box", When.CLEAN),
+    CellField("box_threshold", "number", "share of a map's range at which its box is cut out", When.BOXES),
+    CellField("n_box_threshold", "integer", "calibration samples that it fits best; 0: the default", When.BOXES),
     CellField("noise_scale", "number", "calibrated scale of the noise", When.NOISE),
     CellField("rate_calibration", "number", "misclassification rate at this scale on calibration", When.NOISE),
     CellField("n_calibration", "integer", "samples of that calibration", When.NOISE),

@@ -1,4 +1,4 @@
-"""The flags of a record: why its attack, or its noise, is no evidence of robustness, or less than it seems."""
+"""The flags of a record: why its attack, noise or maps are no evidence of robustness, or less than it seems."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ LOSS_FALL = 0.02
 FAILED_SHARE = 0.05
 # From this share on, by which the second half of the passes still brings the maps closer, the attack has not converged.
 NOT_CONVERGED = 0.10
+# Of the benign maps of an interpreter. Above this share of constant ones.
+CONSTANT_SHARE = 0.05
+# Below this mean L1 between the maps of one image for two classes.
+CLASS_BLIND = 0.01
+# Above and below this mean over places and samples.
+FULL_MEAN, EMPTY_MEAN = 0.9, 0.001
+# Above this mean entropy, of at most 1.
+EVEN_ENTROPY = 0.995
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,36 @@ FLAGS: tuple[Flag, ...] = (
         "not_converged",
         f"the second half of the passes still brought the maps {100 * NOT_CONVERGED:g} % closer or more, in the mean, "
         "so that more passes make a stronger attack (raise probe.passes)",
+        withholds=False,
+    ),
+    Flag(
+        "constant_maps",
+        f"more than {100 * CONSTANT_SHARE:g} % of the benign maps are constant, which say nothing about any place (an "
+        "interpreter that is trained too little or has saturated)",
+        withholds=False,
+    ),
+    Flag(
+        "class_blind",
+        f"the maps do not depend on the class: of one image for two classes they differ by less than {CLASS_BLIND:g} "
+        "in the mean, so that no change of the class can move them (a class selector that is trained too little, or a "
+        "method that does not look at the class)",
+        withholds=False,
+    ),
+    Flag(
+        "full_maps",
+        f"the benign maps are full, above {FULL_MEAN:g} in the mean, so that everything counts as the object (a "
+        "masking network that is trained too little or whose area weighs too little)",
+        withholds=False,
+    ),
+    Flag(
+        "empty_maps",
+        f"the benign maps are empty, below {EMPTY_MEAN:g} in the mean (a masking network whose area weighs too much)",
+        withholds=False,
+    ),
+    Flag(
+        "even_maps",
+        f"the benign maps weigh all places alike, with an entropy above {EVEN_ENTROPY:g} of at most 1 in the mean, and "
+        "point at none (an interpreter that is trained too little)",
         withholds=False,
     ),
 )

@@ -29,9 +29,9 @@ class When(StrEnum):
     GOAL_MAP = "attacks with a goal map, measured on the interpreter that they attack"
     CAM = "cells with CAM or Grad-CAM, or an ensemble of them"
     CLEAN = "cells without a probe"
+    BOXES = "cells without a probe on data with boxes"
     DONE = "finished cells"
     FAILED = "failed cells"
-    PROBED = "finished cells with a probe"
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,7 @@ def jobs_of(experiment: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_is_composed_as_hydra_does(option):
-    fixed = [option, *(["data.root=/nowhere"] if option == "data=image_folder" else [])]
+    fixed = [option, *(["data.root=/nowhere"] if option in ("data=image_folder", "data=imagenet") else [])]
     (planned,) = expand(CONF, "run", fixed).cells
     assert equal_to_hydra(planned, fixed)
 

@@ -267,9 +267,9 @@ def _odd_mask(root):
         (lambda root: shutil.rmtree(root / "test" / "bee"), ValueError, r"bee \(1 of 2\) of train/ is not in test/"),
         (_few, ValueError, "class 'bee' has 5 training images, of which 5 would be taken for calibration"),
         (
-            lambda root: (root / "masks/test/ant/001.png").unlink(),
+            lambda root: [file.rename(file.with_suffix(".gif")) for file in (root / "masks/test").rglob("*.png")],
             FileNotFoundError,
-            r"1 of 6 images have none.*001\.png",
+            r"object masks in .*test, but for none of the 6 images, for example .*png \(expected .*png\)",
         ),
         (_twins, ValueError, r"ant/001\.bmp and 001\.png would share the mask .*001\.png: rename one of the images"),
         (_odd_mask, ValueError, r"mask .*001\.png has 8x8 pixels, its image 24x20"),

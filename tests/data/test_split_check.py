@@ -120,7 +120,7 @@ def test_empty_and_full_masks_are_counted(told):
     everywhere = {name: each.tril() for name, each in everywhere.items()}
     check_data(planted(masks={"test": mask, **everywhere}), SPLITS, 0.03)
     first, second = (record.message for record in told.records)
-    assert "5 of 8 test masks are empty: these samples have no object IoU" in first
+    assert "5 of 8 test masks are missing or empty: these samples have no object IoU" in first
     assert "1 of 8 test masks cover the whole image: a mask is 0 outside of the object" in second
 
 
@@ -135,7 +135,7 @@ def test_empty_masks_of_a_folder_are_counted(tmp_path, told, monkeypatch, memory
     save(root / "masks/test/bee/001.png", aside)
     save(root / "masks/train/bee/001.png", np.full((20, 40), 2, np.uint8))
     check_data(folder(root), SPLITS, 0.3)
-    assert "2 of 6 test masks are empty" in told.text
+    assert "2 of 6 test masks are missing or empty" in told.text
     assert "1 of 20 train masks cover" in told.text or "1 of 10 calibration masks cover" in told.text
 
 

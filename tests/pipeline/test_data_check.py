@@ -56,7 +56,7 @@ def test_samples_with_an_empty_mask_are_counted_in_the_record(tmp_path, caplog):
     notices._warn.cache_clear()
     with caplog.at_level(logging.WARNING, "underfire"):
         run_cell(on_folder(tmp_path))
-    assert f"{len(empty)} of 16 test masks are empty: these samples have no object IoU" in caplog.text
+    assert f"{len(empty)} of 16 test masks are missing or empty: these samples have no object IoU" in caplog.text
     (record,) = read_records(tmp_path / "results")
     value_N = record.samples["object_iou"].to_numpy()
     assert record.cell["facts"]["n_without_object_iou"] == np.isnan(value_N).sum() > 0

@@ -30,6 +30,8 @@ SIZE, COUNT = 16, 5
 class Net(torch.nn.Module):
     """Two classes: the brighter half of the image."""
 
+    num_classes = 2
+
     def forward(self, image_BCHW):
         return torch.stack([half.flatten(1).mean(1) for half in image_BCHW.chunk(2, dim=2)], 1)
 
@@ -92,6 +94,21 @@ def test_nan_is_where_the_schema_says():
     assert samples["deletion"].isna().tolist() == [False] * 3 + [True] * 2
     for name in ("harmless_noise_l1", "harmless_shift_l1"):
         assert samples[name].isna().tolist() == [False] * 4 + [True]
+    assert samples["control_class_l1"].tolist()[:4] == [0] * 4, "the map is the same for every class"
+    assert samples[["pointing_game", "energy_in_object", "box_iou"]].isna().all(axis=None), "nor a box"
+    check_samples(samples)
+
+
+def test_boxes_stand_in_for_masks_that_are_missing():
+    """Of two images the first has a mask on its left, the second a box on its right."""
+    mask, box = torch.zeros(COUNT, SIZE, SIZE, dtype=torch.bool), torch.full((COUNT, 1, 4), torch.nan)
+    mask[0, :, :4], box[1, 0] = True, torch.tensor([12.0, 0.0, 16.0, 16.0])
+    samples = measured(mask=mask, box=box)
+    known = [True, True, False, False, False]
+    assert samples["energy_in_object"].notna().tolist() == samples["pointing_game"].notna().tolist() == known
+    assert samples["object_iou"].notna().tolist() == [True, *[False] * 4]
+    assert samples["box_iou"].notna().tolist() == [False, True, *[False] * 3]
+    assert samples["energy_in_object"][:2].between(0.2, 0.3).all(), "a quarter of noise lies on a quarter of the image"
     check_samples(samples)
 
 
@@ -169,7 +186,7 @@ def test_summary_names_are_stable():
     """Dashboards and the objectives of sweepers go by them."""
     means = [*("map_l1", "map_l2", "map_iou", "map_topq_iou", "map_ssim", "map_spearman", "map_shift", "linf")]
     means += ["l2_norm", "object_iou", "deletion", "insertion", "reference_l1", "confidence_benign", "confidence_probe"]
-    means += ["harmless_noise_l1", "harmless_shift_l1"]
+    means += ["harmless_noise_l1", "harmless_shift_l1", "pointing_game", "energy_in_object", "box_iou"]
     assert set(SUMMARY_NAMES) == {*(f"{name}/mean" for name in means), "success_rate", "looks_benign_rate"}
 
 

@@ -13,6 +13,7 @@ from benchmark.configuration.specs import SPREAD_LEVEL, spread_noise
 from benchmark.data.groups import Population
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.metrics.map_distance import check_places, has_map
+from benchmark.metrics.object_evidence import BOX_THRESHOLDS, DEFAULT_BOX_THRESHOLD, box_iou_by_threshold
 from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.pipeline.artefacts.noise_scale import get_noise_scale
 from benchmark.pipeline.artefacts.predictions import get_correct_samples
@@ -34,11 +35,15 @@ class BenignSpread:
     alarm_threshold_5, alarm_threshold_1: the 95 % and the 99 % quantile of the harmless distances pooled, which are one
     under noise and one under shifts, the largest of the four, a sample. An alarm above them raises 5 % and 1 % of false
     alarms on harmless pairs.
+    box_threshold: the share of a map's range at which its box fits those of n_boxes calibration objects best, in the
+    mean; 0.5 where the split has no boxes.
     """
 
     spread: float
     alarm_threshold_5: float
     alarm_threshold_1: float
+    box_threshold: float = DEFAULT_BOX_THRESHOLD
+    n_boxes: int = 0
 
     @property
     def facts(self) -> dict[str, float | str]:
@@ -54,7 +59,10 @@ def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> BenignSp
         ValueError: maps of fewer than 4 x 4 places, or constant ones on every sample.
     """
     metrics = ctx.artefact(spread_ref(ctx.config), lambda folder: _measure(ctx, interpreter)).metrics
-    return BenignSpread(*(float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1")))
+    thresholds = (float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1"))
+    return BenignSpread(
+        *thresholds, **{name: metrics[name] for name in ("box_threshold", "n_boxes") if name in metrics}
+    )
 
 
 def check_benign_maps(ctx: RunContext, interpreter: BaseInterpreter, samples: Population) -> None:
@@ -84,11 +92,12 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
     population = get_correct_samples(ctx, classifier, "calibration").first(ctx.config["measure"]["spread_samples"])
     by_noise: list[Tensor] = []
     by_shift: list[Tensor] = []
+    by_box: list[Tensor] = []
     groups = population.groups(ctx.group_size(100))
     with Progress(f"benign spread of {ctx.config['interpreter']['name']}", "groups", len(groups)) as progress:
         for batch in groups:
             raise_if_stopped()
-            _measure_group(interpreter, noise, batch, ctx.device, by_noise, by_shift)
+            _measure_group(interpreter, noise, batch, ctx.device, by_noise, by_shift, by_box)
             progress.advance()
     noise_N, shift_SN = torch.cat(by_noise), torch.cat(by_shift, dim=1)
     noise_N = noise_N[~noise_N.isnan()]
@@ -104,6 +113,7 @@ def _measure(ctx: RunContext, interpreter: BaseInterpreter) -> dict[str, Any]:
             "calibration images, so that there is no benign spread: raise measure.spread_samples"
         )
     return {
+        **fitting_threshold(by_box),
         **quantiles(noise_N, shift_SN),
         "samples": len(population.rows),
         "samples_without_map": len(population.rows) - shift_SN.shape[1],
@@ -117,8 +127,9 @@ def _measure_group(
     device: torch.device,
     by_noise: list[Tensor],
     by_shift: list[Tensor],
+    by_box: list[Tensor],
 ) -> None:
-    """Adds the distances of one group, (B,) under noise and (S, B) under shifts."""
+    """Adds the distances of one group, (B,) under noise and (S, B) under shifts, and box IoUs by threshold, (T, B)."""
     image, class_B = batch["image"].to(device), batch["prediction"].to(device)
     benign = interpreter(image, class_B).detach()
     check_places(benign.shape[1], benign.shape[2])
@@ -126,6 +137,18 @@ def _measure_group(
     noisy = noise.perturb(image, batch["sample_id"].to(device))
     by_noise.append(noise_distance(interpreter, noisy, class_B, benign)[present_B].cpu())
     by_shift.append(shifted_distance(interpreter, image, class_B, benign)[:, present_B].cpu())
+    if "box" in batch:
+        size = (image.shape[-2], image.shape[-1])
+        by_box.append(box_iou_by_threshold(benign, batch["box"].to(device), size)[:, present_B].cpu())
+
+
+def fitting_threshold(iou_TB: list[Tensor]) -> dict[str, Any]:
+    """The threshold with the largest mean box IoU, the first of equal ones; nothing where no image has a box."""
+    iou_TN = torch.cat(iou_TB, dim=1) if iou_TB else torch.zeros(len(BOX_THRESHOLDS), 0)
+    iou_TN = iou_TN[:, ~iou_TN.isnan().any(0)]
+    if not iou_TN.shape[1]:
+        return {}
+    return {"box_threshold": BOX_THRESHOLDS[int(iou_TN.mean(1).argmax())], "n_boxes": iou_TN.shape[1]}
 
 
 def quantiles(noise_N: Tensor, shift_SN: Tensor) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from safetensors.torch import load_file, save_file
 
@@ -81,9 +82,13 @@ def _load(ctx: RunContext, group: Config, artefact: Artefact) -> TimmClassifier:
     return freeze(network).to(ctx.device)
 
 
-def training_module(group: Config, network: TimmClassifier, sources: list[TimmClassifier]) -> pl.LightningModule:
-    """The configured training of a network, given those that it needs."""
-    parts = {"sources": sources} if "sources" in group["training"] else {}
+def training_module(
+    group: Config, network: TimmClassifier, sources: list[TimmClassifier], label_N: np.ndarray
+) -> pl.LightningModule:
+    """The configured training of a network, given those that it needs and the labels of the training images."""
+    parts: dict[str, Any] = {"sources": sources} if "sources" in group["training"] else {}
+    if group["training"]["module"].get("class_weights"):
+        parts["label_N"] = label_N
     module: pl.LightningModule = instantiate(group["training"]["module"], network=network, **parts)
     return module
 
@@ -109,7 +114,7 @@ def _train(
     sources = [_load(ctx, training["sources"][key], artefact) for key, artefact in made.items()]
     metrics = fit(
         ctx.config,
-        training_module(group, network, sources),
+        training_module(group, network, sources, train.label_N),
         epoch_loader(train, training["batch_size"], seed=group["seed"]),
         folder,
         epochs=training["epochs"],

@@ -33,7 +33,15 @@ def get_correct_samples(ctx: RunContext, classifier: Classifier, split: str) -> 
     right = prediction == images.label_N[order]
     if not right.any():
         raise ValueError(f"the classifier gets no {split} sample right: train it longer (classifier.training.epochs)")
-    return Population(images, order[right], prediction[right], float(right.mean()))
+    by_class = tally(images.label_N[order], right)
+    return Population(images, order[right], prediction[right], float(right.mean()), by_class)
+
+
+def tally(label_N: np.ndarray, right_N: np.ndarray) -> dict[int, tuple[int, int]]:
+    """By class (images, those classified right), of the classes that there are."""
+    classes, place_N = np.unique(label_N, return_inverse=True)
+    count_K, right_K = np.bincount(place_N), np.bincount(place_N, weights=right_N)
+    return {int(each): (int(n), int(right)) for each, n, right in zip(classes, count_K, right_K, strict=True)}
 
 
 @torch.no_grad()

@@ -16,7 +16,8 @@ _MISSING = np.iinfo(np.int32).min
 _EVERY = (
     *("sample_id", "source_id", "label", "goal", "pred_benign", "pred_probe", "success", "looks_benign"),
     *("map_l1", "map_iou", "map_ssim", "map_spearman", "control_class_l1"),
-    *("object_iou", "deletion", "insertion", "reference_l1", "harmless_noise_l1", "harmless_shift_l1"),
+    *("object_iou", "pointing_game", "energy_in_object", "box_iou", "deletion", "insertion", "reference_l1"),
+    *("harmless_noise_l1", "harmless_shift_l1"),
 )
 _CLEAN = ("map_mean_benign",)
 # Read of attacks alone, which have few samples.
