@@ -44,7 +44,7 @@ def sentences(found: Forecast) -> list[str]:
     """What is left in all: by one process, by several at a time, on disk, and what is not known."""
     where = found.machine if found.faster == 1 else f"a device {found.faster:g} times as fast as {found.machine}"
     told = [f"left to do: {amount(found.total)}; by one process on {where}"]
-    if found.jobs > 1:
+    if found.jobs > 1 and found.wall.high:
         told.append(f"with {found.jobs} processes at a time: {span(found.wall)} until the end")
     if found.unknown:
         names = ", ".join(dict.fromkeys(loop.label for loop in found.unknown[:3]))

@@ -36,3 +36,21 @@ def device_name(accelerator: str) -> str:
         if torch.cuda.is_available():
             return torch.cuda.get_device_name()
     return f"CPU {processor()}"
+
+
+def has_avx2() -> bool | None:
+    """Whether the CPU has the instructions of portable arithmetic; None where that cannot be told."""
+    try:
+        return " avx2 " in f"{Path('/proc/cpuinfo').read_text()} ".replace("\n", " ")
+    except OSError:
+        return None
+
+
+def memory() -> tuple[int, int] | None:
+    """(bytes that are free for use, bytes in all) of this machine's memory; None where that cannot be told."""
+    try:
+        lines = [line.split() for line in Path("/proc/meminfo").read_text().splitlines()]
+    except OSError:
+        return None
+    found = {line[0].rstrip(":"): 1024 * int(line[1]) for line in lines if len(line) > 1}
+    return found.get("MemAvailable", 0), found.get("MemTotal", 0)

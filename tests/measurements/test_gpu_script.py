@@ -31,8 +31,19 @@ def test_a_section_that_fails_does_not_take_the_others_with_it(monkeypatch):
     assert isinstance(told["ranks"], str)
 
 
-def test_a_gpu_is_asked_for_where_none_is(monkeypatch, capsys):
+def test_without_a_gpu_it_says_so_and_ends(monkeypatch, capsys):
     monkeypatch.setattr(gpu.torch.cuda, "is_available", lambda: False)
+    assert gpu.main([]) == {}
+    assert capsys.readouterr().out.startswith("not run: there is no GPU here")
+
+
+def test_no_section_begins_when_the_time_is_over(monkeypatch):
+    monkeypatch.setattr(gpu, "LONGEST", -1.0)
+    told = gpu.main(["--tiny", "--only", "ranks"])
+    assert told["ranks"].startswith("failed: TimeoutError")
+
+
+def test_a_section_that_there_is_not(capsys):
     with pytest.raises(SystemExit):
-        gpu.main([])
-    assert "--tiny" in capsys.readouterr().err
+        gpu.main(["--tiny", "--only", "speeed"])
+    assert "--only takes some of tests, precision" in capsys.readouterr().err

@@ -50,6 +50,9 @@ COMMANDS = {
     "status": Command(
         "before and while", "how far a running or finished sweep is", launched=False, settings="run", json=True
     ),
+    "doctor": Command(
+        "before and while", "what this installation has: versions, devices, disk, what repeats to the byte", json=True
+    ),
     "speed": Command("before and while", "time the steps of an attack against the bare passes they need"),
     "report": Command(
         "read the records", "read the records and write tables, figures and verdicts", filters=True, json=True
