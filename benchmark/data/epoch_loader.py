@@ -57,7 +57,7 @@ def _as_it_is(batch: Any) -> Any:
 class EpochLoader(DataLoader):
     """Shuffled batches; those of a set on disk are read ahead."""
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         batches = super().__iter__()
         return prefetched(batches) if getattr(self.dataset, "streams", False) else batches
 

@@ -75,7 +75,7 @@ class _Slope(torch.autograd.Function):
         stride, padding, dilation, groups = settings
         fixed = (stride, padding, dilation, False, [0, 0], groups)
         gradients = torch.ops.aten.convolution_backward(slope, image, weight, None, *fixed, [True, False, False])
-        return gradients[0]  # type: ignore[no-any-return]
+        return gradients[0]
 
     @staticmethod
     def backward(ctx: FunctionCtx, *changes: Tensor) -> tuple[Tensor | None, ...]:
