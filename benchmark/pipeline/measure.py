@@ -111,6 +111,16 @@ def _module(ctx: RunContext, interpreter: BaseInterpreter, spread: BenignSpread)
     return module
 
 
+def inside_boxes(box_BM4: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Whether a pixel's centre lies in any of its image's boxes (left, top, right, bottom in pixels, NaN for none):
+    bool (B, H, W)."""
+    y_H1, x_W = np.arange(size[0])[:, None] + 0.5, np.arange(size[1]) + 0.5
+    left, top, right, bottom = np.moveaxis(box_BM4, -1, 0)[..., None, None]
+    inside_BMHW = (left <= x_W) & (x_W < right) & (top <= y_H1) & (y_H1 < bottom)
+    found: np.ndarray = inside_BMHW.any(axis=1)
+    return found
+
+
 def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Columns]:
     """Images and maps of the first ``keep`` samples; without a probe also their objects' masks, where there are any."""
     kept: dict[str, list[np.ndarray]] = {name: [] for name in ("sample_id", "benign", "probed", "mask", *_MAPS)}
@@ -125,6 +135,8 @@ def _pictures(columns: list[Columns], groups: Groups, keep: int) -> dict[str, Co
             kept["probed"].append(to_bytes(batch["probed"])[:room].numpy())
         elif "mask" in batch:
             kept["mask"].append(batch["mask"][:room].numpy().astype(np.uint8))
+        elif "box" in batch:
+            kept["mask"].append(inside_boxes(batch["box"][:room].numpy(), batch["image"].shape[2:]).astype(np.uint8))
         for name in _MAPS:
             if name in group:
                 kept[name].append(group[name][:room].astype(np.float16))

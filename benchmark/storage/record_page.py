@@ -22,8 +22,8 @@ A record is the folder `results/<name>/` of one cell. It has up to five files:
 every number of `passes` of an image, a member's own, the `success_rate` by then, the mean `map_l1` of the nearest \
 successes so far, and of how many samples `n` |
 | `{paths.IMAGES}.safetensors` | `benign` and, with a probe, `probed`: the first `measure.keep` inputs and perturbed \
-inputs, uint8 (N, 3, H, W); without a probe also `mask`, uint8 (N, H, W), 1 on the object, where the data have masks; \
-`sample_id` int64 (N,) |
+inputs, uint8 (N, 3, H, W); without a probe also `mask`, uint8 (N, H, W), 1 on the object or in its boxes, where the \
+data have any; `sample_id` int64 (N,) |
 | `{paths.MAPS}.safetensors` | `benign` and, with a probe, `probed`: their maps, float16 (N, h, w); `sample_id` \
 int64 (N,) |
 
