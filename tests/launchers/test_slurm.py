@@ -12,8 +12,8 @@ from tests.faults.harness import computed
 from tests.helpers import PROJECT, underfire
 from tests.launchers.slurm import Slurm, lacking
 
-# Longer than a job may take: many groups of two images, at which an attack goes on.
-SWEEP = ["-m", "interpreter=rts", "probe=sign,pgd", "probe.batch_size=2", "budget.attack_steps=1500"]
+# Longer than a job may take: an attack that goes on inside its groups.
+SWEEP = ["-m", "interpreter=rts", "probe=sign,pgd", "budget.attack_steps=2500"]
 SWEEP += ["budget=smoke", "logger=none", "trainer=cpu", "trainer.threads=1"]
 # SLURM counts in minutes, and may send its warning up to a minute early.
 LIMIT = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=30"]
