@@ -14,7 +14,7 @@ from tests.launchers.slurm import Slurm, lacking
 
 # Longer than a job may take: an attack that goes on inside its groups.
 SWEEP = ["-m", "interpreter=rts", "probe=sign,pgd", "budget.attack_steps=2500"]
-SWEEP += ["budget=smoke", "logger=none", "trainer=cpu", "trainer.threads=1"]
+SWEEP += ["budget=smoke", "logger=none", "trainer=cpu", "trainer.threads=1", "trainer.keep_minutes=0.1"]
 # SLURM counts in minutes, and may send its warning up to a minute early.
 LIMIT = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=30"]
 LIMIT += ["hydra.launcher.max_num_timeout=30", "hydra.launcher.cpus_per_task=1"]
