@@ -18,6 +18,13 @@ def amount(cost: Cost) -> str:
     return ", ".join([*parts, size(cost.bytes)])
 
 
+def short(cost: Cost) -> str:
+    """'3.2 h, 1.4 GB'; a + after the time where not all of it is known."""
+    more = "+" if cost.unknown else ""
+    time = f"{duration(cost.seconds.likely)}{more}, " if cost.seconds.high else "?, " if cost.unknown else ""
+    return time + size(cost.bytes)
+
+
 def span(found: Span) -> str:
     """The likely duration, and the range."""
     return f"{duration(found.likely)} ({duration(found.low)} to {duration(found.high)})"

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.planning.forecast import FREE, Cost, Forecast
-from benchmark.planning.forecast_text import amount, forecast_json, sentences
+from benchmark.planning.forecast_text import amount, forecast_json, sentences, short
 from benchmark.planning.plan import STATES, CellStatus, Plan
 from benchmark.planning.required_artefacts import ArtefactRef
 
@@ -89,7 +89,7 @@ def _artefact_table(made: Plan, foreseen: Forecast | None) -> Table:
             shared = str(low) if low == high else f"{low} to {high}"
             numbers = (len(own), states["done"], states["running"], states["begun"], states["missing"])
             costs = [] if foreseen is None else [foreseen.artefacts[need] for need in own if need in foreseen.artefacts]
-            last = [] if foreseen is None else [amount(sum(costs, FREE)) if costs else ""]
+            last = [] if foreseen is None else [short(sum(costs, FREE)) if costs else ""]
             table.add_row(kind, *map(str, numbers), shared, *last)
     return table
 

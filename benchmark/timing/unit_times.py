@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, TensorDataset
 
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import Config
+from benchmark.data.epoch_loader import epoch_loader
 from benchmark.numerics import layers
 from benchmark.pipeline.artefacts.classifier import training_module
 from benchmark.planning.image_counts import class_count, image_size
@@ -97,7 +98,7 @@ def _classifier_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
         group = {**group, "training": {**training, "module": {**training["module"], "ramp": 0.0}}}
     sources = [bench.new_classifier() for _ in group["training"].get("sources") or ()]
     network = bench.new_classifier()
-    step = bench.stepped(training_module(group, network, sources))
+    step = bench.stepped(training_module(group, network, sources, np.arange(bench.classes)))
     return _shortest(bench, work=step)["work"] / len(bench.image), _bytes(network)
 
 
@@ -168,7 +169,7 @@ def _start(bench: Workbench, loop: Loop) -> tuple[float, int]:
     bench.new_classifier()
     with tempfile.TemporaryDirectory() as folder:
         info = RunInfo(job_type="train", name="start", key="start", tags=[], config={})
-        fit(config, _Idle(), DataLoader(TensorDataset(torch.zeros(1, 1))), Path(folder), steps=1, info=info)
+        fit(config, _Idle(), epoch_loader(_Nothing(), 1, seed=0), Path(folder), steps=1, info=info)
     return now() - begun, 0
 
 
@@ -182,6 +183,16 @@ _TIMED: dict[str, Callable[[Workbench, Loop], tuple[float, int]]] = {
 }
 
 
+class _Nothing:
+    """An image set of one pixel."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitems__(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        return {"image": torch.zeros(len(indices), 1)}
+
+
 class _Idle(pl.LightningModule):
     """A training with nothing to learn."""
 
@@ -190,7 +201,7 @@ class _Idle(pl.LightningModule):
         self.weight = torch.nn.Parameter(torch.zeros(1))
 
     def training_step(self, batch: Any, index: int) -> torch.Tensor:
-        return (self.weight * batch[0].sum()).sum()
+        return (self.weight * batch["image"].sum()).sum()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.SGD(self.parameters(), lr=0.1)
