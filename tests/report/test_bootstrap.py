@@ -125,3 +125,18 @@ def test_coverage_needs_sources():
         by_sample += second.low <= 0 <= second.high
     assert 0.89 <= by_source / 200 <= 0.985
     assert by_sample / 200 < 0.75
+
+
+def test_columns_together_are_as_each_alone(sample):
+    """Columns that lack no sample, the same ones, others, all but one source, and all."""
+    a, b, source, draw = sample
+    few = source == source[0]
+    columns = [a, b, np.where(draw < 0.3, np.nan, a), np.where(draw < 0.3, np.nan, b), np.where(draw < 0.7, b, np.nan)]
+    columns += [np.where(few, a, np.nan), np.full(len(a), np.nan), (a > 1).astype(float)]
+    together = bootstrap.means(np.stack(columns, axis=1), source, Bootstrap(200))
+    for column, found in zip(columns, together, strict=True):
+        alone = bootstrap.mean(column, source, Bootstrap(200))
+        assert (found.n, found.n_sources, found.n_null) == (alone.n, alone.n_sources, alone.n_null)
+        assert found.trainings == alone.trainings
+        for name in ("value", "low", "high", "error", "sources"):
+            assert getattr(found, name) == pytest.approx(getattr(alone, name), rel=1e-12, nan_ok=True), name

@@ -167,6 +167,34 @@ def mean(
     return interval([value_N], source_N, lambda means: means[..., 0], bootstrap, n_null=n_null, training_N=training_N)
 
 
+def means(value_Nk: np.ndarray, source_N: np.ndarray, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> list[Estimate]:
+    """``mean`` of every column, of one training: columns that lack the same samples are resampled together."""
+    value_Nk = np.asarray(value_Nk, dtype=np.float64)
+    present_Nk = ~np.isnan(value_Nk)
+    alike: dict[bytes, list[int]] = {}
+    for column in range(value_Nk.shape[1]):
+        alike.setdefault(present_Nk[:, column].tobytes(), []).append(column)
+    found = [NOTHING] * value_Nk.shape[1]
+    for columns in alike.values():
+        present_N = present_Nk[:, columns[0]]
+        n, n_null = int(present_N.sum()), int((~present_N).sum())
+        sources, index_N = np.unique(np.asarray(source_N)[present_N], return_inverse=True)
+        sum_Sk = np.zeros((len(sources), len(columns)))
+        np.add.at(sum_Sk, index_N, value_Nk[present_N][:, columns])
+        count_S = np.bincount(index_N, minlength=len(sources)).astype(np.float64)
+        value_k = sum_Sk.sum(axis=0) / max(n, 1)
+        if len(sources) < 2:
+            alone = [Estimate(float(value), np.nan, np.nan, n, len(sources), n_null) for value in value_k]
+            estimates = alone if n else [replace(NOTHING, n_null=n_null)] * len(columns)
+        else:
+            means_Rk = _resampled_means(sum_Sk, np.repeat(count_S[:, None], len(columns), axis=1), bootstrap)
+            levels = over_trainings(value_k[:, None], means_Rk[..., None])
+            estimates = [estimate_of(levels.of(at), n, len(sources), n_null, 1) for at in range(len(columns))]
+        for column, estimate in zip(columns, estimates, strict=True):
+            found[column] = estimate
+    return found
+
+
 def paired_difference(
     value_N: np.ndarray,
     reference_N: np.ndarray,

@@ -19,7 +19,7 @@ same way: its value of every training, and its replicates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
@@ -61,6 +61,10 @@ class Levels:
     low_sources: np.ndarray
     high_sources: np.ndarray
     variances: np.ndarray
+
+    def of(self, at: int) -> Levels:
+        """The one at a place of the last axis."""
+        return Levels(*(getattr(self, field.name)[..., at] for field in fields(self)))
 
 
 def over_trainings(value_T: np.ndarray, replicate_RT: np.ndarray) -> Levels:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean, within_unit
+from benchmark.report.statistics.bootstrap import Bootstrap, Estimate, mean, means, within_unit
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -55,6 +55,20 @@ def mean_with_interval(
         trainings.append(np.full(len(values[-1]), int(record.cell["seed"])))
     found = mean(np.concatenate(values), np.concatenate(sources), bootstrap, np.concatenate(trainings))
     return within_unit(found) if name in _RATES else found
+
+
+def column_means(
+    record: Record,
+    names: Sequence[str],
+    bootstrap: Bootstrap,
+    population: Callable[[pd.DataFrame], np.ndarray] | None = None,
+) -> dict[str, Estimate]:
+    """``mean_with_interval`` of several metrics of one cell, resampled together, which takes a fraction of the time."""
+    samples = record.samples
+    rows = slice(None) if population is None else population(samples)
+    value_Nk = np.stack([metric(samples, name)[rows] for name in names], axis=1)
+    found = means(value_Nk, samples["source_id"].to_numpy()[rows], bootstrap)
+    return {name: within_unit(each) if name in _RATES else each for name, each in zip(names, found, strict=True)}
 
 
 def succeeded(samples: pd.DataFrame) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
-from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
+from benchmark.report.statistics.sample_metrics import column_means, failed, succeeded
 from benchmark.report.tables.effect_table import ATTACKS, attacked_cells, effects
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def tidy(records: Sequence[Record], bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) ->
         if "success" in samples:
             populations |= {"success": succeeded, "not_success": failed}
         about = {name: record.cell.get(name) for name in CELL}
-        for metric in (name for name in samples if name not in NOT_A_METRIC):
+        names = [str(name) for name in samples if name not in NOT_A_METRIC]
+        found = {which: column_means(record, names, bootstrap, chosen) for which, chosen in populations.items()}
+        for metric in names:
             for population, chosen in populations.items():
-                if metric == "success" and chosen is not None:
-                    continue
-                estimate = mean_with_interval([record], str(metric), bootstrap, chosen)
-                if estimate.n:
+                estimate = found[population][metric]
+                if estimate.n and not (metric == "success" and chosen is not None):
                     rows.append({**about, "metric": metric, "population": population, **_numbers(estimate)})
     return _as_table(rows)
 
