@@ -12,6 +12,7 @@ from tests.helpers import PROJECT
 ROOMS = (
     "__main__",
     "commands",
+    "api",
     "timing",
     "pipeline",
     "engine",
@@ -93,6 +94,13 @@ def test_torch_stays_out_of_what_has_to_be_fast(path):
 
 
 def test_packages_are_empty():
+    """But for the one that names what scripts and notebooks use, and imports it when it is asked for."""
     for path in FILES:
-        if path.name == "__init__.py":
+        if path.name == "__init__.py" and path.parent != PROJECT / "benchmark":
             assert path.read_text() == ""
+
+
+def test_the_package_imports_nothing_before_it_is_used():
+    tree = ast.parse((PROJECT / "benchmark" / "__init__.py").read_text())
+    modules = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert modules == {"__future__", "typing"}

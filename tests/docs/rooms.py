@@ -24,6 +24,7 @@ ORDER = (*ROOMS[: ROOMS.index("probes")], "lightning_modules", *ROOMS[ROOMS.inde
 CONTENT = {
     "__main__": "the command line",
     "commands": "one file per command",
+    "api": "what scripts and notebooks call",
     "timing": "what the hot loops cost",
     "pipeline": "a cell, from data to record",
     "engine": "Lightning: fit and predict",
@@ -51,7 +52,8 @@ WIDTH, HEIGHT, FLOOR, GAP = 186, 46, 104, 26
 @cache
 def imports() -> list[Arrow]:
     """(room, room that it imports from), in the order of the rooms."""
-    found = {(room_of(path), used) for path in FILES for used in rooms_used(path)}
+    files = [path for path in FILES if path.name != "__init__.py"]
+    found = {(room_of(path), used) for path in files for used in rooms_used(path)}
     return sorted(((a, b) for a, b in found if a != b), key=lambda arrow: tuple(map(ORDER.index, arrow)))
 
 
