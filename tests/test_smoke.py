@@ -18,6 +18,10 @@ COLUMNS = {
 }
 
 
+# What the maps of a network that was trained for a few steps may be.
+MAP_FLAGS = {"class_blind", "constant_maps", "full_maps", "empty_maps", "even_maps"}
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """A finished smoke sweep with its report."""
@@ -36,7 +40,7 @@ def test_every_cell_has_its_record_and_its_columns(root):
         if record.cell["probe"] != "clean":
             assert set(record.samples.columns) >= COLUMNS
             allowed = {"weaker_than_transfer", "loss_falling", "not_converged"} if "passes" in record.samples else set()
-            assert set(record.cell["flags"]) <= allowed, "six steps are few, and the record says so"
+            assert set(record.cell["flags"]) <= allowed | MAP_FLAGS, "six steps are few, and the record says so"
         assert record.cell["n_samples"] == len(record.samples) > 0
         assert record.cell["versions"]["torch"]
         assert record.cell["counts"]["forward"] > 0
