@@ -21,6 +21,7 @@ from benchmark.numerics import layers
 from benchmark.pipeline.artefacts.classifier import training_module
 from benchmark.planning.image_counts import class_count, image_size
 from benchmark.planning.work import Loop, steps_of
+from benchmark.probes.goal_attack import GoalAttack
 from benchmark.storage.hashing import content_hash
 from benchmark.timing import bare
 from benchmark.timing.clock import shortest, timer
@@ -118,8 +119,10 @@ def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
 
     def work(steps: int) -> Callable[[], object]:
         made = _probe(probe, steps)
-        if getattr(made, "needs_donors", False):
-            made.donors_KDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
+        if isinstance(made, GoalAttack):
+            made.classes_C = torch.arange(bench.classes, device=bench.device)
+            if made.needs_donors:
+                made.donors_CDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
         return lambda: made(interpreter, bench.image[:count], bench.label[:count], bench.batch["sample_id"][:count])
 
     if "attack" not in probe["module"]:
