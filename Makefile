@@ -8,11 +8,14 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; d
 	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench verdict imagenet report sweep-noise sweep-attack test test-portable test-all lint types format check clean clean-all
+.PHONY: help setup docs bench verdict imagenet report sweep-noise sweep-attack test test-portable test-all lint types format check \
+	clean clean-all
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes torch and torchvision from there: without CUDA.
+TORCH_INDEX ?=
 setup: $(READY) ## make .venv with the pinned versions
 
 $(READY): pyproject.toml constraints.txt
@@ -20,9 +23,17 @@ $(READY): pyproject.toml constraints.txt
 		"one (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "setting up $(VENV): some minutes and about 6 GB the first time"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || \
+	@{ test -z "$(TORCH_INDEX)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+		torch torchvision --index-url "$(TORCH_INDEX)"; } && \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || \
 		{ echo "the installation failed (see above): check the network and the free disk, then run make again"; exit 1; }
 	@touch $(READY)
+
+# The site's own programs are small, and installed the first time.
+docs: $(READY) ## the documentation site, into site/; a broken link ends it
+	@$(BIN)/python -c 'import material' 2>/dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet && echo "site/index.html"
 
 # Processes of one thread each, with arithmetic that is the same on CPUs of every maker: as many as cores, at most 10;
 # make bench JOBS=... sets another number, which changes no byte.
@@ -92,7 +103,7 @@ format: $(READY) ## put the code into its format
 check: lint types test ## everything that a commit has to pass
 
 clean: ## remove caches and build litter
-	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache outputs
+	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache outputs
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 clean-all: clean ## remove also .venv, store, results and report

@@ -29,6 +29,7 @@ def version() -> str:
 
 def main() -> None:
     """Runs one command. Exit status: see ``EXIT_STATUS`` of commands/common/help_page.py."""
+    console.complete_streams()
     arguments = sys.argv[1:]
     command = arguments[0] if arguments else "help"
     known = COMMANDS.get(command)
@@ -37,10 +38,9 @@ def main() -> None:
     advice = f"; {way}:\n  {console.command_line()}" if known is not None else ""
     console.end_on_interrupt(advice)
     if "--version" in arguments:
-        print(version())
-        return
+        raise SystemExit(console.exit_status(_print_version))
     if command in ("-h", "--help", "help"):
-        raise SystemExit(_help(arguments[1:]))
+        raise SystemExit(console.exit_status(lambda: _help(arguments[1:])))
     if known is None:
         print(f"underfire: {command!r} is no command{suggestion(command, list(COMMANDS))}", file=sys.stderr)
         raise SystemExit(2)
@@ -48,10 +48,15 @@ def main() -> None:
 
     console.configure()
     try:
-        raise SystemExit(_status(command, arguments[1:]))
+        raise SystemExit(console.exit_status(lambda: _status(command, arguments[1:])))
     except signals.Stopped as stop:
         logging.getLogger("underfire").warning("%s:\n  %s", stop, console.command_line())
         raise SystemExit(stop.exit_code) from None
+
+
+def _print_version() -> int:
+    print(version())
+    return 0
 
 
 def _help(topics: list[str]) -> int:
@@ -78,6 +83,8 @@ def _status(command: str, arguments: list[str]) -> int:
         from benchmark.commands.common.launch import launch
 
         return launch(command, arguments, conf, lambda: _command(command))
+    except BrokenPipeError:
+        raise
     except (ValueError, OSError) as error:
         print(f"underfire: {error}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""``python -m benchmark sync``: records and trainings to Weights & Biases, at any time after the fact."""
+"""``python -m benchmark sync``: records, trainings and comparisons to Weights & Biases, at any time after the fact."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from benchmark.commands.common.job import job
 from benchmark.storage.paths import history_files
 from benchmark.storage.records import Record, read_records
+from benchmark.tracking.comparison_runs import comparisons, log_comparison
 from benchmark.tracking.record_runs import log_record, log_training
 from benchmark.tracking.wandb_run import was_sent
 
@@ -18,7 +19,8 @@ log = logging.getLogger("underfire")
 
 
 def main(config: DictConfig) -> None:
-    """Makes a run of every finished record, and of every training that one needs, that has none in this mode yet."""
+    """Makes a run of every finished record, of every training that one needs and of every interpreter beside RTS, where
+    there is none in this mode yet."""
 
     def work(resolved: dict[str, Any]) -> str:
         if resolved["logger"]["mode"] == "disabled":
@@ -31,13 +33,16 @@ def main(config: DictConfig) -> None:
         own = {"logger": resolved["logger"], "paths": resolved["paths"]}
         cells = [record for record in records if not was_sent(resolved, record.cell["cell"])]
         curves = [folder for folder in histories if not was_sent(resolved, folder.name)]
+        compared = list(comparisons(records))
+        beside = [found for found in compared if not was_sent(resolved, found.key)]
         sent = sum(log_record({**record.cell["config"], **own}, record) for record in cells)
         drawn = sum(log_training(first_user(records, folder), own, folder) for folder in curves)
+        set_beside = sum(log_comparison(own, found) for found in beside)
         log.info(
-            "%d of %d records and %d of %d trainings sent (%s)",
-            *(sent, len(records), drawn, len(histories), resolved["logger"]["mode"]),
+            "%d of %d records, %d of %d trainings and %d of %d comparisons sent (%s)",
+            *(sent, len(records), drawn, len(histories), set_beside, len(compared), resolved["logger"]["mode"]),
         )
-        if failed := len(cells) - sent + len(curves) - drawn:
+        if failed := len(cells) - sent + len(curves) - drawn + len(beside) - set_beside:
             raise ValueError(f"{failed} were not taken by W&B (see above); the same command sends them again")
         return "done"
 

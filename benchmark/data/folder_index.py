@@ -38,10 +38,10 @@ def _fingerprint(root: Path, layout: Layout) -> str:
         for file in images(root / layout.test):
             _add(digest, root, file)
         digest.update(content(label_file(root, layout)))
-    top = root / "boxes" if layout.boxes is None else Path(layout.boxes).expanduser()
-    for folder in (top / split for split in splits):
+    boxes = root / "boxes" if layout.boxes is None else Path(layout.boxes).expanduser()
+    for folder in (boxes / split for split in splits):
         for file in sorted(folder.rglob("*.xml")):
-            digest.update(f"boxes/{file.relative_to(top).as_posix()}\0{file_size(file)}\n".encode("utf-8", "replace"))
+            digest.update(f"boxes/{file.relative_to(boxes).as_posix()}\0{file_size(file)}\n".encode("utf-8", "replace"))
     return digest.hexdigest()[:16]
 
 

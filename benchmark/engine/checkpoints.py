@@ -45,7 +45,7 @@ class Checkpoints(pl.Callback):
         if self.stops:  # here and not at the end of the batch before, whose metrics are logged in between
             raise_if_stopped()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any, **kwargs: Any) -> None:
         due = time.monotonic() - self.saved >= self.seconds
         if ranks.world_size() > 1:
             raise_if_stopped()

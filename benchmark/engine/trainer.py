@@ -42,7 +42,7 @@ class Lines(Callback):
         self.progress = Progress(self.what, "steps", int(trainer.estimated_stepping_batches), trainer.global_step)
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, *args: Any, **kwargs: Any
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, *args: Any, **kwargs: Any
     ) -> None:
         self.progress.advance(note=lambda: f"epoch {trainer.current_epoch + 1}, loss {float(outputs['loss']):.4g}")
 

@@ -21,7 +21,6 @@ from benchmark.numerics import layers
 from benchmark.pipeline.artefacts.classifier import training_module
 from benchmark.planning.image_counts import class_count, image_size
 from benchmark.planning.work import Loop, steps_of
-from benchmark.probes.goal_attack import GoalAttack
 from benchmark.storage.hashing import content_hash
 from benchmark.timing import bare
 from benchmark.timing.clock import shortest, timer
@@ -119,10 +118,8 @@ def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
 
     def work(steps: int) -> Callable[[], object]:
         made = _probe(probe, steps)
-        if isinstance(made, GoalAttack):
-            made.classes_C = torch.arange(bench.classes, device=bench.device)
-            if made.needs_donors:
-                made.donors_CDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
+        if getattr(made, "needs_donors", False):
+            made.donors_KDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
         return lambda: made(interpreter, bench.image[:count], bench.label[:count], bench.batch["sample_id"][:count])
 
     if "attack" not in probe["module"]:
@@ -171,7 +168,7 @@ def _start(bench: Workbench, loop: Loop) -> tuple[float, int]:
     bench.interpreter(bench.config["interpreter"])
     bench.new_classifier()
     with tempfile.TemporaryDirectory() as folder:
-        info = RunInfo(job_type="train", name="start", key="start", tags=[], config={})
+        info = RunInfo(job_type="train", name="start", key="start", config={})
         fit(config, _Idle(), epoch_loader(_Nothing(), 1, seed=0), Path(folder), steps=1, info=info)
     return now() - begun, 0
 

@@ -4,41 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from benchmark.storage import paths
-from benchmark.storage.cell_fields import IDENTITY_FIELDS, TAG_FIELDS
-from benchmark.storage.record_summary import summary_of
-from benchmark.storage.records import Record
+from benchmark.tracking.run_config import cell_config, training_config
 from benchmark.tracking.wandb_run import RunInfo, finish_run, note_sent, start_run
+
+# pandas and matplotlib are imported where a record is sent: a cached cell does without.
+if TYPE_CHECKING:
+    from benchmark.storage.records import Record
+    from benchmark.tracking.sample_pictures import Sample
 
 log = logging.getLogger("underfire")
 
+TABLE, SHEET = "samples", "sheet"  # what a cell's run logs of its kept samples
+WHOLE = "all"  # the member of curves.parquet that stands for the whole attack
+CURVES = ("map_l1", "success_rate")
 
-def panel(record: Record, count: int) -> np.ndarray | None:
-    """Input, perturbed input and their maps, a row for each of the first ``count`` kept samples.
-
-    Returns:
-        uint8 (rows, columns, 3), or None where nothing was kept.
-    """
-    images, maps = record.images, record.maps
-    if not len(images.get("sample_id", ())) or not count:
-        return None
-    size = images["benign"].shape[-1]
-    rows = []
-    for index in range(min(count, len(images["sample_id"]))):
-        tiles = [images[name][index].transpose(1, 2, 0) for name in ("benign", "probed") if name in images]
-        for name in ("benign", "probed"):
-            if name in maps:
-                values = (maps[name][index].astype(np.float32) * 255).astype(np.uint8)
-                nearest = np.arange(size) * values.shape[0] // size
-                tiles.append(np.repeat(values[nearest][:, nearest][..., None], 3, axis=2))
-        rows.append(np.concatenate(tiles, axis=1))
-    return np.concatenate(rows, axis=0)
+# Columns of the table of samples, those that a record has; the pictures stand in front of them.
+NUMBERS = (
+    *("sample_id", "source_id", "label", "pred_benign", "pred_probe", "goal", "success", "looks_benign"),
+    *("map_l1", "map_iou", "map_spearman", "map_ssim", "linf", "l2_norm", "confidence_benign", "confidence_probe"),
+    *("passes", "object_iou", "deletion", "insertion", "reference_l1"),
+)
 
 
 def log_record(config: dict[str, Any], record: Record) -> bool:
@@ -46,19 +36,54 @@ def log_record(config: dict[str, Any], record: Record) -> bool:
     if config["logger"]["mode"] == "disabled":
         return False
     cell = record.cell
-    tags = [str(cell[name]) for name in TAG_FIELDS]
-    info = RunInfo("cell", cell["name"], cell["cell"], tags, _run_config(cell))
+    info = RunInfo("cell", cell["name"], cell["cell"], cell_config(record))
 
     def fill(run: Any) -> None:
         import wandb
 
-        picture = panel(record, config["logger"]["images"])
-        if picture is not None:
-            caption = "input, perturbed input, map of the input, map of the perturbed input"
-            run.log({"samples": wandb.Image(picture, caption=caption)})
-        run.summary.update(summary_of(record))
+        from benchmark.tracking.run_summary import run_summary
+        from benchmark.tracking.sample_pictures import amplification, kept_samples, sheet
 
-    return _send(config, info, fill)
+        count = config["logger"]["images"]
+        if samples := kept_samples(record, count):
+            page = sheet(samples, amplification(record))
+            run.log({TABLE: sample_table(samples), SHEET: wandb.Image(page, caption=cell["name"])})
+        log_curves(run, record)
+        run.summary.update(run_summary(record))
+
+    return send(config, info, fill)
+
+
+def sample_table(samples: list[Sample]) -> Any:
+    """A ``wandb.Table`` with a row for each kept sample: its pictures, and its numbers."""
+    import wandb
+
+    from benchmark.tracking.sample_pictures import TITLES
+
+    pictures = [name for name in TITLES if name in samples[0].pictures]
+    numbers = [name for name in NUMBERS if name in samples[0].row]
+    rows: list[Iterable[Any]] = [
+        [*(wandb.Image(each.pictures[name]) for name in pictures), *(_plain(each.row[name]) for name in numbers)]
+        for each in samples
+    ]
+    return wandb.Table(columns=[*pictures, *numbers], data=rows)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def log_curves(run: Any, record: Record) -> None:
+    """The attack's distance and success against its passes, as ``curve/<name>`` over ``passes``."""
+    if record.curves is None:
+        return
+    run.define_metric("passes", hidden=True)
+    run.define_metric("curve/*", step_metric="passes")
+    whole = record.curves[record.curves["member"] == WHOLE].sort_values("passes")
+    for row in whole[["passes", *CURVES]].to_dict("records"):
+        values = {f"curve/{name}": float(row[name]) for name in CURVES}
+        run.log({"passes": int(row["passes"]), **{name: value for name, value in values.items() if value == value}})
 
 
 def log_training(user: Record, settings: dict[str, Any], folder: Path) -> bool:
@@ -68,22 +93,19 @@ def log_training(user: Record, settings: dict[str, Any], folder: Path) -> bool:
         user: a record that names the artefact. settings: ``logger`` and ``paths``, instead of the record's.
         folder: the artefact's.
     """
-    import yaml
-
     kind, key = folder.parent.name, folder.name
-    spec = yaml.safe_load((folder / paths.CONFIG).read_text())
-    tags = [kind, *(str(user.cell[name]) for name in ("data", "classifier", "budget"))]
-    parts = {name: user.cell["config"][name] for name in ("data", "classifier", "interpreter")}
-    info = RunInfo("train", f"{kind} {key}", key, tags, {**parts, "spec": spec})
+    part = next(name for name, used in user.cell["artefacts"].items() if used == key)
+    interpreter = user.cell["interpreter"] if kind == "interpreter" else None
+    config = training_config(user.cell["config"], part, interpreter=interpreter)
 
     def fill(run: Any) -> None:
         for line in (folder / paths.HISTORY).read_text().splitlines():
             run.log(json.loads(line))
 
-    return _send({**user.cell["config"], **settings}, info, fill)
+    return send({**user.cell["config"], **settings}, RunInfo("train", f"{part} {key}", key, config), fill)
 
 
-def _send(config: dict[str, Any], info: RunInfo, fill: Callable[[Any], None]) -> bool:
+def send(config: dict[str, Any], info: RunInfo, fill: Callable[[Any], None]) -> bool:
     """Opens a run, lets ``fill`` log into it, and closes it. One that W&B took whole is noted, so that sync skips it.
 
     Returns:
@@ -103,9 +125,3 @@ def _send(config: dict[str, Any], info: RunInfo, fill: Callable[[Any], None]) ->
     if taken:
         note_sent(config, info.key)
     return taken
-
-
-def _run_config(cell: dict[str, Any]) -> dict[str, Any]:
-    """What a dashboard groups and filters by: the identifying fields, artefact hashes, and the whole configuration."""
-    identity = {name: cell[name] for name in (*IDENTITY_FIELDS, "device")}
-    return {**identity, "artefacts": cell["artefacts"], "config": cell["config"]}

@@ -8,17 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.tracking.run_config import tags_of
+
 log = logging.getLogger("underfire")
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What a run in W&B is called: ``job_type`` is train or cell, ``key`` the hash of the artefact or cell."""
+    """What a run in W&B is called, and what it is grouped by.
 
-    job_type: Literal["train", "cell"]
+    job_type: one training, one cell, or an interpreter beside RTS (``comparison``). key: its id, the hash of the
+    artefact or cell. config: the keys of ``run_config.CONFIG_KEYS``.
+    """
+
+    job_type: Literal["train", "cell", "comparison"]
     name: str
     key: str
-    tags: list[str]
     config: dict[str, Any]
 
 
@@ -32,14 +37,16 @@ def start_run(config: dict[str, Any], info: RunInfo) -> Any:
 
         folder = Path(config["paths"]["wandb"])
         folder.mkdir(parents=True, exist_ok=True)
-        return wandb.init(
+        # Files of tables wait here to be sent, beside the runs: the home folder may be read-only, or another machine's.
+        os.environ.setdefault("WANDB_DATA_DIR", str((folder / "wandb").absolute()))
+        run = wandb.init(
             project=settings["project"],
             entity=settings["entity"],
             group=settings["group"] or config.get("experiment_name") or default_group(config),
             job_type=info.job_type,
             name=info.name,
             id=info.key,
-            tags=[*info.tags, *settings["tags"]],
+            tags=[*tags_of(info.config), *settings["tags"]],
             config=info.config,
             dir=folder,
             mode=settings["mode"],
@@ -55,6 +62,10 @@ def start_run(config: dict[str, Any], info: RunInfo) -> Any:
                 finish_timeout_raises=True,
             ),
         )
+        if info.job_type == "train":
+            run.define_metric("step")
+            run.define_metric("*", step_metric="step")
+        return run
     except Exception as error:  # W&B raises many kinds; none must cost a result
         log.warning("W&B did not start (%s); results are written all the same", error)
         return None

@@ -80,7 +80,7 @@ def test_a_folder_of_outputs_that_cannot_be_written_to_is_a_sentence(tmp_path, c
     ran = underfire(tmp_path, *command)
     assert ran.returncode == 1
     assert "cannot be written to (Not a directory)" in ran.stderr
-    assert "name a folder you may write to (paths.outputs=FOLDER)" in ran.stderr
+    assert "name a folder you may write to (paths.root=FOLDER for everything, paths.outputs=FOLDER" in ran.stderr
     for word in ("Traceback", "HYDRA", "the same command goes on", "without an outcome"):
         assert word not in ran.stderr
     assert not (tmp_path / "results").exists()
@@ -97,7 +97,7 @@ def test_a_read_only_folder_of_a_run_or_sweep_ends_the_process(tmp_path, monkeyp
     assert end.value.code == 1
     assert caplog.messages == [
         f"{key} {tmp_path / 'notes'} cannot be written to (Read-only file system); nothing was started: name a folder "
-        "you may write to (paths.outputs=FOLDER)"
+        "you may write to (paths.root=FOLDER for everything, paths.outputs=FOLDER for this)"
     ]
 
 

@@ -101,7 +101,7 @@ def main(rank: int, world: int, port: str, folder: Path, kind: str) -> None:
 def one_step(config: dict[str, Any], kind: str, place: Path) -> None:
     """Trains for one step and leaves the state beside the folder ``place``."""
     trained, lit = module(kind)
-    info = RunInfo("train", kind, kind, [], {})
+    info = RunInfo("train", kind, kind, {})
     place.mkdir(exist_ok=True)
     loader = epoch_loader(load_data(config).split("train"), 32, seed=0)
     fit(config, lit, loader, place, steps=1, info=info)

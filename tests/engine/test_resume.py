@@ -58,7 +58,7 @@ def train(config, folder, kind, options, **length):
     with seeded(0, "classifier"):
         network = TimmClassifier(name="resnet10t", num_classes=10, options={"channels": (8, 8, 8, 8), "drop_rate": 0.3})
     module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0, **options)
-    info = RunInfo("train", "t", "t", [], {})
+    info = RunInfo("train", "t", "t", {})
     validation = FixedGroups(data, range(64), 64)
     fit(config, module, epoch_loader(data, 64, seed=0), folder, validation=validation, info=info, **(length or EPOCHS))
     history = [json.loads(line) for line in (folder / HISTORY).read_text().splitlines()]

@@ -111,7 +111,7 @@ def test_a_harmed_checkpoint_has_a_predecessor(tmp_path, harm, caplog):
         kind = Breaking if breaks else LitClassifier
         module = kind(network=network, lr=1e-3, weight_decay=0.1, seed=0)
         folder.mkdir(exist_ok=True)
-        info = RunInfo("train", "t", "t", [], {})
+        info = RunInfo("train", "t", "t", {})
         checked = FixedGroups(data, range(64), 64)
         fit(config, module, epoch_loader(data, 64, seed=0), folder, epochs=4, validation=checked, info=info)
         return network.state_dict()

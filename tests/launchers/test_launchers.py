@@ -173,7 +173,7 @@ class TestAgent:
         config = {"logger": {"mode": "offline"}, "paths": {}}
         monkeypatch.setenv("WANDB_SWEEP_ID", "x")
         assert wandb_run.by_agent()
-        assert wandb_run.start_run(config, wandb_run.RunInfo("train", "a", "a", [], {})) is None
+        assert wandb_run.start_run(config, wandb_run.RunInfo("train", "a", "a", {})) is None
 
 
 @pytest.mark.slow

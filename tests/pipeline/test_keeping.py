@@ -146,8 +146,8 @@ def test_gc_deletes_only_what_no_record_needs_and_only_when_told(root):
 
 def test_sync_sends_each_cell_and_each_training_once(root):
     first, again = underfire(root, "sync"), underfire(root, "sync")
-    assert "2 of 2 records and 1 of 1 trainings sent" in first.stderr, first.stderr
-    assert "0 of 2 records and 0 of 1 trainings sent" in again.stderr, again.stderr
+    assert "2 of 2 records, 1 of 1 trainings and 0 of 0 comparisons sent" in first.stderr, first.stderr
+    assert "0 of 2 records, 0 of 1 trainings and 0 of 0 comparisons sent" in again.stderr, again.stderr
     assert len(list((root / "wandb").glob("offline-run-*"))) == 3
     (curve, *_) = (root / "store" / "classifier").glob("*/history.jsonl")
     (run,) = (root / "wandb").glob(f"offline-run-*/run-{curve.parent.name}.wandb")
@@ -158,7 +158,7 @@ def test_a_run_that_was_cut_off_is_sent_again(root):
     assert underfire(root, "sync").returncode == 0
     (record, _) = read_records(root / "results")
     (root / "wandb" / "sent" / f"offline-{record.cell['cell']}").unlink()  # killed before W&B had it all
-    assert "1 of 2 records and 0 of 1 trainings sent" in underfire(root, "sync").stderr
+    assert "1 of 2 records, 0 of 1 trainings" in underfire(root, "sync").stderr
 
 
 def test_sync_says_what_it_cannot_do(root):
@@ -178,7 +178,7 @@ def test_a_run_that_never_ends_is_given_up(root, monkeypatch, caplog):
 
     monkeypatch.setattr(wandb, "init", lambda **settings: asked.update(settings) or Run())
     config = configured(root, "logger=wandb", "logger.patience=3")
-    run = wandb_run.start_run(config, wandb_run.RunInfo("cell", "a", "a", [], {}))
+    run = wandb_run.start_run(config, wandb_run.RunInfo("cell", "a", "a", {}))
     settings = asked["settings"]
     assert (settings.init_timeout, settings.finish_timeout, settings.finish_timeout_raises) == (3, 30, True)
     with caplog.at_level(logging.WARNING, "underfire"):

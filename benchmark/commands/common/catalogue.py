@@ -64,6 +64,13 @@ COMMANDS = {
         "read the records", "choose settings by a fixed rule, from calibration records", filters=True, json=True
     ),
     "sync": Command("read the records", "send records to Weights & Biases after the fact", filters=True),
+    "dashboard": Command(
+        "read the records",
+        "make a workspace view and a report in Weights & Biases",
+        launched=False,
+        filters=True,
+        json=True,
+    ),
     "verify": Command(
         "look after the files", "check artefacts and records; classify and explain saved images again", json=True
     ),

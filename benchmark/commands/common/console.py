@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import shlex
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -20,6 +22,43 @@ def configure() -> None:
         for name in ("hydra", "fontTools", "matplotlib"):
             logging.getLogger(name).setLevel(logging.WARNING)
     os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def complete_streams() -> None:
+    """Gives this process the standard streams that it was started without (``>&-``), and lets it print what they hold.
+
+    Without, the next file that is opened would take the number of a closed stream, and print and log into it would
+    fail. Signs that the terminal's encoding lacks are replaced.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the smallest free number, which is this one
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(number, "w"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace" if name == "stderr" else "replace")
+
+
+def exit_status(work: Callable[[], int]) -> int:
+    """The exit status of ``work``, after its output has been written.
+
+    A reader that has left (``| head``) ends it without a word and with 141, as it ends other programs.
+    """
+    try:
+        status = work()
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing more is written at the end
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"underfire: the output could not be written ({error.strerror or error})", file=sys.stderr)
+        return 1
 
 
 def command_line() -> str:

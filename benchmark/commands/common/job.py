@@ -87,7 +87,7 @@ def hydras_mistake(error: Exception, conf: str, *, jobs_failed: bool = False) ->
     if isinstance(error, OSError):
         return (
             f"{error.filename or 'the folder of outputs'} cannot be written to ({error.strerror or error}): name a "
-            "folder you may write to (paths.outputs=FOLDER)"
+            "folder you may write to (paths.root=FOLDER for everything, paths.outputs=FOLDER for this)"
         )
     if isinstance(error, ValueError):
         return str(error)

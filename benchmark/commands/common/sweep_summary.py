@@ -194,7 +194,7 @@ def _must_be_writable(folder: Path, key: str) -> None:
     except OSError as error:
         log.error(
             "%s %s cannot be written to (%s); nothing was started: name a folder you may write to "
-            "(paths.outputs=FOLDER)",
+            "(paths.root=FOLDER for everything, paths.outputs=FOLDER for this)",
             *(key, folder, error.strerror or error),
         )
         raise SystemExit(1) from None

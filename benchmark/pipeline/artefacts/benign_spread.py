@@ -59,9 +59,9 @@ def get_benign_spread(ctx: RunContext, interpreter: BaseInterpreter) -> BenignSp
         ValueError: maps of fewer than 4 x 4 places, or constant ones on every sample.
     """
     metrics = ctx.artefact(spread_ref(ctx.config), lambda folder: _measure(ctx, interpreter)).metrics
-    thresholds = (float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1"))
+    spread, alarm_5, alarm_1 = (float(metrics[name]) for name in ("spread", "alarm_threshold_5", "alarm_threshold_1"))
     return BenignSpread(
-        *thresholds, **{name: metrics[name] for name in ("box_threshold", "n_boxes") if name in metrics}
+        spread, alarm_5, alarm_1, **{name: metrics[name] for name in ("box_threshold", "n_boxes") if name in metrics}
     )
 
 

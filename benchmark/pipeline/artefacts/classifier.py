@@ -25,6 +25,7 @@ from benchmark.processes import ranks
 from benchmark.storage.artefacts import Artefact
 from benchmark.storage.external_file import ORDER, read_key_map
 from benchmark.storage.paths import WEIGHTS
+from benchmark.tracking.run_config import training_config
 from benchmark.tracking.wandb_run import RunInfo
 
 
@@ -119,13 +120,7 @@ def _train(
         folder,
         epochs=training["epochs"],
         validation=FixedGroups(calibration, range(len(calibration)), checked),
-        info=RunInfo(
-            job_type="train",
-            name=f"{ref.name} {ref.label}",
-            key=ref.key,
-            tags=[ctx.config["data"]["name"], group["label"]],
-            config={"data": ctx.config["data"], "classifier": group},
-        ),
+        info=RunInfo("train", f"{ref.name} {ref.label}", ref.key, training_config(ctx.config, ref.name)),
     )
     return {**{key: float(value) for key, value in metrics.items()}, **_save(network, folder)}
 

@@ -22,6 +22,7 @@ from benchmark.pipeline.context import RunContext, seeded
 from benchmark.planning.required_artefacts import ArtefactRef, classifier_ref, stage_refs
 from benchmark.processes import ranks
 from benchmark.storage.paths import WEIGHTS
+from benchmark.tracking.run_config import training_config
 from benchmark.tracking.wandb_run import RunInfo
 from benchmark.types import Classifier
 
@@ -84,7 +85,7 @@ def _get_stage(
 def _train(
     ctx: RunContext, interpreter: BaseInterpreter, stage: Config, ref: ArtefactRef, folder: Path
 ) -> dict[str, Any]:
-    group, name = ctx.config["interpreter"], ref.name.removeprefix("interpreter ")
+    group = ctx.config["interpreter"]
     _masking(interpreter).requires_grad_(True)
     train = load_data(ctx.config).split("train")
     metrics = fit(
@@ -93,13 +94,7 @@ def _train(
         epoch_loader(train, stage["batch_size"], seed=group["seed"]),
         folder,
         steps=stage["steps"],
-        info=RunInfo(
-            job_type="train",
-            name=ref.label,
-            key=ref.key,
-            tags=[ctx.config["data"]["name"], ctx.config["classifier"]["label"], group["name"], name],
-            config={key: ctx.config[key] for key in ("data", "classifier", "interpreter")},
-        ),
+        info=RunInfo("train", ref.label, ref.key, training_config(ctx.config, ref.name, interpreter=group["name"])),
     )
     _save(interpreter, folder)
     interpreter.to(ctx.device)

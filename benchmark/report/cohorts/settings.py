@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchmark.numerics.precisions import FLOAT32
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
+_SEED = re.compile(r"(.*\.)?seed")
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 
 
@@ -53,3 +55,8 @@ def settings_of(record: Record) -> dict[str, Any]:
     if precision != FLOAT32:
         found["trainer.precision"] = precision
     return {path: value for path, value in found.items() if path not in PLACES}
+
+
+def without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Flat settings but the seeds in them: what trainings of one setting have in common."""
+    return {path: value for path, value in settings.items() if not _SEED.fullmatch(path)}

@@ -16,13 +16,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from benchmark.report.cohorts.cohort import IDENTITY, Cohort, CohortKey, interpreters_of, level_of, steps_factor_of
-from benchmark.report.cohorts.settings import as_text, settings_of
+from benchmark.report.cohorts.settings import as_text, settings_of, without_seeds
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _ALWAYS = ("data", "classifier", "budget")  # of every cell; the other sections are of an interpreter or a probe
-_SEED = re.compile(r"(.*\.)?seed")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _parts(records: Iterable[Record]) -> dict[str, str]:
     for record in records:
         cell = record.cell
         by_section: dict[str, dict[str, Any]] = {section: {} for section in _ALWAYS}
-        for path, value in _without_seeds(settings_of(record)).items():
+        for path, value in without_seeds(settings_of(record)).items():
             by_section.setdefault(path.split(".")[0], {})[path] = value
         kind = _kind(record)
         for section, values in by_section.items():
@@ -146,10 +145,6 @@ def _parts(records: Iterable[Record]) -> dict[str, str]:
 
 def _kind(record: Record) -> tuple[str, str, float | None, int]:
     return record.cell["interpreter"], record.cell["probe"], level_of(record), steps_factor_of(record)
-
-
-def _without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {path: value for path, value in settings.items() if not _SEED.fullmatch(path)}
 
 
 def _agree(parts: Mapping[str, str], others: Mapping[str, str]) -> bool:

@@ -96,11 +96,12 @@ class Result:
     @property
     def cost(self) -> float:
         """The largest share of a margin of claim 3 that a difference takes up; 1 is the margin. NaN: not measured."""
-        shares = [_share(self.benign[name], name) for name in self.benign]
+        shares = [margin_share(self.benign[name], name) for name in self.benign]
         return max(shares, default=float("nan"))
 
 
-def _share(difference: Estimate, name: str) -> float:
+def margin_share(difference: Estimate, name: str) -> float:
+    """The share of a margin of claim 3 that a difference takes up: 1 is the margin."""
     low, high = decision_rules.MARGINS[name]
     return max(difference.value / margin for margin in (low, high) if np.isfinite(margin))
 
