@@ -22,11 +22,8 @@ CLASSES, PER_CLASS, SIDE = 1000, 50, 64
 
 
 def cell(overrides: list[str]) -> None:
-    """Seconds until the first step of an attack, in an empty store, and what the noise calibration then takes."""
-    from benchmark.pipeline.artefacts.benign_spread import get_harmless_noise
-    from benchmark.pipeline.artefacts.classifier import get_classifier
+    """Seconds until the first step of an attack, in an empty store."""
     from benchmark.pipeline.cell import run_cell
-    from benchmark.pipeline.context import RunContext
     from benchmark.probes.kept_state import UnderWay
     from benchmark.processes.signals import Stopped
     from tests.helpers import configured
@@ -41,10 +38,6 @@ def cell(overrides: list[str]) -> None:
         with contextlib.suppress(Stopped):
             run_cell(config)
         told(f"first step of {config['probe']['name']}")
-        ctx, before = RunContext(config), time.process_time()
-        get_harmless_noise(ctx, get_classifier(ctx))
-        (made,) = Path(root, "store", "scale").glob("*/metrics.json")
-        told(f"noise scale {made.read_text()}, {time.process_time() - before:.0f} s of CPU for it")
 
 
 def told(what: str) -> None:
