@@ -8,13 +8,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmark.numerics.precisions import FLOAT32
-
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
 _SEED = re.compile(r"(.*\.)?seed")
+_FLOAT32 = "32-true"  # trainer.precision, where records say none
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 
 
@@ -51,8 +50,8 @@ def settings_of(record: Record) -> dict[str, Any]:
     """What was configured, flat, without paths, loggers, devices and the folder of the data."""
     config = record.cell.get("config") or {}
     found = flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
-    precision = (config.get("trainer") or {}).get("precision", FLOAT32)
-    if precision != FLOAT32:
+    precision = (config.get("trainer") or {}).get("precision", _FLOAT32)
+    if precision != _FLOAT32:
         found["trainer.precision"] = precision
     return {path: value for path, value in found.items() if path not in PLACES}
 
