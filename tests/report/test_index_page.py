@@ -15,9 +15,14 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from PIL import Image
 
+from benchmark.__main__ import conf_folder
+from benchmark.configuration.resolution import as_dict
 from benchmark.report.figures.kept import kept_ids, kept_rows, masks_of
+from benchmark.report.published.location import published_folder
+from benchmark.report.published.pack import read_pack
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.statistics.sample_metrics import mean_with_interval
 from benchmark.report.web.cell_index import command
@@ -256,6 +261,29 @@ def test_commands(changes, words):
     cell = {"data": "digits", "classifier": "resnet10t", "interpreter": "rts", "probe": "adv2", "seed": 0, **changes}
     assert words in command({**cell, "config": {}}, {})
     assert command({**cell, "config": {}}, {"probe.epsilon": 0.1, "variant": "x"}).count("=0.1") >= 1
+
+
+@pytest.mark.parametrize("interpreter, probe", [("rts", "clean"), ("rtsa", "normal"), ("rtsa_anchored", "adv2_auto")])
+def test_commands_mean_the_cell_they_stand_beside(interpreter, probe):
+    """Of the published cells: the words configure a cell with the same names, level, seeds and budget."""
+    wanted = {"interpreter": interpreter, "probe": probe}
+    records = read_pack(published_folder()).records
+    cell = next(r.cell for r in records if {name: r.cell[name] for name in wanted} == wanted)
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        made = as_dict(compose("run", overrides=command(cell, {}).split()[4:]))
+    found = {
+        "data": made["data"]["name"],
+        "classifier": made["classifier"]["label"],
+        "interpreter": made["interpreter"]["name"],
+        "probe": made["probe"]["name"],
+        "level": made["probe"]["level"],
+        "steps_factor": made["probe"]["steps_factor"],
+        "seed": made["seed"],
+        "data_seed": made["data"]["seed"],
+        "budget": made["budget"]["name"],
+        "split": made["split"],
+    }
+    assert found == {name: cell[name] for name in found}
 
 
 def test_the_script_is_sound(page, tmp_path):

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 SAMPLES = 4  # of a figure, for each row of probes
 SIDES = (320, 224, 160, 112, 80, 56)  # pixels of a figure's tiles, the largest that the page has room for
-THUMBNAIL = 64
+THUMBNAIL, SMALLER = 64, 40  # pixels; the smaller where a page has many samples
 GALLERY = 10_000  # samples of the gallery, over all cells
 PER_CELL = 48
-ROOM_FIGURES, ROOM_GALLERY = 5_000_000, 12_000_000  # characters of the page
+ROOM_FIGURES, ROOM_GALLERY = 4_000_000, 13_000_000  # characters of the page
 _FACTS = (
     *("sample_id", "label", "pred_benign", "pred_probe", "goal", "success", "looks_benign", "map_l1", "map_iou"),
     *("confidence_benign", "confidence_probe"),
@@ -182,7 +182,8 @@ def gallery(records: Sequence[Record], pictures: Pictures) -> list[int]:
 
     def sheet_of(record: Record, ids: Sequence[int], *, coarse: bool) -> Sheet | None:
         masks = pictures.masks(record)
-        return cell_sheet(record, ids, THUMBNAIL, pictures.originals, masks=masks, coarse=coarse)
+        side = SMALLER if coarse else THUMBNAIL
+        return cell_sheet(record, ids, side, pictures.originals, masks=masks, coarse=coarse)
 
     sheets = [(record, sheet_of(record, _chosen(record, ids, count), coarse=many)) for record, ids in shown]
     drawn = [(record, sheet) for record, sheet in sheets if sheet is not None]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _ORIGINALS = 64  # tiles of one sheet of benign inputs
-_BENIGN, _DIFFERENCE, _COARSE = 88, 62, 30  # qualities of lossy pictures
+_BENIGN, _DIFFERENCE, _COARSE = 88, 62, 10  # qualities of lossy pictures
 _MAP_SIDE = 64  # pixels of the largest map on the page
 
 
