@@ -113,7 +113,8 @@ def _stage_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
 
 def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
     probe = loop.config["probe"]
-    count = min(8, len(bench.image)) if bench.device.type == "cpu" else len(bench.image)
+    on_cpu, large = bench.device.type == "cpu", bench.size > LARGE
+    count = min(2 if large else 8, len(bench.image)) if on_cpu else len(bench.image)
     interpreter = bench.explained
 
     def work(steps: int) -> Callable[[], object]:
@@ -125,7 +126,7 @@ def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
     if "attack" not in probe["module"]:
         return _shortest(bench, work=work(1))["work"] / count, 0
     if "passes" in probe["module"]["attack"]:
-        return _shortest(bench, work=work(PASSES))["work"] / count / PASSES, 0
+        return shortest({"work": work(PASSES)}, 1, bench.device)["work"] / count / PASSES, 0
     rounds = steps_of(_shortened(probe["module"], STEPS)) / STEPS
     times = _shortest(bench, long=work(STEPS), short=work(1))
     return max(times["long"] - times["short"], 0.1 * times["long"]) / (STEPS - 1) / rounds / count, 0

@@ -42,7 +42,7 @@ COMMANDS = {
     ),
     "plan": Command(
         "before and while",
-        "what a sweep would compute: cells, shared artefacts, mistakes",
+        "what a sweep would compute: cells, shared artefacts, mistakes, hours and gigabytes",
         launched=False,
         settings="run",
         json=True,
