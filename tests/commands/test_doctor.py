@@ -31,7 +31,7 @@ def test_it_tells_everything_and_finds_nothing_in_the_way(tmp_path):
         "what repeats to the byte here",
     ]
     assert list(told["facts"]) == headings
-    assert told["facts"]["packages"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(told["facts"]["packages"]["torch"])
     assert told["facts"][headings[-1]]["again"].startswith("yes")
     assert not (tmp_path / "store").exists()
 
