@@ -17,7 +17,7 @@ import yaml
 
 from tests.helpers import PROJECT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # torch is read from disk anew by every command
 
 
 def run(*command: object, cwd: Path, **environment: str) -> str:
@@ -28,7 +28,7 @@ def run(*command: object, cwd: Path, **environment: str) -> str:
         env={**os.environ, "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", **environment},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
