@@ -12,6 +12,7 @@ from tests.helpers import PROJECT
 ROOMS = (
     "__main__",
     "commands",
+    "leaderboard",
     "api",
     "timing",
     "pipeline",

@@ -25,6 +25,11 @@ def main(config: DictConfig) -> None:
         samples = resolved["samples"]
         if isinstance(samples, bool) or not isinstance(samples, int) or samples < 0:
             raise ValueError(f"samples is a number of images of each record, 0 or more, got {samples!r}")
+        if resolved["bundle"] is not None:
+            from benchmark.commands.common.bundle_check import check_bundle
+
+            check_bundle(Path(str(resolved["bundle"])), resolved)
+            return "done"
         store, results = Path(resolved["paths"]["store"]), Path(resolved["paths"]["results"])
         for path, key in ((store, "paths.store"), (results, "paths.results")):
             if not path.is_dir():

@@ -24,6 +24,7 @@ ORDER = (*ROOMS[: ROOMS.index("probes")], "lightning_modules", *ROOMS[ROOMS.inde
 CONTENT = {
     "__main__": "the command line",
     "commands": "one file per command",
+    "leaderboard": "entries, bundles, the page",
     "api": "what scripts and notebooks call",
     "timing": "what the hot loops cost",
     "pipeline": "a cell, from data to record",

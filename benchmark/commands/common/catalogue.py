@@ -63,6 +63,12 @@ COMMANDS = {
     "select": Command(
         "read the records", "choose settings by a fixed rule, from calibration records", filters=True, json=True
     ),
+    "leaderboard": Command(
+        "read the records", "one table a threat model, from results and from what others entered", json=True
+    ),
+    "submit": Command(
+        "read the records", "pack records and their images into one file, to enter the leaderboard", filters=True
+    ),
     "sync": Command("read the records", "send records to Weights & Biases after the fact", filters=True),
     "dashboard": Command(
         "read the records",
@@ -72,7 +78,7 @@ COMMANDS = {
         json=True,
     ),
     "verify": Command(
-        "look after the files", "check artefacts and records; classify and explain saved images again", json=True
+        "look after the files", "check artefacts and records, or an entry of the leaderboard, again", json=True
     ),
     "gc": Command("look after the files", "list, or delete, artefacts that no record needs"),
     "completion": Command(

@@ -26,6 +26,8 @@ def launch(command: str, arguments: list[str], conf: str, main: Callable[[], Cal
     overrides = settings.overrides
     if COMMANDS[command].filters:  # these words name groups of options in "run"
         overrides = [f"filter.{each}" if each.partition("=")[0] in FILTER_FIELDS else each for each in overrides]
+    if command == "verify":  # verify FILE is short for verify bundle=FILE
+        overrides = [each if "=" in each else f"bundle={_quoted(each)}" for each in overrides]
     if set(flags) <= {"--multirun", f"--config-dir={settings.config_dir}"}:  # no flag that Hydra alone answers
         if command == "run":
             from benchmark.commands.common.sweep_check import check_sweep
@@ -43,6 +45,11 @@ def launch(command: str, arguments: list[str], conf: str, main: Callable[[], Cal
     # Hydra takes overrides on one side of its flags only.
     sys.argv = [sys.argv[0], *flags, *overrides]
     return _jobs(command, conf, main)
+
+
+def _quoted(text: str) -> str:
+    """A text as Hydra reads it back, whatever characters it has."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _jobs(command: str, conf: str, main: Callable[[], Callable[..., Any]]) -> int:
