@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hydra import compose, initialize_config_dir
 
 from benchmark.commands.common.catalogue import COMMANDS
@@ -120,10 +119,15 @@ def test_every_command_composes(command):
 
 
 def test_budgets_have_the_same_keys():
-    keys = {
-        option: set(yaml.safe_load((CONF / "budget" / f"{option}.yaml").read_text())) for option in GROUPS["budget"]
-    }
+    keys = {option: set(composed("run", f"budget={option}")["budget"]) for option in GROUPS["budget"]}
     assert len({frozenset(each) for each in keys.values()}) == 1, keys
+
+
+def test_every_attack_draws_its_goals_where_it_is_told_to():
+    for option in GROUPS["probe"]:
+        module = composed("run", f"probe={option}", "++probe.goal_classes=trained")["probe"]["module"] or {}
+        if module.get("_target_", "").endswith(".GoalAttack"):
+            assert module["goal_classes"] == "trained", option
 
 
 def test_seeds_are_fed_by_one_and_can_be_set_alone():
