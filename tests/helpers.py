@@ -34,10 +34,12 @@ def underfire(
     ``before`` are a launcher's own words, between ``-m`` and ``benchmark``.
     """
     own = {"UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", **environment}
+    # Where W&B keeps what waits to be sent: a run in this process has set it to its own folder.
+    inherited = {name: value for name, value in os.environ.items() if name != "WANDB_DATA_DIR"}
     return subprocess.run(
         [sys.executable, "-m", *before, "benchmark", *arguments],
         cwd=PROJECT,
-        env={**os.environ, **own},
+        env={**inherited, **own},
         capture_output=True,
         text=True,
         timeout=280,

@@ -20,7 +20,7 @@ from benchmark.probes.linf_ball import LinfBall
 from benchmark.storage.records import read_record
 from benchmark.types import Goal
 from tests.helpers import configured
-from tests.measurements.variants import tf32
+from tests.measurements.tf32 import tf32
 
 pytestmark = [
     pytest.mark.gpu,

@@ -40,7 +40,8 @@ def test_every_cell_has_its_record_and_its_columns(root):
         if record.cell["probe"] != "clean":
             assert set(record.samples.columns) >= COLUMNS
             allowed = {"weaker_than_transfer", "loss_falling", "not_converged"} if "passes" in record.samples else set()
-            assert set(record.cell["flags"]) <= allowed, "six steps are few, and the record says so"
+            found = set(record.cell["flags"])
+            assert found <= allowed | {"class_blind"}, "so few steps of a training and an attack say so in the record"
         assert record.cell["n_samples"] == len(record.samples) > 0
         assert record.cell["versions"]["torch"]
         assert record.cell["counts"]["forward"] > 0

@@ -57,7 +57,7 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, image: Tensor, weight: Tensor, bias: Tensor | None, settings: _Settings) -> Tensor:
         ctx.save_for_backward(image, weight)
         ctx.settings = settings
-        return F.conv2d(image, weight, bias, *settings)
+        return F.conv2d(image, weight.to(image.dtype), None if bias is None else bias.to(image.dtype), *settings)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
@@ -74,7 +74,9 @@ class _Slope(torch.autograd.Function):
         ctx.settings = settings
         stride, padding, dilation, groups = settings
         fixed = (stride, padding, dilation, False, [0, 0], groups)
-        gradients = torch.ops.aten.convolution_backward(slope, image, weight, None, *fixed, [True, False, False])
+        gradients = torch.ops.aten.convolution_backward(
+            slope, image, weight.to(slope.dtype), None, *fixed, [True, False, False]
+        )
         return gradients[0]
 
     @staticmethod

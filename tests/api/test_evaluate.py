@@ -110,7 +110,7 @@ def test_the_frame_says_what_the_samples_say(result):
     both = pd.concat([harmless["harmless_noise_l1"], harmless["harmless_shift_l1"]]).dropna().to_numpy()
     won = [
         np.mean(np.where(d > both, 1.0, np.where(d == both, 0.5, 0.0)))
-        for d in result.samples[(result.samples["attack"] == "pgd") & result.samples["success"]]["map_l1"]
+        for d in result.samples[(result.samples["attack"] == "pgd") & result.samples["success"]]["map_l1"].dropna()
     ]
     assert frame.loc[("pgd", "pair_alarm_auc"), "value"] == pytest.approx(np.mean(won))
 
@@ -144,7 +144,7 @@ def test_an_attack_that_cannot_attack_is_flagged():
     model = benchmark.wrap(Quantised(), mean=MEAN, std=STD).eval()
     label = model(images()).argmax(1)
     found = benchmark.evaluate(model, images(), label, attacks=["pgd"], steps=5)
-    assert found.flags["pgd"] == ["zero_gradient"]
+    assert "zero_gradient" in found.flags["pgd"]
     assert "could not attack" in found.explain_flags()[0]
 
 

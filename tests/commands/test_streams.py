@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import PROJECT
 
-PLAN = ("plan", "budget=smoke", "interpreter=grad", "probe=pgd")
+PLAN = ("plan", "--quick", "budget=smoke", "interpreter=grad", "probe=pgd")
 
 
 def shell(words: tuple[str, ...], ending: str, **environment: str) -> subprocess.CompletedProcess[str]:

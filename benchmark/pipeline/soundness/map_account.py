@@ -16,6 +16,8 @@ def map_flags(samples: pd.DataFrame) -> list[str]:
     Maps are compared between classes where the class of the second one is another: on the samples that a probe changed
     the class of, and on all of a cell without a probe that have the measure.
     """
+    if samples.empty:  # of a process that is not the main one
+        return []
     found = []
     constant = 1 - float(samples["has_map"].mean()) if len(samples) >= LEAST else 0.0
     if constant > flags.CONSTANT_SHARE:
