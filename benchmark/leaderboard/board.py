@@ -34,8 +34,8 @@ class Board:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        tables = [
-            {"threat_model": {**vars(threat), "title": threat.title}, "entries": [entry.as_dict() for entry in entries]}
+        tables: list[dict[str, Any]] = [
+            {"threat_model": dict(vars(threat), title=threat.title), "entries": [entry.as_dict() for entry in entries]}
             for threat, entries in self.tables
         ]
         return {"format": 1, "tables": tables, "notes": list(self.notes)}

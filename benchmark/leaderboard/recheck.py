@@ -106,7 +106,7 @@ def _cell(record: Record, own: Record, paths: dict[str, Any], count: int | None)
     if absent := [sample for sample in ids.tolist() if sample not in known]:
         return {}, [*faults, f"sample {absent[0]} is not in the data set"]
     batch = population.images.__getitems__([known[sample] for sample in ids.tolist()])
-    order = pd.Index(record.images["sample_id"]).get_indexer(ids)
+    order = pd.Index(record.images["sample_id"]).get_indexer(pd.Index(ids))
     if not torch.equal(to_bytes(batch["image"]), torch.from_numpy(record.images["benign"][order])):
         faults.append("its benign images are not those of the data set")
     if not np.array_equal(batch["label"].numpy(), rows["label"].to_numpy()):
