@@ -19,7 +19,7 @@ from tests.helpers import PROJECT, underfire
     ("line", "found"),
     [
         ("underfire re", ["report"]),
-        ("underfire s", ["select", "speed", "status", "sync"]),
+        ("underfire s", ["select", "speed", "status", "submit", "sync"]),
         ("underfire run --mu", ["--multirun"]),
         ("underfire plan --ce", ["--cells"]),
         ("underfire run prob", ["probe.", "probe="]),
