@@ -14,7 +14,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python; d
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-# TORCH_INDEX=https://download.pytorch.org/whl/cpu takes torch and torchvision from there: without CUDA.
+# TORCH_INDEX=ADDRESS takes torch and torchvision from that index: of PyTorch's wheels for the CPU, they come without CUDA.
 TORCH_INDEX ?=
 setup: $(READY) ## make .venv with the pinned versions
 
@@ -42,7 +42,7 @@ JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/n
 OBSERVATION_8 := run experiment=observation_8 trainer.portable=true trainer.threads=1 \
 	hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS)
 
-bench: $(READY) ## one training of the benchmark on the embedded data, and its report (some twenty minutes on two cores)
+bench: $(READY) ## one training of the benchmark on the embedded data, and its report (half an hour or so on two cores)
 	@$(BIN)/python -m benchmark $(OBSERVATION_8); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
@@ -52,7 +52,7 @@ verdict: $(READY) ## five trainings, which a verdict needs, and the report (some
 
 # make imagenet DATA=FOLDER [BUDGET=quick]: ROOT/train/WNID/..., ROOT/test/WNID/..., any of ImageNet's classes.
 BUDGET ?= imagenet
-imagenet: $(READY) ## Observation 8 on ImageNet photographs, make imagenet DATA=FOLDER (some five hours on two cores; BUDGET=quick: 45 minutes)
+imagenet: $(READY) ## Observation 8 on ImageNet photographs, make imagenet DATA=FOLDER (hours; BUDGET=quick: a smaller run)
 	@test -n "$(DATA)" || { echo "make imagenet needs a folder of ImageNet photographs: make imagenet DATA=FOLDER, with" \
 		"FOLDER/train/WNID/*.JPEG and FOLDER/test/WNID/*.JPEG (Imagenette as it unpacks has val for test: data.test_folder=val)"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[imagenet]'

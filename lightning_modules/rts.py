@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ from benchmark.numerics.images import at_image_size
 from benchmark.objectives.evidence import edit, noisy_and_alternative
 from benchmark.objectives.rts import MapWeights, map_objective
 from benchmark.probes.goals import other_class
-from benchmark.types import Batch
+from benchmark.types import Batch, Classifier
 from lightning_modules.training import Training
 
 
@@ -47,6 +48,9 @@ class FakeClasses(Training):
         self.interpreter, self.p_fake, self.shown = interpreter, p_fake, classes
         self.image_size, self.scale = image_size, 1.0
 
+    def trained(self) -> nn.Module:
+        return self.interpreter.masking
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """The batch with its images at the size of this training."""
         side = batch["image"].shape[-1]
@@ -72,9 +76,6 @@ class FakeClasses(Training):
 class LitSelector(FakeClasses):
     """Phase 1: the selector alone, by the cross-entropy of its presence logits with r."""
 
-    def trained(self) -> nn.Module:
-        return self.interpreter.masking
-
     def parameters_to_train(self):
         """Those of the class embedding."""
         return self.interpreter.masking.selector.parameters()
@@ -91,13 +92,16 @@ class LitSelector(FakeClasses):
 class DecoderTraining(FakeClasses):
     """A training of decoder and head; the selector is not trained."""
 
-    def trained(self) -> nn.Module:
-        return self.interpreter.masking
-
     def parameters_to_train(self):
         """Those of decoder and head."""
         masking = self.interpreter.masking
         return [*masking.blocks.parameters(), *masking.head.parameters()]
+
+
+@lru_cache(maxsize=1)
+def _grad_cam(classifier: Classifier, image_size: int) -> GradCAM:
+    """Grad-CAM of the classifier, which looks for its layer once."""
+    return GradCAM(classifier=classifier, image_size=image_size)
 
 
 class LitWarmStart(DecoderTraining):
@@ -109,37 +113,14 @@ class LitWarmStart(DecoderTraining):
     class to draw. L_map then trains on, and knows nothing of Grad-CAM.
     """
 
-    @checked_arguments
-    def __init__(
-        self,
-        *,
-        interpreter: RTS,
-        p_fake: Probability,
-        lr: Positive,
-        weight_decay: NonNegative,
-        seed: Seed,
-        classes: Sequence[int] | None = None,
-        image_size: WholePositive | None = None,
-    ) -> None:
-        super().__init__(
-            interpreter=interpreter,
-            p_fake=p_fake,
-            lr=lr,
-            weight_decay=weight_decay,
-            seed=seed,
-            classes=classes,
-            image_size=image_size,
-        )
-        self.teachers: dict[int, GradCAM] = {}  # by the side of the images
-
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        image, side = batch["image"], batch["image"].shape[-1]
-        if side not in self.teachers:
-            self.teachers[side] = GradCAM(classifier=self.interpreter.classifier, image_size=side)
+        image = batch["image"]
         _, pyramid = self.interpreter.features(image)
         class_B, real_B = self.selected(batch)
         map_Bhw, _ = self.interpreter.masking(pyramid, class_B, 0.0)
-        taught_Bhw = at_image_size(self.teachers[side](image, batch["label"]).detach(), map_Bhw.shape[1:])
+        # A module is hashable; its protocol does not say so.
+        grad_cam = _grad_cam(self.interpreter.classifier, image.shape[-1])  # type: ignore[arg-type]
+        taught_Bhw = at_image_size(grad_cam(image, batch["label"]).detach(), map_Bhw.shape[1:])
         loss = (map_Bhw - taught_Bhw * real_B[:, None, None]).square().mean()
         return self.checked(loss, {"map_mean": map_Bhw.mean()})
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.commands.common.finished import finished_records
 from benchmark.commands.common.job import job
-from benchmark.report.build import chosen_records
 from benchmark.report.published.pack import write_pack
-from benchmark.storage.records import Record, scan_records
+from benchmark.storage.records import Record
 
 log = logging.getLogger("underfire")
 
@@ -26,15 +26,7 @@ def main(config: DictConfig) -> None:
         if not isinstance(resolved["folder"], str) or not resolved["folder"]:
             raise ValueError(f"folder is the folder to publish into, got {resolved['folder']!r}")
         folder = Path(resolved["folder"])
-        scan = scan_records(resolved["paths"]["results"])
-        scan.warn()
-        wanted = {name: value for name, value in resolved["filter"].items() if value is not None}
-        records, left_out = chosen_records(scan, wanted)
-        for note in left_out:
-            log.info("%s", note)
-        done = [record for record in records if record.cell["status"] == "done"]
-        if not done:
-            raise ValueError(f"no finished record below {resolved['paths']['results']} passes the filters")
+        done = finished_records(resolved)
         _warn(done)
         index = write_pack(done, folder, folder.resolve().name).index
         size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6

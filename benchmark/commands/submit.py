@@ -8,9 +8,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from benchmark.commands.common.finished import finished_records
 from benchmark.commands.common.job import job
-from benchmark.report.build import chosen_records
-from benchmark.storage.records import scan_records
 
 log = logging.getLogger("underfire")
 
@@ -28,17 +27,13 @@ def main(config: DictConfig) -> None:
         path = Path(str(resolved["file"]))
         if path.suffix != ".zip" or not path.parent.is_dir():
             raise ValueError(f"file={path} is the file to write, NAME.zip in a folder that is there")
-        scan = scan_records(resolved["paths"]["results"])
-        scan.warn()
-        wanted = {name: value for name, value in resolved["filter"].items() if value is not None}
-        records, left_out = chosen_records(scan, wanted)
-        for note in left_out:
-            log.info("%s", note)
-        done = [record for record in records if record.cell["status"] == "done"]
+        done = finished_records(resolved)
         if resolved["kind"] == "attack":
             done = [record for record in done if "goal" in record.samples]
-        if not done:
-            raise ValueError(f"no finished record below {resolved['paths']['results']} passes the filters")
+            if not done:
+                raise ValueError(
+                    f"no finished record of an attack below {resolved['paths']['results']} passes the filters"
+                )
         texts = {key: str(resolved[key] or "") for key in ("name", "by", "url", "note")}
         write_bundle(path, done, kind=resolved["kind"], store=Path(resolved["paths"]["store"]), **texts)
         if faults := faults_of(read_bundle(path)):
