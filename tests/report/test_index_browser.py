@@ -132,3 +132,16 @@ def test_it_fits_a_phone_and_the_dark(browser, path, tmp_path):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") != ground
         page.screenshot(path=tmp_path / f"{name}.png")
         context.close()
+
+
+def test_a_row_of_a_table_is_seen_whole_on_a_phone(browser, path):
+    """Its numbers, bars and records, without scrolling to the side; on a desktop the button of its records."""
+    for width, parts in ((390, "td, .ci, .cells"), (1280, ".cells")):
+        context = browser.new_context(viewport={"width": width, "height": 844})
+        page = context.new_page()
+        page.goto(path.as_uri())
+        row = page.locator('[data-table="claims"] tbody tr').first
+        row.scroll_into_view_if_needed()
+        boxes = [each.bounding_box() for each in row.locator(parts).all()]
+        assert boxes and all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+        context.close()

@@ -40,32 +40,43 @@ function intervalBar([value, low, high], [from, to]) {
   return bar;
 }
 
-function tableCell(entry, scale) {
+// A field. ``about`` has its place on a phone, where a row is a card: the leading words are its title.
+function tableCell(entry, scale, about) {
   if (!isEstimate(entry)) {
     const text = typeof entry === "string" ? entry : number(entry);
     const shape = typeof entry === "number" ? "num" : text.length > 60 ? "wide" : "short";
-    return make("td", { class: shape }, text);
+    return make("td", { ...about, class: `${shape} ${about.class}` }, text);
   }
   const [value, low, high, size, shares] = entry;
   const interval = low === null ? null : make("small", {}, `[${number(low)}, ${number(high)}]`);
   const title = [size && `n ${size}`, shares && `variance ${shares} % between trainings, between sources, neither alone`].filter(Boolean).join("; ");
-  return make("td", { class: "num", title: title || null }, number(value), intervalBar(entry, scale), interval,
+  return make("td", { ...about, class: "num estimate", title: title || null }, number(value), intervalBar(entry, scale), interval,
     size ? make("small", {}, size.replace(/, \d+ trainings?$/, "")) : null);
+}
+
+// Of every column its class and label: those before the first number or estimate say what a row is about.
+function columnsAbout(table) {
+  const measured = table.columns.findIndex((_, at) => table.rows.some((row) => typeof row[at] === "number" || isEstimate(row[at])));
+  const leading = measured < 0 ? table.columns.length : measured;
+  return table.columns.map((name, at) => ({
+    role: "cell", "data-label": name || "#", class: at >= leading ? "" : at === leading - 1 ? "lead last" : "lead",
+  }));
 }
 
 function drawTable(table) {
   const scaleOf = scales(table);
+  const about = columnsAbout(table);
   const order = table.rows.map((_, at) => at);
   const said = table.rows.map((row) => row.filter((entry) => typeof entry === "string").join(" ").toLowerCase());
-  const body = make("tbody");
+  const body = make("tbody", { role: "rowgroup" });
   const hasCells = table.cells.some((numbers) => numbers.length);
   const drawn = new Map();
   const rowOf = (at) => {
     if (!drawn.has(at)) {
       const row = table.rows[at];
-      const fields = row.map((entry, column) => tableCell(entry, isEstimate(entry) ? scaleOf(row, column) : null));
-      if (hasCells) fields.push(make("td", {}, sourcesButton(table.cells[at])));
-      drawn.set(at, make("tr", {}, ...fields));
+      const fields = row.map((entry, column) => tableCell(entry, isEstimate(entry) ? scaleOf(row, column) : null, about[column]));
+      if (hasCells) fields.push(make("td", { role: "cell", class: "from" }, sourcesButton(table.cells[at])));
+      drawn.set(at, make("tr", { role: "row" }, ...fields));
     }
     return drawn.get(at);
   };
@@ -78,7 +89,7 @@ function drawTable(table) {
     shown.textContent = kept.length === order.length ? plural(order.length, "row") : `${kept.length} of ${plural(order.length, "row")}`;
   };
   const headings = table.columns.map((name, column) => {
-    const heading = make("th", { scope: "col" });
+    const heading = make("th", { scope: "col", role: "columnheader" });
     heading.append(make("button", { type: "button", onclick: () => {
       const down = heading.getAttribute("aria-sort") === "ascending";
       for (const other of headings) other.removeAttribute("aria-sort");
@@ -94,7 +105,8 @@ function drawTable(table) {
   return [
     make("div", { class: "head" }, make("span", {}, search, " ", shown), files),
     make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": table.title },
-      make("table", {}, make("thead", {}, make("tr", {}, ...headings, hasCells ? make("th", { scope: "col" }, "from") : null)), body)),
+      make("table", { role: "table" }, make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...headings,
+        hasCells ? make("th", { scope: "col", role: "columnheader", class: "from" }, "from") : null)), body)),
     make("p", { class: "muted" }, make("small", {}, table.caption)),
   ];
 }
