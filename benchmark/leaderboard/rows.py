@@ -19,6 +19,7 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.sample_metrics import mean_with_interval
 from benchmark.report.tables.effect_table import attacked_cells, effects, passes_of
+from benchmark.report.transfer.beaten import with_beaten_flags
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.storage.records import Record
 
@@ -36,7 +37,7 @@ def entries_of(
         if record.cell.get("status") == "done" and record.cell.get("budget") != "smoke" and not source_of(record)
     ]
     found: dict[tuple[str, ...], Entry] = {}
-    for trainings in grouped(chosen):
+    for trainings in grouped(with_beaten_flags(chosen, records, bootstrap)):
         for interpreter in trainings.interpreters:
             cells = attacked_cells(trainings, interpreter, STRONGEST)
             if cells:

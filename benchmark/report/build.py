@@ -27,6 +27,7 @@ from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.tables.all_tables import all_tables
 from benchmark.report.tables.formats import write_table
 from benchmark.report.tables.tidy import tidy, tidy_effects
+from benchmark.report.transfer.beaten import with_beaten_flags
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.report.transfer.transfer_section import transfer_parts, write_transfer
 from benchmark.report.web.index_page import PageContent, write_index
@@ -65,7 +66,8 @@ def build_report(
     wanted = {name: value for name, value in (filters or {}).items() if value is not None}
     scan = scan_results(root)
     scan.warn()
-    records, left_out = chosen_records(scan, wanted)
+    chosen, left_out = chosen_records(scan, wanted)
+    records = with_beaten_flags(chosen, scan.records, bootstrap)
     failed = [record for record in records if record.cell.get("status") != "done"]
     transferred = [record for record in records if source_of(record) and record not in failed]
     groups = grouped([record for record in records if not source_of(record)])

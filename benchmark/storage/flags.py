@@ -35,6 +35,9 @@ FULL_MEAN, EMPTY_MEAN = 0.9, 0.001
 # Above this mean entropy, of at most 1.
 EVEN_ENTROPY = 0.995
 
+# No record has this one: the report raises it where it finds the cells that say so.
+BEATEN_BY_TRANSFER = "beaten_by_transfer"
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -91,6 +94,12 @@ FLAGS: tuple[Flag, ...] = (
         "images of the same size that a short descent made against the classifier alone do better than the attack on "
         f"more than {100 * WEAKER_SHARE:g} % of a few samples (a surrogate that hides the class, a map that weighs too "
         "much, too few or too short steps)",
+    ),
+    Flag(
+        BEATEN_BY_TRANSFER,
+        "images that were made against another interpreter or network do better than the attack on the same samples "
+        "in the same bound: they reach the goal more often, or as often with maps that are closer to the benign ones "
+        "(a gradient that is masked, an attack that is too weak)",
     ),
     Flag(
         "lost_by_rounding",

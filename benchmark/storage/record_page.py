@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from benchmark.storage import paths
 from benchmark.storage.cell_fields import FACTS, FIELDS
 from benchmark.storage.columns import COLUMNS
-from benchmark.storage.flags import FLAGS
+from benchmark.storage.flags import BEATEN_BY_TRANSFER, FLAGS
 from benchmark.storage.schema import CellField, Column, When
 
 _INTRODUCTION = f"""# Records
@@ -43,10 +43,11 @@ x is the input, x' the perturbed input, f(x) the class that the classifier predi
 of x for class c. Maps and images have values in [0, 1]. A record is checked against these tables before it is written.
 """
 
-_FLAGS = """### Flags
+_FLAGS = f"""### Flags
 
 A cell with a flag that withholds is no evidence of robustness: reports mark it, give no verdict on it, and choose
 nothing by it. The other flags are caveats: they stand beside the verdict, which a stronger attack may change.
+`{BEATEN_BY_TRANSFER}` takes two cells to see: no record has it, the report raises it and names the cells.
 """
 
 _SUMMARY = """## Summary

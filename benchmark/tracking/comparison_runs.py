@@ -17,6 +17,8 @@ from benchmark.report.selection.aid_study import margin_share
 from benchmark.report.statistics import decision_rules
 from benchmark.report.statistics.paired import pair
 from benchmark.report.statistics.sample_metrics import mean_with_interval
+from benchmark.report.transfer.beaten import with_beaten_flags
+from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.storage.hashing import content_hash
 from benchmark.storage.records import Record
 from benchmark.tracking.record_runs import send
@@ -84,7 +86,8 @@ class Comparison:
 def comparisons(records: Sequence[Record]) -> Iterator[Comparison]:
     """One for every interpreter and training that has a cell without a probe, an attack, and RTS's beside it."""
     known = set()
-    for cohort in cohorts_of(records):
+    direct = [record for record in records if not source_of(record)]
+    for cohort in cohorts_of(with_beaten_flags(direct, records, BOOTSTRAP)):
         reference = cohort.find(REFERENCE, "clean")
         if reference is None:
             continue

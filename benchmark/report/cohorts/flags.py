@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from benchmark.storage import flags
-from benchmark.storage.flags import BY_NAME, ordered
+from benchmark.storage.flags import BEATEN_BY_TRANSFER, BY_NAME, ordered
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
@@ -37,13 +37,19 @@ def all_flags(records: Iterable[Record]) -> list[str]:
 
 def reason(records: Iterable[Record]) -> str:
     """'rtsa under adv2: zero_gradient (2 trainings)', for the cells that no verdict rests on; empty where there are
-    none."""
+    none. Of an attack that transferred ones beat, these cells are named."""
     found = Counter(
-        f"{record.cell['interpreter']} under {record.cell['probe']}: {', '.join(withholding(record))}"
+        f"{record.cell['interpreter']} under {record.cell['probe']}: {', '.join(map(_told(record), withholding(record)))}"
         for record in records
         if withholding(record)
     )
     return ", ".join(f"{text} ({n} trainings)" if n > 1 else text for text, n in sorted(found.items()))
+
+
+def _told(record: Record) -> Callable[[str], str]:
+    """From a flag to what is said of it in this cell."""
+    by = ", ".join(record.cell.get("beaten_by") or ())
+    return lambda name: f"{name} (by {by})" if name == BEATEN_BY_TRANSFER and by else name
 
 
 def flag_note(records: Iterable[Record]) -> str:
