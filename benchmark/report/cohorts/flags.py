@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from benchmark.storage import flags
@@ -39,17 +39,17 @@ def reason(records: Iterable[Record]) -> str:
     """'rtsa under adv2: zero_gradient (2 trainings)', for the cells that no verdict rests on; empty where there are
     none. Of an attack that transferred ones beat, these cells are named."""
     found = Counter(
-        f"{record.cell['interpreter']} under {record.cell['probe']}: {', '.join(map(_told(record), withholding(record)))}"
+        f"{record.cell['interpreter']} under {record.cell['probe']}: {_told(record)}"
         for record in records
         if withholding(record)
     )
     return ", ".join(f"{text} ({n} trainings)" if n > 1 else text for text, n in sorted(found.items()))
 
 
-def _told(record: Record) -> Callable[[str], str]:
-    """From a flag to what is said of it in this cell."""
-    by = ", ".join(record.cell.get("beaten_by") or ())
-    return lambda name: f"{name} (by {by})" if name == BEATEN_BY_TRANSFER and by else name
+def _told(record: Record) -> str:
+    """The withholding flags of a cell, and the cells that beat its attack."""
+    by = f"{BEATEN_BY_TRANSFER} (by {', '.join(record.cell.get('beaten_by') or ())})"
+    return ", ".join(by if name == BEATEN_BY_TRANSFER else name for name in withholding(record))
 
 
 def flag_note(records: Iterable[Record]) -> str:
