@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchmark.configuration.cells import Cell
 from benchmark.configuration.sweep_expansion import Planned, Uncountable, expand
 from benchmark.configuration.validation import check_values
 from benchmark.planning.plan import CellStatus, inspect_cell
 from benchmark.processes import signals
-from benchmark.storage.records import is_done
+from benchmark.storage.records import is_done, most_are_portable
 
 log = logging.getLogger("underfire")
 
@@ -65,7 +66,8 @@ def precheck_sweep(conf: str, overrides: list[str], *, multirun: bool, config_di
 def precheck_command(
     conf: str, command: str, overrides: list[str], config_dir: str | None = None, *, multirun: bool = False
 ) -> bool:
-    """Whether any other command than ``run`` asks for portable arithmetic.
+    """Whether any other command than ``run`` asks for portable arithmetic: by its settings, or as ``verify`` by those
+    that most of its records were made with.
 
     Raises:
         ValueError: a mistake in its command line.
@@ -74,11 +76,15 @@ def precheck_command(
         sweep = expand(conf, command, overrides, multirun=multirun, config_dir=config_dir)
     except Uncountable:
         return False
+    configs = []
     for planned in sweep.cells:
         if planned.config is None:
             raise ValueError(planned.error)
         check_values(planned.config, whole=False)
-    return any(_portable(planned) for planned in sweep.cells)
+        configs.append(planned.config)
+    if command == "verify":
+        return any(most_are_portable(Path(config["paths"]["results"])) for config in configs)
+    return any(map(_portable, sweep.cells))
 
 
 def log_mistakes(cells: list[CellStatus]) -> None:

@@ -239,6 +239,18 @@ def other_formats(root: Path) -> list[Any]:
     return [each for each in found if is_other("cell", each)]
 
 
+def most_are_portable(root: Path) -> bool:
+    """Whether more than half of the finished records below ``root`` were made in portable mode; reads cell.json alone."""
+    modes = []
+    for path in paths.cell_files(root):
+        try:
+            cell = json.loads(path.read_text())
+            modes += [bool(cell.get("portable"))] * (cell.get("status") == "done")
+        except (OSError, ValueError, AttributeError):
+            continue
+    return 2 * sum(modes) > len(modes)
+
+
 def _matches(value: Any, wanted: Any) -> bool:
     if wanted is None:
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ from benchmark.commands.common import sweep_check
 from benchmark.commands.common.options import Settings
 from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.validation import check_values
+from benchmark.planning.precheck import precheck_command
 from benchmark.processes import portable
-from tests.helpers import configured
+from tests.helpers import PROJECT, configured, underfire
 
 PROGRAM = """
 import os, sys
@@ -97,3 +99,36 @@ def test_the_arithmetic_is_that_of_the_environment(plain):
     environment = {**os.environ, **portable.ENVIRONMENT}
     told = subprocess.run([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True).stdout
     assert told.strip() == "AVX2"
+
+
+def records(root, *portable):
+    for number, each in enumerate(portable):
+        folder = root / "results" / f"cell-{number}"
+        folder.mkdir(parents=True)
+        (folder / "cell.json").write_text(json.dumps({"status": "done", "portable": each}))
+
+
+@pytest.mark.parametrize(
+    ("made", "again"), [((True, True, False), True), ((True, False), False), ((False,), False), ((), False)]
+)
+def test_verify_computes_as_most_records_were_made(plain, tmp_path, made, again):
+    records(tmp_path, *made)
+    failed = tmp_path / "results" / "failed"
+    failed.mkdir(parents=True)
+    (failed / "cell.json").write_text(json.dumps({"status": "failed", "portable": True}))
+    (tmp_path / "results" / "damaged").mkdir()
+    (tmp_path / "results" / "damaged" / "cell.json").write_text("{")
+    asks = [precheck_command(str(conf_folder()), name, [f"paths.root={tmp_path}"]) for name in ("verify", "report")]
+    assert asks == [again, False]
+
+
+def test_verify_starts_itself_again_once(plain, tmp_path):
+    """The records are in no shape to be verified: the second start gets as far as to say so."""
+    records(tmp_path, True)
+    (tmp_path / "store").mkdir()
+    show = tmp_path / "sitecustomize.py"  # each start of Python with this path says which mode it is in
+    show.write_text("import os\nprint('started', os.environ.get('MKL_CBWR'), flush=True)\n")
+    told = underfire(tmp_path, "verify", PYTHONPATH=f"{tmp_path}{os.pathsep}{PROJECT}")
+    starts = [line for line in told.stdout.splitlines() if line.startswith("started")]
+    assert starts == ["started None", "started COMPATIBLE"]
+    assert told.returncode == 1 and "cell-0" in told.stdout + told.stderr
