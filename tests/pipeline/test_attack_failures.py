@@ -151,6 +151,8 @@ def told(**columns) -> pd.DataFrame:
 def test_convergence_is_told_by_the_second_half_of_the_passes():
     for half, wanted in ((0.0112, ["not_converged"]), (0.0110, []), (0.01, [])):
         assert account_check(told(half_distance=[half] * 10), needs_map=True) == ({}, wanted)
+        near = told(half_distance=[half / 100] * 10, goal_map_l1=[0.0001] * 10)
+        assert account_check(near, needs_map=True) == ({}, wanted), "a share of any distance, however small"
     assert second_half(told(half_distance=[0.02] * 10)) == pytest.approx(0.5)
     nan = float("nan")
     assert second_half(told(half_distance=[nan] + [0.01] * 9)) == 1.0, "a tenth got there in the second half only"
