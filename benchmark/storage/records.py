@@ -240,7 +240,7 @@ def other_formats(root: Path) -> list[Any]:
 
 
 def most_are_portable(root: Path) -> bool:
-    """Whether more than half of the finished records below ``root`` were made in portable mode; reads cell.json alone."""
+    """Whether most of the finished records below ``root`` were made in portable mode; reads cell.json alone."""
     modes = []
     for path in paths.cell_files(root):
         try:
