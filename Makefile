@@ -106,5 +106,5 @@ clean: ## remove caches and build litter
 	rm -rf build dist site *.egg-info .pytest_cache .mypy_cache .ruff_cache outputs
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
-clean-all: clean ## remove also .venv, store, results and report
-	rm -rf $(VENV) store results report
+clean-all: clean ## remove also .venv, store, results, report and leaderboard
+	rm -rf $(VENV) store results report leaderboard

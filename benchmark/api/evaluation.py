@@ -39,6 +39,7 @@ from benchmark.storage.flags import ordered
 from benchmark.storage.records import Record
 from benchmark.types import Batch, Classifier, Interpreter
 
+BLUR = 11 / 224  # sigma of the blur in sides of the image, as conf/_photographs.yaml has it
 Attacks = Sequence[Attack] | Mapping[str, Attack]
 Calibration = tuple[Tensor, Labels] | tuple[Tensor, Labels, Labels]
 
@@ -56,10 +57,11 @@ def evaluate(
     ids: Labels | None = None,
     seed: int = 0,
     batch_size: int = 100,
+    blur: float | None = None,
     method_options: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
-    """Clean and under every attack: success, distance of the maps, joint success, flags, 95 % intervals.
+    """Clean and under every attack: faithfulness, success, distance of the maps, joint success, flags, 95 % intervals.
 
     Measured on the images that the model gets right. Joint success: the class is reached and the map lies within the
     method's own benign spread, which is the larger of two 95th percentiles of its distance under changes that do not
@@ -72,12 +74,18 @@ def evaluate(
         calibration: (images, labels) or (images, labels, ids) that the benign spread is taken from; None takes the
             images themselves. Thirty images or more make it mean something.
         sources: what each image was made from (B,); intervals resample these. None: each image is its own.
+        blur: sigma in pixels of the blur that deletion leaves and insertion starts from; None takes 11/224 of the side.
         options: of the attacks, each for those that have it (passes, steps, targeted, ...).
     Raises:
-        ValueError: as ``attack``; or no image that the model gets right, an option that no attack has.
+        ValueError: as ``attack``; or no image that the model gets right, an option that no attack has, a blur that is
+            not above 0 or not below a quarter of the side.
     """
     image_BCHW = checked_images(images)
     checked = checked_model(model, image_BCHW)
+    side = image_BCHW.shape[-1]
+    sigma = BLUR * side if blur is None else blur
+    if not 0 < sigma < side / 4:
+        raise ValueError(f"blur is a sigma in pixels, above 0 and below a quarter of the side of {side}, got {blur!r}")
     named = _named(attacks, method, epsilon, seed, options)
     device, count = image_BCHW.device, len(image_BCHW)
     id_B, source_B = checked_ids(ids, count, "ids"), checked_ids(sources, count, "sources")
@@ -92,7 +100,9 @@ def evaluate(
         spread = spread_of(interpreter, known, noise, group_size(len(known.rows), batch_size), device)
         size = group_size(len(population.rows), batch_size)
         groups = [_on(batch, device) for batch in population.groups(size)]
-        clean = table([with_numbers(batch, clean_columns(interpreter, batch, noise)) for batch in groups])
+        clean = table(
+            [with_numbers(batch, clean_columns(checked, interpreter, batch, noise, sigma)) for batch in groups]
+        )
         facts = {
             "accuracy": population.accuracy,
             "benign_spread": spread["spread"],

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.data.groups import Population
 from benchmark.metrics import map_distance, prediction
+from benchmark.metrics.faithfulness import deletion_and_insertion
 from benchmark.metrics.map_shape import entropy
 from benchmark.metrics.stability import noise_distance, shifted_distance
 from benchmark.numerics.images import quantise
@@ -80,20 +81,24 @@ def spread_of(
     return quantiles(noise_N, shift_SN)
 
 
-def clean_columns(interpreter: Interpreter, batch: Batch, noise: Noise) -> Columns:
-    """Of one group on the device: the benign decision, and the distances of maps under harmless changes."""
+def clean_columns(classifier: Classifier, interpreter: Interpreter, batch: Batch, noise: Noise, blur: float) -> Columns:
+    """Of one group on the device: the benign decision, the faithfulness of the maps (``blur`` in pixels), and their
+    distances under harmless changes."""
     image, class_B = batch["image"], batch["prediction"]
     read = interpreter.read(image)
     benign = _checked(read.map(class_B).detach())
     predicted_B, confidence_B = prediction.decision(read.logits_BK.detach())
     noisy = noise.perturb(image, batch["sample_id"])
-    distances = {
+    deletion_B, insertion_B = deletion_and_insertion(classifier, image, class_B, benign, blur)
+    measured = {
+        "deletion": deletion_B,
+        "insertion": insertion_B,
         "harmless_noise_l1": noise_distance(interpreter, noisy, class_B, benign),
         "harmless_shift_l1": shifted_distance(interpreter, image, class_B, benign).amax(0),
     }
     found = {"pred_benign": predicted_B, "confidence_benign": confidence_B, **_shape(benign)}
     found["map_mean_benign"] = benign.flatten(1).mean(1)
-    return found | _where_there_is_a_map(distances, benign)
+    return found | _where_there_is_a_map(measured, benign)
 
 
 def probed_columns(interpreter: Interpreter, batch: Batch, made: Perturbed, spread: float) -> tuple[Tensor, Columns]:

@@ -21,7 +21,7 @@ from benchmark.storage.records import Record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_CLEAN = ("harmless_noise_l1", "harmless_shift_l1")
+_CLEAN = ("deletion", "insertion", "harmless_noise_l1", "harmless_shift_l1")
 _ATTACKED = (
     *("success", "joint_success", "looks_benign", "map_l1", "map_iou", "map_ssim", "map_spearman"),
     *("linf", "l2_norm", "passes"),
@@ -105,7 +105,9 @@ class Result:
 
         Success, joint success, looks_benign and pair_alarm_auc lie in [0, 1] and are the attacker's: higher is worse
         for the defence, but for the alarm's AUC, of which 0.5 tells nothing. map_l1 in [0, 1], map_iou, map_ssim and
-        map_spearman (at most 1) compare the map with the benign one; linf and l2_norm are in image units.
+        map_spearman (at most 1) compare the map with the benign one; linf and l2_norm are in image units. Of clean
+        images: accuracy, and how well the map ranks what the model looks at, deletion (lower is better) and insertion
+        (higher is better), areas under a confidence in [0, 1].
         """
         rows = [
             {
@@ -137,10 +139,13 @@ class Result:
         accuracy = self.estimates["clean", "accuracy"]
         n = len(self.records["clean"].samples)
         head = f"{self.method}: accuracy {_short(accuracy)}, benign spread {self.spread:.3f}, {n} images attacked"
-        return f"{head}\n{self.table().to_string()}"
+        deletion, insertion = (_short(self.estimates["clean", name]) for name in ("deletion", "insertion"))
+        faithful = f"deletion AUC {deletion} (lower is better), insertion AUC {insertion} (higher is better)"
+        return f"{head}\n{faithful}\n{self.table().to_string()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{str(self).splitlines()[0]}</p>{self.table().to_html()}"
+        head, faithful = str(self).splitlines()[:2]
+        return f"<p>{head}<br>{faithful}</p>{self.table().to_html()}"
 
     def plot(self) -> Figure:
         """A figure of success, joint success and map L1 for each attack, with 95 % intervals; the dashed line is the

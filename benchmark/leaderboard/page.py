@@ -13,13 +13,17 @@ from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.entry import Entry, Numbers
 from benchmark.report.labels import INTERPRETERS
 from benchmark.report.statistics.bootstrap import Estimate
-from benchmark.storage.atomic import write_atomic
+from benchmark.storage.atomic import make_folder, write_atomic
 from benchmark.storage.flags import BY_NAME
 
 
 def write_board(board: Board, folder: Path) -> tuple[Path, Path]:
-    """Writes index.html and leaderboard.json, and returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes index.html and leaderboard.json, and returns their paths.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+    """
+    make_folder(folder, "folder")
     page, data = folder / "index.html", folder / "leaderboard.json"
     write_atomic(page, render(board).encode())
     write_atomic(data, (json.dumps(board.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode())

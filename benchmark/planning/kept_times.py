@@ -7,6 +7,7 @@ them and hold the configuration that they were made by. It counts in place of wh
 from __future__ import annotations
 
 import json
+import logging
 import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from benchmark.processes.machine import cores, device_name
 from benchmark.storage import paths
 from benchmark.storage.artefacts import read_manifest
 from benchmark.storage.atomic import write_atomic
+
+log = logging.getLogger("underfire")
 
 FORMAT = 1
 _KEPT = 20  # times of a loop, the newest
@@ -157,11 +160,14 @@ class KeptTimes:
             return None
 
     def keep(self) -> None:
-        """Writes the file, beside the times of other machines."""
+        """Writes the file, beside the times of other machines. A store that cannot be written to keeps nothing."""
         content = self._read()
         machines = content.get("machines", {})
         machines[self.machine] = {key: vars(value) for key, value in sorted(self.loops.items())}
         seen = sorted({*content.get("seen", []), *self.seen})
-        self.store.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"format": FORMAT, "machines": machines, "seen": seen}, indent=1)
-        write_atomic(paths.times_file(self.store), text.encode())
+        try:
+            self.store.mkdir(parents=True, exist_ok=True)
+            write_atomic(paths.times_file(self.store), text.encode())
+        except OSError as error:
+            log.info("times of loops are not kept: paths.store %s cannot be written to (%s)", self.store, error)

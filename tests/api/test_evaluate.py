@@ -78,6 +78,38 @@ def test_the_numbers_are_those_of_a_cell(root, method, attack):
     assert set(result.flags[attack]) == set(cell.flags or ())
 
 
+def test_faithfulness_is_that_of_a_clean_cell(root):
+    config = configured(
+        root, "classifier.small_input=true", "interpreter=gradcam", "probe=clean", "measure.faithful_samples=8"
+    )
+    ctx = RunContext(config)
+    rows = evaluate(ctx).measurements.samples
+    scored = rows["deletion"].notna()
+    assert scored.sum() == 8 < len(rows)
+    data, classifier = load_data(config), get_classifier(ctx)
+    batch = taken(data.split("test"), rows["sample_id"])
+    result = benchmark.evaluate(
+        classifier,
+        batch["image"],
+        batch["label"],
+        "gradcam",
+        ["fgsm"],
+        ids=batch["sample_id"],
+        batch_size=config["probe"]["batch_size"],
+        blur=config["measure"]["blur"],
+    )
+    found = result.records["clean"].samples
+    for name in ("deletion", "insertion"):
+        assert found[name].std() > 0 and found[name].between(0, 1).all()
+        np.testing.assert_allclose(found[name][scored], rows[name][scored], rtol=0, atol=1e-5, err_msg=name)
+        assert result.estimates["clean", name].value == pytest.approx(found[name].mean())
+    wider = benchmark.evaluate(classifier, batch["image"], batch["label"], "gradcam", ["fgsm"], blur=3.0)
+    assert wider.estimates["clean", "deletion"].value != result.estimates["clean", "deletion"].value
+    for blur in (0, 12):
+        with pytest.raises(ValueError, match=f"above 0 and below a quarter of the side of 48, got {blur}"):
+            benchmark.evaluate(classifier, batch["image"], batch["label"], "gradcam", ["fgsm"], blur=blur)
+
+
 @pytest.fixture(scope="module")
 def result():
     model = benchmark.wrap(own_net(), mean=MEAN, std=STD).eval()
@@ -118,6 +150,7 @@ def test_the_frame_says_what_the_samples_say(result):
 def test_a_result_is_shown(result, tmp_path):
     text = str(result)
     assert text.startswith("gradcam: accuracy 0.975 [") and "adv2_auto" in text and "strongest" in text
+    assert "deletion AUC 0." in text and "(lower is better), insertion AUC 0." in text
     assert "<table" in result._repr_html_()
     figure = result.plot()
     figure.savefig(tmp_path / "figure.png")

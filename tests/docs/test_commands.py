@@ -71,10 +71,12 @@ def small(command: Command) -> list[str] | None:
         kept = [word for word in words if word.partition("=")[0] not in ("budget", "trainer", "retry")]
         return [name, *kept, *SMOKE] if len(sweep.cells) <= MOST else None
     if name in ("plan", "status"):
-        return [name, *(word for word in words if word != "--watch")]
+        timed = ["--quick"] if name == "plan" else []  # loops are timed in other tests: minutes for many kinds of them
+        return [name, *(word for word in words if word not in ("--watch", "--quick")), *timed]
     named = any(word.partition("=")[0] in FILTER_FIELDS for word in words)
     if name == "report" and not named:
-        return [name, *words, "budget=smoke", "resamples=50"]
+        theirs = any(word.startswith("paths.results=") for word in words)  # records that lie elsewhere, published ones
+        return [name, *words, *([] if theirs else ["budget=smoke"]), "resamples=50"]
     return [name, *words] if name in READY and (name != "report" or "budget=smoke" in words) else None
 
 

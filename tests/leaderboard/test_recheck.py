@@ -91,6 +91,9 @@ def test_a_board_with_it(root):
     assert told == json.loads((root / "board" / "leaderboard.json").read_text())
     assert "no entry has the method" in told["notes"][0], "a smoke cell is of no published method"
     assert np.isfinite([e["accuracy"] for table in told["tables"] for e in table["entries"]]).all()
+    (root / "leaderboard").write_text("a file, where the page's folder would have to be made")
+    ran = underfire(root, "leaderboard")
+    assert ran.returncode == 1 and f"folder {root}/leaderboard cannot be made (File exists)" in ran.stderr
     ran = underfire(root, "leaderboard", "bundles=nowhere")
     assert ran.returncode == 1 and "bundles=nowhere is no folder" in ran.stderr
     ran = underfire(root, "submit", "by=Jo")

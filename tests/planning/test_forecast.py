@@ -195,6 +195,12 @@ class TestKeptTimes:
         (tmp_path / "times.json").write_text("{")
         assert KeptTimes(tmp_path, "here").loops == {}
 
+    def test_a_store_that_cannot_be_written_to_keeps_none(self, tmp_path, caplog):
+        caplog.set_level("INFO", logger="underfire")
+        (tmp_path / "store").write_text("a file, where a folder would have to be made")
+        KeptTimes(tmp_path / "store", "here").keep()
+        assert "times of loops are not kept: paths.store" in caplog.text
+
     def test_finished_work_teaches_and_counts_once(self, tmp_path, monkeypatch):
         """An artefact of 64 s whose work is known: the time of its unit, from the record's configuration."""
         config = configured(tmp_path, "probe=pgd")
