@@ -38,7 +38,7 @@ class Member:
         prediction: l_prd, cross-entropy towards t; or max(0, 0.1 - margin), which is zero once the class holds.
         distance: d, the mean of |g - m_t| (l1) or of its square (square).
         weight: c at the start. adapts: whether c is multiplied by 1.1 at every step where the class holds and by 0.8
-            where it does not, per sample; else it rises from c to 2c.
+            where it does not, per sample; else it rises over all of the member's steps from c to 2c.
         warmup: share of its steps on l_prd alone.
         start: the image, a random point of the ball, or the best iterate so far.
         first_step, last_step: size of the step in radii of the ball, from the first to the last along half a cosine.

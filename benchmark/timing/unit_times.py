@@ -120,7 +120,7 @@ def _probe_step(bench: Workbench, loop: Loop) -> tuple[float, int]:
     def work(steps: int) -> Callable[[], object]:
         made = _probe(probe, steps)
         if getattr(made, "needs_donors", False):
-            made.donors_KDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
+            made.donors_CDCHW = bench.image[:1].expand(bench.classes, 1, -1, -1, -1)
         return lambda: made(interpreter, bench.image[:count], bench.label[:count], bench.batch["sample_id"][:count])
 
     if "attack" not in probe["module"]:

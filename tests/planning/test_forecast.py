@@ -243,6 +243,15 @@ def test_a_smoke_sweep_takes_what_was_foreseen(tmp_path):
     assert (written - caches) / 2 <= found.total.bytes <= 2 * (written - caches)
 
 
+@pytest.mark.parametrize("probe", ["adv2_other_image", "topk", "adv2_auto"])
+def test_attacks_of_every_goal_can_be_timed(tmp_path, probe):
+    """An attack whose goal maps are those of other images is given some."""
+    sweep, made = swept(tmp_path, "interpreter=gradcam", f"probe={probe}")
+    (step,) = (loop for loop in loops_of(sweep.cells, made) if loop.name == "probe step")
+    ((loop, seconds, _),) = unit_times([step], 1)
+    assert loop is step and seconds > 0
+
+
 def test_the_command_tells_it(tmp_path):
     ran = underfire(tmp_path, "plan", *SMOKE, "probe=pgd", "--jobs", "2", "--json", "--quick")
     told = json.loads(ran.stdout)

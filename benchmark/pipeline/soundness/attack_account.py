@@ -17,8 +17,9 @@ def account_check(samples: pd.DataFrame, *, needs_map: bool) -> tuple[Facts, lis
     """
     if not len(samples):
         return {}, []
+    stuck = samples["zero_gradient"] == 1 if "zero_gradient" in samples else None  # at every step
     shares = {
-        "zero_gradient": (_stuck(samples), flags.ZERO_GRADIENT_SHARE),
+        "zero_gradient": (stuck, flags.ZERO_GRADIENT_SHARE),
         "lost_by_rounding": (samples.get("lost_by_rounding"), flags.ROUNDING_SHARE),
         "better_iterate": (samples.get("better_iterate"), flags.BETTER_ITERATE_SHARE),
     }
@@ -27,13 +28,7 @@ def account_check(samples: pd.DataFrame, *, needs_map: bool) -> tuple[Facts, lis
         found.append("loss_falling")
     if {"half_distance", "goal_map_l1"} <= set(samples) and second_half(samples) >= flags.NOT_CONVERGED:
         found.append("not_converged")
-    stuck = _stuck(samples)
     return ({} if stuck is None else {"n_zero_gradient": int(stuck.sum())}), found
-
-
-def _stuck(samples: pd.DataFrame) -> pd.Series | None:
-    """The samples whose gradient was zero at every step."""
-    return samples["zero_gradient"] == 1 if "zero_gradient" in samples else None
 
 
 def loss_falls(samples: pd.DataFrame, *, needs_map: bool) -> bool:
