@@ -23,7 +23,8 @@ class ClaimRow:
     claim: str
     """noise, attack or harmless."""
     objective: str
-    """Training objective of the interpreter: paper, or what follows ``rtsa_`` in its name."""
+    """Training objective of the interpreter: paper, or what follows ``rtsa_`` in its name; of a row that concerns the
+    reference alone its name."""
     interpreter: str
     role: str
     """primary, secondary, effect, control, reference, premise or overall."""
@@ -36,7 +37,7 @@ class ClaimRow:
     metric: str
     """A record's column, a metric derived from one, or words for what was compared."""
     population: str
-    """The samples compared: all, wrong, right, both succeed, or the difference "wrong - right"."""
+    """The samples compared: all, wrong, right, both succeed, or the difference "wrong - right"; pairs for an alarm."""
     question: str
     """What the verdict answers."""
     difference: float | None
