@@ -22,7 +22,7 @@ from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.verdicts import Verdicts, judge
 from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.cohorts.trainings import Trainings
-from benchmark.report.compare.consistency import consistency
+from benchmark.report.compare.consistency import consistency, summary
 from benchmark.report.compare.figures_of import Figure, cell_values, difference_values, kind_of
 from benchmark.report.labels import CLAIMS, interpreter_name, metric_name, percent, probe_name
 from benchmark.report.published.location import VERSION
@@ -219,6 +219,23 @@ def _row(
     return found[0]
 
 
+def beside(published: Published, other: str) -> str:
+    """How these trainings agree with others that are published, and how many of the six words are the same."""
+    known = published_in(RESULTS / other)
+    assert known is not None
+    figures = {name: values for name, values in published.by_training.items() if name in known.by_training}
+    found = summary([consistency(v, known.by_training[name], name.tolerance) for name, v in figures.items()])
+    theirs = {(line.claim, line.interpreter): line.verdict for line in known.verdicts.headlines}
+    same = [theirs.get((line.claim, line.interpreter)) == line.verdict for line in published.verdicts.headlines]
+    words_agree = f"{'the same' if all(same) else f'{sum(same)} of the'} {len(same)} words; " if theirs else ""
+    return (
+        f"{known.trainings.seeds_in_words[0].upper()}{known.trainings.seeds_in_words[1:]}, on "
+        f"{', '.join(known.pack.index['device'])}: {words_agree}of {found.compared} figures {found.outside} lie outside "
+        f"of the 95 % prediction interval, {found.expected:.0f} are expected by chance, {found.after_holm} remain after "
+        "Holm's correction"
+    )
+
+
 def study(published: Published) -> str:
     """The settings of the study of AID, numbered as in its figure: what differs from the defaults, and what it did."""
     rows = []
@@ -246,7 +263,7 @@ def pipe_table(columns: list[str], rows: list[list[str]]) -> str:
 
 BLOCKS: dict[str, Callable[..., str]] = {
     each.__name__: each
-    for each in (provenance, words, means, between, table, mean, difference, ratio, word, sentence, study)
+    for each in (provenance, words, means, between, beside, table, mean, difference, ratio, word, sentence, study)
 }
 
 

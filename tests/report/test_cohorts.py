@@ -7,7 +7,7 @@ import pytest
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.cohort import objective_of
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.cohorts.settings import differing
+from benchmark.report.cohorts.settings import differing, settings_of
 from benchmark.report.statistics.bootstrap import Bootstrap
 from tests.report.planted import World, record, sweep, trainings
 
@@ -46,6 +46,28 @@ def test_the_folder_of_the_data_is_no_setting():
     here, there = (sweep(SMALL, (name,), PAIR, config={"data": {"root": name}}) for name in ("rts", "rtsa"))
     assert len(grouped(here + there)) == 1
     assert len(grouped(here + sweep(SMALL, ("rts",), PAIR, config={"data": {"root": "x"}}))) == 2  # the cell's hash
+
+
+def test_what_sets_nothing_is_no_setting():
+    """A record from before stages and keys were there, one that says them without using them, and two that use them."""
+    old = {"interpreter": {"blur": 4.0, "stages": {"start": {"steps": 9, "lr": 1}}}, "probe": {"name": "adv2"}}
+
+    def newer(steps: int, classes: str):
+        stages = {**old["interpreter"]["stages"], "warm": {"steps": steps, "module": {"lr": 2}}}
+        interpreter = {**old["interpreter"], "warm_steps": steps, "stages": stages}
+        return {"interpreter": interpreter, "probe": {"name": "adv2", "goal_classes": classes}}
+
+    before, same, warm, fewer = (
+        settings_of(sweep(SMALL, ("rts",), PAIR, config=config)[0])
+        for config in (old, newer(0, "all"), newer(5, "all"), newer(0, "trained"))
+    )
+    assert same == before
+    assert differing([before, fewer]) == ["probe.goal_classes"]
+    assert warm.keys() - before.keys() == {
+        "interpreter.warm_steps",
+        "interpreter.stages.warm.steps",
+        "interpreter.stages.warm.module.lr",
+    }
 
 
 def test_failed_cells_are_left_out():

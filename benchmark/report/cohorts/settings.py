@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
 _SEED = re.compile(r"(.*\.)?seed")
-_FLOAT32 = "32-true"  # trainer.precision, where records say none
+# What holds where a record says nothing, since it is older than the key: said or not, it is the same setting.
+_UNSAID = {"trainer.precision": "32-true", "probe.goal_classes": "all", "probe.module.goal_classes": "all"}
+_STAGE = re.compile(r"(.*\.)?stages\.(\w+)\.steps")
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 
 
@@ -47,13 +49,26 @@ def as_text(value: Any) -> str:
 
 
 def settings_of(record: Record) -> dict[str, Any]:
-    """What was configured, flat, without paths, loggers, devices and the folder of the data."""
+    """What was configured, flat, without paths, loggers, devices and the folder of the data.
+
+    Left out is also what sets nothing: a stage of no steps, and a key at the value that holds without it, so that records
+    from before a key was there are compared with those after it.
+    """
     config = record.cell.get("config") or {}
     found = flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
-    precision = (config.get("trainer") or {}).get("precision", _FLOAT32)
-    if precision != _FLOAT32:
+    if precision := (config.get("trainer") or {}).get("precision"):
         found["trainer.precision"] = precision
-    return {path: value for path, value in found.items() if path not in PLACES}
+    left_out = (*PLACES, *(path for path, value in _UNSAID.items() if found.get(path) == value))
+    stages = tuple(_stages_of_no_steps(found))
+    return {path: value for path, value in found.items() if path not in left_out and not path.startswith(stages)}
+
+
+def _stages_of_no_steps(settings: Mapping[str, Any]) -> Iterator[str]:
+    """How the paths begin that belong to a stage of a training which is not trained."""
+    for path, value in settings.items():
+        if value == 0 and (named := _STAGE.fullmatch(path)):
+            yield f"{path.removesuffix('steps')}"
+            yield f"{named[1] or ''}{named[2]}_steps"
 
 
 def without_seeds(settings: Mapping[str, Any]) -> dict[str, Any]:

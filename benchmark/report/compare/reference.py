@@ -102,7 +102,7 @@ def _identity(group: Trainings) -> list[object]:
 
 def _compared(own: Trainings, group: Trainings) -> Counterpart:
     mine, theirs = _first_of_kinds(own), _first_of_kinds(group)
-    unlike = {kind: _differing(mine[kind], theirs[kind]) for kind in mine if kind in theirs}
+    unlike = {kind: differing_settings(mine[kind], theirs[kind]) for kind in mine if kind in theirs}
     kinds = [kind for kind, differences in unlike.items() if not differences]
     return Counterpart(group, kinds, {kind: each for kind, each in unlike.items() if each})
 
@@ -114,7 +114,7 @@ def _first_of_kinds(group: Trainings) -> dict[Kind, Record]:
     return found
 
 
-def _differing(record: Record, other: Record) -> list[str]:
+def differing_settings(record: Record, other: Record) -> list[str]:
     """'probe.samples 400 against 200', for each setting but seeds; a budget counts by what it sets."""
     mine, theirs = settings_of(record), settings_of(other)
     names = sorted(name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-VERSION = "v1"
+VERSION = "v2"
 
 
 def published_folder() -> Path:
