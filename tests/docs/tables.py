@@ -228,11 +228,11 @@ def beside(published: Published, other: str) -> str:
     theirs = {(line.claim, line.interpreter): line.verdict for line in known.verdicts.headlines}
     same = [theirs.get((line.claim, line.interpreter)) == line.verdict for line in published.verdicts.headlines]
     words_agree = f"{'the same' if all(same) else f'{sum(same)} of the'} {len(same)} words; " if theirs else ""
+    devices = ", ".join(known.pack.index["device"])
     return (
-        f"{known.trainings.seeds_in_words[0].upper()}{known.trainings.seeds_in_words[1:]}, on "
-        f"{', '.join(known.pack.index['device'])}: {words_agree}of {found.compared} figures {found.outside} lie outside "
-        f"of the 95 % prediction interval, {found.expected:.0f} are expected by chance, {found.after_holm} remain after "
-        "Holm's correction"
+        f"{known.trainings.seeds_in_words}, on {devices}: {words_agree}of {found.compared} "
+        f"figures {found.outside} lie outside of the 95 % prediction interval, {found.expected:.0f} are expected by "
+        f"chance, {found.after_holm} remain after Holm's correction"
     )
 
 

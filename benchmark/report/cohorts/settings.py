@@ -51,7 +51,7 @@ def as_text(value: Any) -> str:
 def settings_of(record: Record) -> dict[str, Any]:
     """What was configured, flat, without paths, loggers, devices and the folder of the data.
 
-    Left out is also what sets nothing: a stage of no steps, and a key at the value that holds without it, so that records
+    Left out is also what sets nothing: a stage of no steps, and a key at the value that holds without it. So records
     from before a key was there are compared with those after it.
     """
     config = record.cell.get("config") or {}
