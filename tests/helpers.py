@@ -27,11 +27,11 @@ def configured(root: Path, *overrides: str, command: str = "run") -> dict[str, A
 
 
 def underfire(
-    root: Path, *arguments: str, before: Sequence[str] = (), **environment: str
+    root: Path, *arguments: str, before: Sequence[str] = (), timeout: float = 280, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """``python -m benchmark`` with everything below ``root``, one thread, and no W&B server in reach.
 
-    ``before`` are a launcher's own words, between ``-m`` and ``benchmark``.
+    ``before`` are a launcher's own words, between ``-m`` and ``benchmark``; ``timeout`` is in seconds.
     """
     own = {"UNDERFIRE_ROOT": str(root), "OMP_NUM_THREADS": "1", "WANDB_MODE": "offline", **environment}
     # Where W&B keeps what waits to be sent: a run in this process has set it to its own folder.
@@ -42,6 +42,6 @@ def underfire(
         env={**inherited, **own},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=timeout,
         check=False,
     )

@@ -14,6 +14,8 @@ from benchmark.configuration.resolution import as_dict
 
 log = logging.getLogger("underfire")
 
+CLASSES = 1000  # of drawn images
+
 
 def main(config: DictConfig) -> None:
     """Prints a table of loops, and one of other packages if asked for; nothing is kept."""
@@ -34,7 +36,9 @@ def table(config: dict[str, Any]) -> list[str]:
     """
     from benchmark.numerics import layers
     from benchmark.timing import peers, report
-    from benchmark.timing.loops import LOOPS, Loop
+    from benchmark.timing.blank_images import on_drawn_images
+    from benchmark.timing.loop import Loop
+    from benchmark.timing.loops import LOOPS
     from benchmark.timing.workbench import Workbench
 
     names = list(LOOPS) if config["loops"] is None else list(config["loops"])
@@ -45,6 +49,8 @@ def table(config: dict[str, Any]) -> list[str]:
         raise ValueError(f"peers={unknown}: nothing is compared of that name; there are {', '.join(peers.PEERS)}")
     if "adv2_auto" in names:
         config = {**config, "auto": _automatic(config)}
+    if (size := config["image_size"]) is not None:
+        config = on_drawn_images(config, size, CLASSES)
     bench = Workbench(config)
     made: list[Loop] = []
     left_out: list[str] = []

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
+from benchmark.interpreters.kept_for_backward import kept_for_backward
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
 from benchmark.interpreters.second_order import cheap_second_order
 from benchmark.interpreters.surgery import check_smooth_copy
@@ -25,6 +26,8 @@ from benchmark.types import Classifier
 
 # Pixels of one pass, 100 images of 48 px: fewer images are passed together at several points, which is faster.
 PASS_PIXELS = 100 * 48**2
+# Where no graph is kept from pass to pass: as many points as keep so much for their backward pass, where that is more.
+PASS_BYTES = 2**28
 
 
 class Gradient(BaseInterpreter):
@@ -83,13 +86,18 @@ class Gradient(BaseInterpreter):
         differentiable = image_BCHW.requires_grad
         if self.kind == "gradient":
             return self._slope(image_BCHW, class_B, differentiable)
-        total = torch.zeros_like(image_BCHW)
+        total, first = torch.zeros_like(image_BCHW), 0
         together = max(PASS_PIXELS // image_BCHW[:, 0].numel(), 1)
-        for first in range(0, self.samples, together):
+        while first < self.samples:
             steps = range(first, min(first + together, self.samples))
             points = torch.cat([self._point(image_BCHW, step) for step in steps])
-            for slope in self._slope(points, class_B.repeat(len(steps)), differentiable).chunk(len(steps)):
+            with nullcontext() if first or differentiable else kept_for_backward() as kept:
+                slopes = self._slope(points, class_B.repeat(len(steps)), differentiable)
+            for slope in slopes.chunk(len(steps)):
                 total = total + slope
+            if kept:
+                together = max(together, len(steps) * PASS_BYTES // sum(kept.values()))
+            first = steps.stop
         mean = total / self.samples
         return mean if self.kind == "smoothgrad" else (image_BCHW - self.baseline) * mean
 

@@ -2,116 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from benchmark.configuration.instantiation import instantiate
-from benchmark.interpreters.base import TrunkInterpreter
 from benchmark.interpreters.rts import RTS
 from benchmark.metrics.faithfulness import STEPS, deletion_and_insertion
 from benchmark.numerics.images import quantise
 from benchmark.probes.noise import Noise
 from benchmark.timing import bare
-from benchmark.timing.bare import Work
+from benchmark.timing.attack_loops import adv2, adv2_auto, pgd, short
+from benchmark.timing.loop import Loop
 from benchmark.timing.workbench import Workbench
-from benchmark.types import Batch, Explanation, Interpreter
-
-
-@dataclass(frozen=True)
-class Loop:
-    """A loop of ``units`` steps, and the bare passes that one step needs, by name.
-
-    ``end`` is what the loop does beside its steps: its time is taken off. ``passes`` are the bare works that only this
-    loop needs.
-    """
-
-    name: str
-    work: Work
-    needs: dict[str, float]
-    units: int = 1
-    end: Work | None = None
-    passes: dict[str, Work] | None = None
-
-
-def _attack(bench: Workbench, name: str, interpreter: Interpreter, joint: bool, needs: str, **passes: Work) -> Loop:
-    steps, goal = bench.config["steps"], bench.goal(interpreter)  # type: ignore[arg-type]
-    surrogate = interpreter.surrogate()
-
-    def attacked(steps: int) -> Work:
-        attack = bench.attack(bench.config["probe"], joint=joint, steps=steps)
-        return lambda: attack(surrogate, bench.image, goal, bench.key_B)
-
-    return Loop(name, attacked(steps), {needs: 1}, steps, attacked(0), passes)
-
-
-def pgd(bench: Workbench) -> Iterator[Loop]:
-    """A step needs the classifier's forward and backward pass."""
-    yield _attack(bench, "PGD step", bench.explained, False, "FB")
-
-
-def adv2(bench: Workbench) -> Iterator[Loop]:
-    """A step needs one forward and backward pass for logits and map together."""
-    families = {bench.config["interpreter"]["name"]: bench.config["interpreter"], **bench.config["families"]}
-    for name, group in families.items():
-        interpreter = bench.explained if group is bench.config["interpreter"] else bench.interpreter(group)
-        if not interpreter.differentiable:
-            raise ValueError(f"interpreter={group['name']} has no gradient to attack by, nothing to time")
-        yield attack_on(bench, f"ADV2 step on {name}", interpreter, f"FB of {name}'s map")
-
-
-def attack_on(bench: Workbench, name: str, interpreter: Interpreter, needs: str) -> Loop:
-    """ADV2's joint phase on an interpreter, whose bare pass is called ``needs``."""
-    return _attack(bench, name, interpreter, True, needs, **{needs: bare.explained(bench, interpreter.surrogate())})
-
-
-def adv2_auto(bench: Workbench) -> Iterator[Loop]:
-    """The whole attack; the passes that it needs are those that it makes, counted, with a map and without."""
-    interpreter = bench.explained
-    if not isinstance(interpreter, TrunkInterpreter):
-        raise ValueError(
-            f"adv2_auto's passes cannot be told apart on interpreter={bench.config['interpreter']['name']}, whose map "
-            "takes passes of its own: time it on one whose map comes with the logits (rts, cam, gradcam)"
-        )
-    probe = instantiate(bench.config["auto"]["module"])
-    name = bench.config["interpreter"]["name"]
-
-    def work() -> None:
-        probe(interpreter, bench.image, bench.label, bench.batch["sample_id"])
-
-    with counted_maps(interpreter) as count:
-        before = dict(bench.classifier.passes)
-        work()
-    made = {key: value - before[key] for key, value in bench.classifier.passes.items()}
-    size = len(bench.image)
-    backward = {"map": count["backward"] / size, "alone": (made["backward"] - count["backward"]) / size}
-    forward = (made["forward"] - made["backward"]) / size
-    needs = {f"FB of {name}'s map": backward["map"], "FB": backward["alone"], "F": forward}
-    passes = {f"FB of {name}'s map": bare.explained(bench, interpreter.surrogate())}
-    yield Loop(f"adv2_auto on {name}", work, needs, passes=passes)
-
-
-@contextmanager
-def counted_maps(interpreter: Any) -> Iterator[Counter[str]]:
-    """Counts the images whose logits and map are asked for together, with a gradient (``backward``) and in all."""
-    count: Counter[str] = Counter()
-    explanation: Callable[[Tensor, Tensor], Explanation] = interpreter.explanation
-
-    def counting(image_BCHW: Tensor, class_B: Tensor) -> Explanation:
-        count["all"] += len(image_BCHW)
-        count["backward"] += len(image_BCHW) * image_BCHW.requires_grad
-        return explanation(image_BCHW, class_B)
-
-    interpreter.explanation = counting
-    try:
-        yield count
-    finally:
-        del interpreter.explanation
+from benchmark.types import Batch
 
 
 def classifier(bench: Workbench) -> Iterator[Loop]:
@@ -206,6 +111,7 @@ def measure(bench: Workbench) -> Iterator[Loop]:
 LOOPS: dict[str, Callable[[Workbench], Iterator[Loop]]] = {
     "pgd": pgd,
     "adv2": adv2,
+    "short": short,
     "adv2_auto": adv2_auto,
     "classifier": classifier,
     "rts": rts,

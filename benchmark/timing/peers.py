@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmark.interpreters.rts import RTS
 from benchmark.numerics.images import at_image_size
-from benchmark.timing import bare, loops
+from benchmark.timing import attack_loops, bare
 from benchmark.timing.bare import Work
 from benchmark.timing.clock import shortest
 from benchmark.timing.workbench import Workbench
@@ -32,7 +32,7 @@ class Peer:
 
 def ours_pgd(bench: Workbench) -> Work:
     """Our PGD, with all that it does beside its steps."""
-    (loop,) = loops.pgd(bench)
+    (loop,) = attack_loops.pgd(bench)
     return loop.work
 
 
@@ -131,8 +131,8 @@ def authors(bench: Workbench, package: Any) -> Iterator[Peer]:
     if not isinstance(bench.explained, RTS):
         return
     two, one = bench.two_networks, bench.explained
-    theirs = loops.attack_on(bench, "two networks", two, "two").work
-    ours = loops.attack_on(bench, "one network", one, "one").work
+    theirs = attack_loops.attack_on(bench, "two networks", two, "two").work
+    ours = attack_loops.attack_on(bench, "one network", one, "one").work
     yield Peer("the authors' two networks, ADV2 on RTS", theirs, ours)
     yield Peer("the bare passes of both", bare.explained(bench, two), bare.explained(bench, one))
 

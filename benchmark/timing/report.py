@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.timing import bare
+from benchmark.timing.bare import Work
 from benchmark.timing.clock import shortest
-from benchmark.timing.loops import Loop
+from benchmark.timing.loop import Loop
 from benchmark.timing.workbench import Workbench
 
 
@@ -26,22 +27,41 @@ class Cost:
 
 
 def costs(bench: Workbench, loops: Sequence[Loop], repeats: int) -> list[Cost]:
-    """Every loop and every bare pass, timed in turn."""
-    works = {name: work for name, work in bare.passes(bench).items() if any(name in loop.needs for loop in loops)}
-    for loop in loops:  # a pass of its own is named after the loop: another loop's may be on other weights
-        works |= {f"{loop.name}: {name}": work for name, work in (loop.passes or {}).items()}
+    """Every loop, and in turn with it the bare passes that it needs.
+
+    These are made in a row, as many as by the loop: the shortest time of a short work is nearer to that of an idle
+    machine than the shortest of a long one.
+    """
+    works, shared = dict[str, Work](), bare.passes(bench)
+    for loop in loops:
         works[loop.name] = loop.work
+        works[f"{loop.name}: needed"] = _in_a_row(loop, shared)
         if loop.end is not None:
             works[f"{loop.name}: end"] = loop.end
     times = shortest(works, repeats, bench.device)
     told = []
     for loop in loops:
-        own = loop.passes or {}
-        seconds = {name: times[f"{loop.name}: {name}" if name in own else name] for name in loop.needs}
-        needed = sum(count * seconds[name] for name, count in loop.needs.items())
+        needed = times[f"{loop.name}: needed"] * sum(loop.needs.values()) / sum(_whole(loop).values())
         end = times.get(f"{loop.name}: end", 0.0)
         told.append(Cost(loop, (times[loop.name] - end) / loop.units, needed))
     return told
+
+
+def _in_a_row(loop: Loop, shared: Mapping[str, Work]) -> Work:
+    """All passes of all steps; one of the loop's own goes before a shared one of its name."""
+    passes = {**shared, **(loop.passes or {})}
+
+    def work() -> None:
+        for name, count in _whole(loop).items():
+            for _ in range(count):
+                passes[name]()
+
+    return work
+
+
+def _whole(loop: Loop) -> dict[str, int]:
+    """Passes of all steps; whole ones, also where images leave on the way."""
+    return {name: count for name, needed in loop.needs.items() if (count := round(needed * loop.units))}
 
 
 def lines(told: Sequence[Cost]) -> list[str]:

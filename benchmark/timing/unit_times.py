@@ -23,6 +23,7 @@ from benchmark.planning.image_counts import class_count, image_size
 from benchmark.planning.work import Loop, steps_of
 from benchmark.storage.hashing import content_hash
 from benchmark.timing import bare
+from benchmark.timing.blank_images import on_drawn_images
 from benchmark.timing.clock import shortest, timer
 from benchmark.timing.workbench import Workbench
 
@@ -61,14 +62,11 @@ def unit_times(loops: list[Loop], threads: int, *, most_seconds: float = 240.0) 
 def _config(loop: Loop, threads: int) -> Config:
     """The loop's own configuration on drawn images, without logs, with its own batch where that is small enough."""
     config, size = loop.config, image_size(loop.config)
-    data = {"_target_": "benchmark.timing.blank_images.BlankImages", "image_size": size}
     classifier = loop.part if isinstance(loop.part, dict) else config["classifier"]
     on_gpu = torch.cuda.is_available() and config["trainer"]["accelerator"] != "cpu"
     batch = 64 if on_gpu else 4 if size > LARGE else 32
     return {
-        **config,
-        "data": {**data, "num_classes": class_count(config)},
-        "classifier": {**classifier, "pretrained": False, "checkpoint": None},
+        **on_drawn_images({**config, "classifier": classifier}, size, class_count(config)),
         "trainer": {**config["trainer"], "threads": threads, "devices": 1},
         "batch": batch,
         "steps": STEPS,

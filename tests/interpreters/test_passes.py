@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.guided import GuidedBackprop
+from benchmark.interpreters.kept_for_backward import kept_for_backward
 from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.rise import RISE
 from benchmark.interpreters.rts import RTS
@@ -94,6 +96,7 @@ def test_points_that_are_passed_together_give_the_map_of_one_after_the_other(
     classifier, monkeypatch, kind, differentiable, image
 ):
     interpreter = Gradient(classifier=classifier, image_size=SIDE, kind=kind, samples=5)
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_BYTES", 0)
     image.requires_grad_(differentiable)
     sizes = []
     forward = classifier.forward
@@ -105,3 +108,30 @@ def test_points_that_are_passed_together_give_the_map_of_one_after_the_other(
     assert sizes == [COUNT] * 5 + [2 * COUNT, 2 * COUNT, COUNT] + [5 * COUNT]
     for each in maps[1:]:
         torch.testing.assert_close(each, maps[0], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("differentiable", "sizes"), [(False, [1, 3, 1]), (True, [1, 1, 1, 1, 1])])
+def test_points_are_passed_together_by_what_a_pass_keeps(classifier, monkeypatch, differentiable, sizes, image):
+    """Three points' worth; where the map has a gradient every pass is kept anyway."""
+    interpreter = Gradient(classifier=classifier, image_size=SIDE, kind="integrated", samples=5)
+    image.requires_grad_(differentiable)
+    with kept_for_backward() as kept:
+        classifier(image.detach().clone().requires_grad_()).sum().backward()
+    seen = []
+    forward = classifier.forward
+    monkeypatch.setattr(classifier, "forward", lambda image: seen.append(len(image) // COUNT) or forward(image))
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_PIXELS", 0)
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_BYTES", int(3.5 * sum(kept.values())))
+    interpreter(image, CLASSES)
+    assert seen == sizes
+
+
+def test_what_a_pass_keeps_is_counted_once_and_without_weights():
+    layer = freeze(nn.Linear(8, 5, bias=False))
+    point = torch.ones(2, 8, requires_grad=True)
+    with kept_for_backward() as kept:
+        value = layer(point)  # keeps its weights, which it has anyway
+        assert not kept
+        (value.exp() + value * value).sum().backward()
+    assert sum(kept.values()) == 4 * (2 * 5 + 2 * 5), "exp keeps what it gives, the product what it takes, once"
+    assert point.grad is not None

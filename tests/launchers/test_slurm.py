@@ -13,7 +13,7 @@ from tests.helpers import PROJECT, underfire
 from tests.launchers.slurm import Slurm, lacking
 
 # Longer than a job may take: an attack that goes on inside its groups.
-SWEEP = ["-m", "interpreter=rts", "probe=sign,pgd", "budget.attack_steps=2500"]
+SWEEP = ["-m", "interpreter=rts", "probe=sign,pgd", "budget.attack_steps=5000"]
 SWEEP += ["budget=smoke", "logger=none", "trainer=cpu", "trainer.threads=1", "trainer.keep_minutes=0.1"]
 # SLURM counts in minutes, and may send its warning up to a minute early.
 LIMIT = ["hydra/launcher=submitit_slurm", "hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=30"]
@@ -21,7 +21,7 @@ LIMIT += ["hydra.launcher.max_num_timeout=30", "hydra.launcher.cpus_per_task=1"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.skipif(bool(lacking()), reason=lacking())
 def test_a_sweep_that_reaches_its_time_limit_ends_as_an_undisturbed_one(tmp_path):
     queue, alone = tmp_path / "queue", tmp_path / "alone"
@@ -33,7 +33,7 @@ def test_a_sweep_that_reaches_its_time_limit_ends_as_an_undisturbed_one(tmp_path
             env={**environment, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,
-            timeout=1500,
+            timeout=2400,
             check=False,
         )
         time.sleep(1)  # its jobs have left the queue
@@ -43,5 +43,5 @@ def test_a_sweep_that_reaches_its_time_limit_ends_as_an_undisturbed_one(tmp_path
     assert not left
     told = "".join(path.read_text() for path in queue.glob("outputs/sweep/.submitit/*/*.err"))
     assert "this job is timed-out" in told and "Requeued job" in told
-    assert underfire(alone, "run", *SWEEP).returncode == 0
+    assert underfire(alone, "run", *SWEEP, timeout=1200).returncode == 0
     assert computed(queue) == computed(alone)

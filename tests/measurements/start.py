@@ -2,7 +2,7 @@
 validation set.
 
     python -m tests.measurements.start cell data=image_folder data.root=FOLDER classifier=efficientnet_lite0 ...
-    python -m tests.measurements.start folder FOLDER    # is filled with 51,000 small images where it is empty
+    python -m tests.measurements.start folder FOLDER    # is filled with 52,000 small images where it does not exist
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ def folder(root: Path) -> None:
 
 
 def _fill(root: Path) -> None:
-    """1,000 classes of 50 test images and one training image, noise of 64 px."""
+    """1,000 classes of 50 test images, one for training and one for calibration, noise of 64 px."""
     from PIL import Image
 
     random = np.random.default_rng(0)
-    for split, count in (("test", PER_CLASS), ("train", 1)):
+    for split, count in (("test", PER_CLASS), ("train", 1), ("calibration", 1)):
         for label in range(CLASSES):
             own = root / split / f"class_{label:04d}"
             own.mkdir(parents=True)

@@ -11,6 +11,7 @@ IMAGES, STEPS, CELLS = (300, 3000), (5, 50), (2, 20)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_the_peak_is_flat_in_images_steps_and_cells(tmp_path):
     def of(count: int, *words: str) -> float:
         return peak(str(tmp_path), f"budget.test_images={count}", f"budget.attack_images={count}", *SMALL, *words)

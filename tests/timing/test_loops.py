@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from benchmark.timing import bare, clock, peers, report
-from benchmark.timing.loops import LOOPS, Loop, attack_on, counted_maps
+from benchmark.timing.attack_loops import attack_on, counted_maps
+from benchmark.timing.loop import Loop
+from benchmark.timing.loops import LOOPS
 from benchmark.timing.workbench import Workbench
 from tests.helpers import configured
 
@@ -51,7 +53,7 @@ def needed(loop: Loop) -> tuple[float, float]:
     return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
 
 
-@pytest.mark.parametrize("name", ["pgd", "rts", "aid", "deletion", "noise", "measure"])
+@pytest.mark.parametrize("name", ["pgd", "short", "rts", "aid", "deletion", "noise", "measure"])
 def test_a_loop_makes_the_passes_that_it_needs(bench, name):
     for loop in LOOPS[name](bench):
         assert made(bench, loop) == needed(loop), loop.name
@@ -76,13 +78,28 @@ def test_passes_with_a_map_are_counted_apart(bench):
 
 
 def test_a_ratio_is_a_steps_time_over_that_of_what_it_needs(bench, monkeypatch):
-    times = {"F": 0.5, "loop": 7.0, "loop: end": 1.0, "loop: own": 0.25}
-    monkeypatch.setattr(report, "shortest", lambda works, repeats, device: {name: times[name] for name in works})
-    nothing = bare.passes(bench)["F"]
-    loop = Loop("loop", nothing, {"F": 2, "own": 4}, units=3, end=nothing, passes={"own": nothing})
+    done: list[str] = []
+
+    def timed(works, repeats, device):
+        works["loop: needed"]()
+        return {"loop": 7.0, "loop: end": 1.0, "loop: needed": 6.0}
+
+    monkeypatch.setattr(report, "shortest", timed)
+    monkeypatch.setattr(bare, "passes", lambda bench: {"F": lambda: done.append("F"), "own": lambda: 1 / 0})
+    own = {"own": lambda: done.append("own")}
+    loop = Loop("loop", lambda: None, {"F": 2, "own": 4, "FB": 0}, units=3, end=lambda: None, passes=own)
     (cost,) = report.costs(bench, [loop], 1)
+    assert done == ["F"] * 6 + ["own"] * 12, "as many in a row as the loop makes"
     assert (cost.step, cost.needed, cost.ratio) == (2.0, 2.0, 1.0)
     assert report.lines([cost])[-1] == "| loop | 2000.0 | 2 × F + 4 × own | 2000.0 | 1.00 |"
+
+
+def test_passes_of_images_that_leave_are_rounded_and_scaled(bench, monkeypatch):
+    monkeypatch.setattr(report, "shortest", lambda works, *rest: {"auto": 5.0, "auto: needed": 3.0})
+    (cost,) = report.costs(bench, [Loop("auto", lambda: None, {"F": 2.6, "FB": 0.4})], 1)
+    assert cost.needed == 3.0, "three passes were timed, and three are needed"
+    (cost,) = report.costs(bench, [Loop("auto", lambda: None, {"F": 2.5})], 1)
+    assert cost.needed == 3.0 * 2.5 / 2, "of two that were timed"
 
 
 def test_works_are_timed_in_turn_and_the_first_round_is_left_out():
