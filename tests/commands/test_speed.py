@@ -21,6 +21,13 @@ def test_a_table_is_told_and_nothing_is_kept(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_images_of_any_size_are_drawn(tmp_path):
+    ran = underfire(tmp_path, "speed", "image_size=40", "interpreter=cam", "loops=[short]", *SMALL)
+    assert ran.returncode == 0, ran.stderr
+    assert "small_resnet at 40 px, 4 images, cpu" in ran.stderr
+    assert "| ADV2 of 3 steps on cam, a step |" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
