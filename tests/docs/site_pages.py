@@ -19,6 +19,11 @@ from tests.docs.source import as_markdown, find, module_docstring
 from tests.helpers import PROJECT
 
 CONF = PROJECT / "conf"
+PICTURES = PROJECT / "docs" / "figures" / "parts"  # drawn by tests/docs/pictures.py
+DRAWN = (
+    "They are of a small network on the embedded digits, trained for a few minutes on one core of an AMD EPYC: they "
+    "show what a part does, and not how well. `python -m tests.docs.pictures` draws them anew."
+)
 OURS = ("benchmark.", "lightning_modules.")
 KEY = re.compile(r"^(\w+):[^#\n]*#\s*(.+)$", re.M)
 
@@ -86,7 +91,10 @@ def interpreters_page() -> str:
     """Every interpreter: what it is, its formula, its keys, and the class that computes it."""
     head = (
         "# Interpreters\n\nAll have one interface, (image, class) to map in [0, 1], batched. *Made from "
-        "`conf/interpreter` and the docstrings of the classes that it names.*"
+        "`conf/interpreter` and the docstrings of the classes that it names.*\n\nPictures: above some inputs with the "
+        "outlines of their objects, below the maps of the predicted class over them, from transparent (0) over dark to "
+        "yellow (1); the ensemble is of Grad-CAM and gradient, RTS and its relatives are those of `make bench`. "
+        f"{DRAWN}"
     )
     return "\n\n".join([head, *(_section(each, interpreter_name(each.name)) for each in options("interpreter"))])
 
@@ -96,7 +104,9 @@ def attacks_page() -> str:
     head = (
         "# Noise and attacks\n\nAn attack is a perturbation and a list of phases of objectives, run by one loop; noise "
         "is calibrated to a misclassification rate. *Made from `conf/probe` and the docstrings of the classes that it "
-        "names.*\n\n## The loop\n\n" + _docstring("benchmark.probes.attack.GradientAttack")
+        "names.*\n\nPictures: one input, what becomes of it, the difference amplified around grey, and the maps of "
+        f"both by Grad-CAM; the sample is the one nearest to the middle of those that succeeded. {DRAWN}"
+        "\n\n## The loop\n\n" + _docstring("benchmark.probes.attack.GradientAttack")
     )
     return "\n\n".join([head, *(_section(each, probe_name(each.name)) for each in options("probe"))])
 
@@ -104,12 +114,18 @@ def attacks_page() -> str:
 def _section(option: Option, title: str) -> str:
     """One option: heading, what it is, how it is chosen, its keys, and the classes behind it."""
     parts = [f"## {title} {{ #{option.name} }}", option.about, f"`{option.group}={option.name}`"]
+    parts.append(_picture(f"{option.group}_{option.name}", title))
     if option.keys:
         rows = [f"| `{option.group}.{key}` | `{value}` | {about} |" for key, value, about in option.keys]
         parts.append("\n".join(["| key | value | what it is |", "| --- | --- | --- |", *rows]))
     shown = [each for each in option.targets if not each.startswith(SHARED)]
     parts += [f'??? info "{each.rpartition(".")[2]}"\n\n{_indented(_docstring(each))}' for each in shown]
     return "\n\n".join(part for part in parts if part)
+
+
+def _picture(name: str, title: str) -> str:
+    """The picture of a part; nothing where it has none."""
+    return f"![{title}](../figures/parts/{name}.png)" if (PICTURES / f"{name}.png").is_file() else ""
 
 
 # Classes that most options share: they are described once, at the head of the page.
@@ -130,7 +146,10 @@ def measures_page() -> str:
     """Every column of a record: formula, unit, range, direction, and the function that computes it."""
     parts = [
         "# Measures\n\nx is the input, x' the perturbed input, f(x) the class that the classifier predicts, m(x, c) "
-        "the map of x for class c. *Made from the schema of records and the docstrings of the functions that it names.*"
+        "the map of x for class c. *Made from the schema of records and the docstrings of the functions that it "
+        "names.*\n\nPictures: the values of the samples of one cell, and those samples that have the lowest, the "
+        "middle and the highest of them. Of a clean cell the input, with its object's outline, and its map; under a "
+        f"probe the benign map and the map of the perturbed input, each over its image. {DRAWN}"
     ]
     for column in COLUMNS:
         if not column.label:
@@ -141,8 +160,9 @@ def measures_page() -> str:
         facts += [f"NaN where {column.null}"] if column.null else []
         parts.append(f"## {column.label} {{ #{column.name} }}\n\n`{column.name}`: {column.description}.")
         parts.append("\n".join(f"* {fact}" for fact in facts))
+        parts.append(_picture(f"measure_{column.name}", column.label))
         parts.append(f'??? info "{column.source.rpartition(".")[2]}"\n\n{_indented(_docstring(column.source))}')
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def experiments_page() -> str:

@@ -11,9 +11,11 @@ import yaml
 
 from benchmark.storage.columns import COLUMNS
 from tests.docs import code_blocks
+from tests.docs.picture_cells import NO_PICTURE, names
 from tests.docs.site_pages import (
     COPIED,
     MADE,
+    PICTURES,
     attacks_page,
     citation_page,
     copied,
@@ -49,6 +51,17 @@ def test_every_measure_has_its_formula_and_its_source():
         if column.label:
             section = text.split(f"{{ #{column.name} }}")[1].split("\n## ")[0]
             assert column.description in section and re.search(r"`benchmark|`lightning", section)
+
+
+def test_every_part_has_a_picture():
+    """None is missing, none is left over, and all together are small: ``python -m tests.docs.pictures``."""
+    expected = {f"{group}_{name}" for group in ("interpreter", "probe") for name in names(group)}
+    expected |= {f"measure_{column.name}" for column in COLUMNS if column.label and column.name not in NO_PICTURE}
+    files = list(PICTURES.iterdir())
+    assert {path.stem for path in files} == expected
+    assert sum(path.stat().st_size for path in files) < 1_000_000
+    text = interpreters_page() + attacks_page() + measures_page()
+    assert text.count("](../figures/parts/") == len(files)
 
 
 def test_pages_show_the_source_as_it_is():
