@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 
-# In portable mode on one thread, by version of torch: of the machine of docs/results/v1_portable (AMD EPYC).
+# In portable mode on one thread, by version of torch: of the machine of docs/results/v2_portable (AMD EPYC).
 PORTABLE = {"2.15.0": "77fc07be9ed8"}
 
 
