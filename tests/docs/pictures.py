@@ -1,7 +1,7 @@
 """Draws a picture of every interpreter, probe and measure for the site: ``python -m tests.docs.pictures [RESULTS]``.
 
 RESULTS are those of ``make bench`` (results), for RTS and its relatives. The other cells are computed below
-outputs/pictures, which takes some ten minutes on one core; the same command goes on.
+outputs/pictures; the same command goes on.
 """
 
 from __future__ import annotations
