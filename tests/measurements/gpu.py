@@ -253,8 +253,8 @@ def _row(precision: str, loop: str, step: float, needed: float, classifier: floa
 
 
 def marked_tests(scale: Scale, device: torch.device) -> str:
-    """The last line of pytest -m gpu; warnings are no errors, since another torch has others."""
-    options = ["-m", "gpu", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "tests"]
+    """The last line of pytest -m gpu, on the file of these tests; warnings are no errors: another torch has others."""
+    options = ["-m", "gpu", "-o", "filterwarnings=default", "-p", "no:cacheprovider", "tests/test_gpu.py"]
     command = [sys.executable, "-m", "pytest", *options]
     ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=100)
     lines = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR", "E  "))]
