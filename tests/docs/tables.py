@@ -113,7 +113,7 @@ def words(published: Published) -> str:
         [
             f"{name.number}. {name.statement}",
             *(
-                f"**{lines[claim, each].verdict}**: {lines[claim, each].assessment.numbers}"
+                ": ".join(filter(None, [f"**{lines[claim, each].verdict}**", lines[claim, each].assessment.numbers]))
                 if (claim, each) in lines
                 else EMPTY
                 for each in interpreters
@@ -125,18 +125,19 @@ def words(published: Published) -> str:
 
 
 def means(published: Published) -> str:
-    """A row a probe and metric, a column an interpreter."""
-    interpreters = published.trainings.interpreters
+    """A row a probe and metric, a column an interpreter that has any of them."""
+    known = published.trainings.interpreters
+    found = {row: [published.mean(each, *row[1:]) for each in known] for row in MEANS}
+    columns = [column for column in range(len(known)) if any(values[column].n for values in found.values())]
     rows = []
-    for words_before, probe, level, metric, population in MEANS:
-        found = [published.mean(each, probe, level, metric, population) for each in interpreters]
-        if not any(each.n for each in found):
+    for (words_before, probe, level, metric, population), values in found.items():
+        if not any(each.n for each in values):
             continue
         of_whom = {"wrong": ", misclassified"}.get(population, "")
         title = f"{words_before or probe_name(probe, level)}: {metric_name(metric)}{of_whom}"
-        size = next(each for each in found if each.n)
-        rows.append([title, *map(interval, found), f"{size.n:,} / {size.n_sources}"])
-    return pipe_table(["", *(interpreter_name(each) for each in interpreters), "n"], rows)
+        size = next(each for each in values if each.n)
+        rows.append([title, *(interval(values[column]) for column in columns), f"{size.n:,} / {size.n_sources}"])
+    return pipe_table(["", *(interpreter_name(known[column]) for column in columns), "n"], rows)
 
 
 def between(published: Published) -> str:
@@ -256,6 +257,37 @@ def study(published: Published) -> str:
     return pipe_table([*columns, "object IoU, difference", "cost", "claim 3", ""], rows)
 
 
+def families(published: Published) -> str:
+    """A row an interpreter: how often PGD, ADV2 and adv2_auto succeed, and where they leave the map."""
+    rows = []
+    for name in published.trainings.interpreters:
+        cells = [published.trainings.cells(name, probe)[0] for probe in ("pgd", "adv2", "adv2_auto")]
+        success = " → ".join(f"{cell.samples['success'].mean():.2f}" for cell in cells)
+        maps = [interval(mean_with_interval([cell], "map_l1", published.bootstrap)) for cell in cells]
+        looks = [interval(mean_with_interval([cell], "looks_benign", published.bootstrap)) for cell in cells[1:]]
+        error = cells[2].cell["facts"].get("surrogate_map_l1")
+        passes = f"{cells[2].samples['passes'].mean():,.0f}"
+        rows.append([f"`{name}`", success, *maps, *looks, EMPTY if error is None else f"{error:.3f}", passes])
+    attacks = ("PGD", "ADV²", "adv2_auto")
+    columns = ["interpreter", f"success {' → '.join(attacks)}", *(f"map L1 {name}" for name in attacks)]
+    columns += [*(f"{name} looks benign" for name in attacks[1:]), "surrogate's map error", "passes of adv2_auto"]
+    return pipe_table(columns, rows)
+
+
+def settings(published: Published, interpreter: str) -> str:
+    """A row a setting of an interpreter that was varied: its trainings, and the verdicts on claims 2 and 3."""
+    rows = []
+    for group in grouped(published.pack.records):
+        lines = {
+            line.claim: line for line in judge(group, published.bootstrap).headlines if line.interpreter == interpreter
+        }
+        said = ", ".join(f"{path.split('.')[-1]} {value}" for path, value in group.settings.items())
+        found = [f"**{lines[claim].verdict}**: {lines[claim].assessment.numbers}" for claim in ("attack", "harmless")]
+        rows.append([said, group.seeds_in_words, *found])
+    titles = [f"claim {CLAIMS[claim].number}" for claim in ("attack", "harmless")]
+    return pipe_table([f"`{interpreter}`", "trainings", *titles], rows)
+
+
 def pipe_table(columns: list[str], rows: list[list[str]]) -> str:
     lines = [columns, ["---"] * len(columns), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -263,7 +295,22 @@ def pipe_table(columns: list[str], rows: list[list[str]]) -> str:
 
 BLOCKS: dict[str, Callable[..., str]] = {
     each.__name__: each
-    for each in (provenance, words, means, between, beside, table, mean, difference, ratio, word, sentence, study)
+    for each in (
+        provenance,
+        words,
+        means,
+        between,
+        beside,
+        table,
+        mean,
+        difference,
+        ratio,
+        word,
+        sentence,
+        study,
+        settings,
+        families,
+    )
 }
 
 
