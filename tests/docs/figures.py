@@ -11,22 +11,30 @@ from benchmark.report.figures.style import save, styled
 from benchmark.report.published.location import VERSION
 from benchmark.report.published.pack import read_pack
 from benchmark.report.selection import aid_study
+from benchmark.storage.records import Record
 from tests.docs.tables import RESULTS, Published
 from tests.helpers import PROJECT
 
 FIGURES = PROJECT / "docs" / "figures"
+
+
+def attacks_in(*folders: str) -> list[Record]:
+    """The cells of adv2_auto that are published in these folders."""
+    found = [record for name in folders for record in read_pack(RESULTS / name).records]
+    return [record for record in found if record.cell["probe"] == "adv2_auto"]
+
+
 def main() -> None:
     trainings = Published(read_pack(RESULTS / VERSION))
+    cifar = Published(read_pack(RESULTS / "cifar10"))
     study = read_pack(RESULTS / "aid_study").records
-    attacked = [
-        record
-        for published in (trainings.pack, read_pack(RESULTS / "robust"))
-        for record in published.records
-        if record.cell["probe"] == "adv2_auto"
-    ]
     drawn = {
         "differences": lambda: forest.forest(trainings.verdicts.rows),
-        "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(attacked))),
+        "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(attacks_in(VERSION, "robust")))),
+        "cifar10_differences": lambda: forest.forest(cifar.verdicts.rows),
+        "cifar10_distance_by_passes": lambda: curves.draw(
+            curves.lines_of(grouped(attacks_in("cifar10", "cifar10_robust")))
+        ),
         "aid_study": lambda: frontier.draw(aid_study.points(aid_study.results(study))),
     }
     with styled():
