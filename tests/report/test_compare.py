@@ -185,3 +185,17 @@ def test_tolerances_are_those_of_the_same_weights_on_another_cpu():
 def test_a_record_of_another_seed_is_no_match_of_bytes():
     one, other = (record(VARIED, "rts", "adv2", seed=seed, cell=f"key{seed}") for seed in (0, 1))
     assert bytes_sentence([one], [other], "theirs").startswith("Bytes: no cell here")
+
+
+def test_of_two_records_of_a_cell_the_one_whose_bytes_are_promised_is_compared():
+    def made(device: str, checksum: str):
+        found = record(VARIED, "rts", "adv2", cell="key")
+        found.cell.update(device=device, threads=1, portable=device.startswith("CPU"), versions={"torch": "2.15.0"})
+        found.cell["checksums"] = {"samples.parquet": checksum}
+        return found
+
+    mine, portable, card = made("CPU two", "a"), made("CPU one", "a"), made("NVIDIA H200", "b")
+    for others in ([portable, card], [card, portable]):
+        said = bytes_sentence([mine], others, "theirs")
+        assert said.startswith("Bytes: all of the 1 cells of seed")
+        assert "Promised are the bytes of 1," in said

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 def bytes_sentence(own: Sequence[Record], others: Sequence[Record], name: str) -> str:
     """How many cells of the same settings and seed have the same samples to the byte, and what computed either side.
 
-    Compared are the checksums of samples.parquet, which records and published results hold.
+    Compared are the checksums of samples.parquet, which records and published results hold. Where others computed a
+    cell more than once, the first whose bytes are promised is taken, or else the first.
     """
-    theirs = {record.cell["cell"]: record for record in others}
-    pairs = [(record, theirs[record.cell["cell"]]) for record in own if record.cell["cell"] in theirs]
+    theirs: dict[str, list[Record]] = {}
+    for record in others:
+        theirs.setdefault(record.cell["cell"], []).append(record)
+    pairs = [(mine, _nearest(mine, theirs[mine.cell["cell"]])) for mine in own if mine.cell["cell"] in theirs]
     if not pairs:
         return f"Bytes: no cell here has settings, seed and format of one of {name}."
     same = sum(_checksum(mine) == _checksum(other) for mine, other in pairs)
@@ -29,6 +32,10 @@ def bytes_sentence(own: Sequence[Record], others: Sequence[Record], name: str) -
     sides = f"both: {here}" if here == there else f"here: {here}; there: {there}"
     promised = sum(bytes_repeat(mine.cell, other.cell) for mine, other in pairs)
     return f"{start} ({sides}). Promised are the bytes of {promised}, see docs/reproducibility.md."
+
+
+def _nearest(mine: Record, others: Sequence[Record]) -> Record:
+    return next((other for other in others if bytes_repeat(mine.cell, other.cell)), others[0])
 
 
 def _checksum(record: Record) -> Any:
