@@ -42,7 +42,7 @@ JOBS ?= $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/n
 OBSERVATION_8 := run experiment=observation_8 trainer.portable=true trainer.threads=1 \
 	hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS)
 
-bench: $(READY) ## one training of the benchmark on the embedded data, and its report (twenty to thirty minutes on two cores)
+bench: $(READY) ## one training of the benchmark on the embedded data, and its report (some twenty minutes on two cores)
 	@$(BIN)/python -m benchmark $(OBSERVATION_8); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
