@@ -7,6 +7,7 @@ maps of the true network.
 
 from __future__ import annotations
 
+import math
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmark.interpreters.base import BaseInterpreter
-from benchmark.interpreters.kept_for_backward import kept_for_backward
+from benchmark.interpreters.kept_for_backward import kept_of_an_image
 from benchmark.interpreters.postprocess import check_pool, pooled_magnitude
 from benchmark.interpreters.second_order import cheap_second_order
 from benchmark.interpreters.surgery import check_smooth_copy
@@ -24,10 +25,10 @@ from benchmark.numerics.bounds import Fraction, NonNegative, Positive, Seed, Who
 from benchmark.numerics.modules import shallow_copy
 from benchmark.types import Classifier
 
-# Pixels of one pass, 100 images of 48 px: fewer images are passed together at several points, which is faster.
-PASS_PIXELS = 100 * 48**2
-# Where no graph is kept from pass to pass: as many points as keep so much for their backward pass, where that is more.
-PASS_BYTES = 2**28
+# Fewer images than 16, or pixels than 100 images of 48 px have, are passed together at several points, which is faster.
+PASS_IMAGES, PASS_PIXELS = 16, 100 * 48**2
+# Where no gradient in the map is wanted: as many points as keep so much for their backward pass, where that is more.
+PASS_BYTES = 2**31
 
 
 class Gradient(BaseInterpreter):
@@ -66,6 +67,7 @@ class Gradient(BaseInterpreter):
         noise_SCHW = noise * rng.normal(keys, 3, image_size, image_size) if kind == "smoothgrad" else None
         self.noise_SCHW: Tensor | None
         self.register_buffer("noise_SCHW", noise_SCHW, persistent=False)
+        self.kept = 0 if kind == "gradient" else kept_of_an_image(self.classifier, image_size)  # bytes
         self.map_network = self.classifier  # whose gradient makes the map; a smooth copy in a surrogate
 
     def surrogate(self) -> Gradient:
@@ -86,20 +88,23 @@ class Gradient(BaseInterpreter):
         differentiable = image_BCHW.requires_grad
         if self.kind == "gradient":
             return self._slope(image_BCHW, class_B, differentiable)
-        total, first = torch.zeros_like(image_BCHW), 0
-        together = max(PASS_PIXELS // image_BCHW[:, 0].numel(), 1)
-        while first < self.samples:
+        total, together = torch.zeros_like(image_BCHW), self._points_of_a_pass(image_BCHW)
+        for first in range(0, self.samples, together):
             steps = range(first, min(first + together, self.samples))
             points = torch.cat([self._point(image_BCHW, step) for step in steps])
-            with nullcontext() if first or differentiable else kept_for_backward() as kept:
-                slopes = self._slope(points, class_B.repeat(len(steps)), differentiable)
+            slopes = self._slope(points, class_B.repeat(len(steps)), differentiable)
             for slope in slopes.chunk(len(steps)):
                 total = total + slope
-            if kept:
-                together = max(together, len(steps) * PASS_BYTES // sum(kept.values()))
-            first = steps.stop
         mean = total / self.samples
         return mean if self.kind == "smoothgrad" else (image_BCHW - self.baseline) * mean
+
+    def _points_of_a_pass(self, image_BCHW: Tensor) -> int:
+        """How many points are passed together; as many in every pass, where they may be more than a few."""
+        few = max(PASS_PIXELS // image_BCHW[:, 0].numel(), PASS_IMAGES // len(image_BCHW), 1)
+        if image_BCHW.requires_grad:
+            return few
+        most = max(few, PASS_BYTES // max(len(image_BCHW) * self.kept, 1))
+        return math.ceil(self.samples / math.ceil(self.samples / most))
 
     def _point(self, image_BCHW: Tensor, step: int) -> Tensor:
         """The noisy copy, or the point between x0 and x, of one step."""

@@ -10,7 +10,7 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.interpreters.cam import CAM, GradCAM
 from benchmark.interpreters.gradient import Gradient
 from benchmark.interpreters.guided import GuidedBackprop
-from benchmark.interpreters.kept_for_backward import kept_for_backward
+from benchmark.interpreters.kept_for_backward import kept_for_backward, kept_of_an_image
 from benchmark.interpreters.mask import Mask
 from benchmark.interpreters.rise import RISE
 from benchmark.interpreters.rts import RTS
@@ -96,6 +96,7 @@ def test_points_that_are_passed_together_give_the_map_of_one_after_the_other(
     classifier, monkeypatch, kind, differentiable, image
 ):
     interpreter = Gradient(classifier=classifier, image_size=SIDE, kind=kind, samples=5)
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_IMAGES", 0)
     monkeypatch.setattr("benchmark.interpreters.gradient.PASS_BYTES", 0)
     image.requires_grad_(differentiable)
     sizes = []
@@ -110,9 +111,10 @@ def test_points_that_are_passed_together_give_the_map_of_one_after_the_other(
         torch.testing.assert_close(each, maps[0], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("differentiable", "sizes"), [(False, [1, 3, 1]), (True, [1, 1, 1, 1, 1])])
+@pytest.mark.parametrize(("differentiable", "sizes"), [(False, [3, 2]), (True, [1, 1, 1, 1, 1])])
 def test_points_are_passed_together_by_what_a_pass_keeps(classifier, monkeypatch, differentiable, sizes, image):
     """Three points' worth; where the map has a gradient every pass is kept anyway."""
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_IMAGES", 0)
     interpreter = Gradient(classifier=classifier, image_size=SIDE, kind="integrated", samples=5)
     image.requires_grad_(differentiable)
     with kept_for_backward() as kept:
@@ -124,6 +126,25 @@ def test_points_are_passed_together_by_what_a_pass_keeps(classifier, monkeypatch
     monkeypatch.setattr("benchmark.interpreters.gradient.PASS_BYTES", int(3.5 * sum(kept.values())))
     interpreter(image, CLASSES)
     assert seen == sizes
+
+
+def test_attacked_maps_of_few_large_images_take_16_images_a_pass(classifier, monkeypatch, image):
+    interpreter = Gradient(classifier=classifier, image_size=SIDE, kind="smoothgrad", samples=9)
+    seen = []
+    forward = classifier.forward
+    monkeypatch.setattr(classifier, "forward", lambda image: seen.append(len(image)) or forward(image))
+    monkeypatch.setattr("benchmark.interpreters.gradient.PASS_PIXELS", 0)
+    interpreter(image.requires_grad_(), CLASSES)
+    assert seen == [16, 2]
+
+
+def test_what_an_image_keeps_is_counted_without_weights():
+    linear = freeze(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE**2, 4)))
+    assert kept_of_an_image(linear, SIDE) == 0, "weights are there anyway"
+    assert kept_of_an_image(freeze(nn.Sequential(linear, nn.Sigmoid())), SIDE) == 4 * 4, "a sigmoid keeps what it gives"
+    path = Gradient(classifier=linear, image_size=SIDE, kind="integrated", samples=2)
+    weight = linear[1].weight.view(4, 3, SIDE, SIDE)
+    torch.testing.assert_close(path.attribution(torch.ones(2, 3, SIDE, SIDE), CLASSES), weight[CLASSES])
 
 
 def test_what_a_pass_keeps_is_counted_once_and_without_weights():
