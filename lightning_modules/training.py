@@ -65,11 +65,16 @@ class Training(pl.LightningModule):
         """The parameters that are trained."""
         return self.trained().parameters()
 
+    def new_optimizer(self) -> torch.optim.Optimizer:
+        """Adam or AdamW. Fused: one kernel a step, whose square root is the same on every CPU (see
+        benchmark/numerics/roots.py).
+        """
+        kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
+        return kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+
     def configure_optimizers(self):
         """Adam or AdamW under a one-cycle schedule over all the steps."""
-        kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        # Fused: one kernel a step, whose square root is the same on every CPU (see benchmark/numerics/roots.py).
-        optimizer = kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        optimizer = self.new_optimizer()
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -38,7 +38,7 @@ def pgd(bench: Workbench) -> Iterator[Loop]:
 
 def adv2(bench: Workbench) -> Iterator[Loop]:
     """A step needs one forward and backward pass for logits and map together."""
-    families = {bench.config["interpreter"]["name"]: bench.config["interpreter"], **bench.config["families"]}
+    families = {bench.config["interpreter"]["name"]: bench.config["interpreter"], **bench.config.get("families", {})}
     for name, group in families.items():
         interpreter = bench.explained if group is bench.config["interpreter"] else bench.interpreter(group)
         if not interpreter.differentiable:

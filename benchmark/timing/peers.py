@@ -74,18 +74,26 @@ def captum(bench: Workbench, package: Any) -> Iterator[Peer]:
 
 
 def pytorch_grad_cam(bench: Workbench, package: Any) -> Iterator[Peer]:
-    """Grad-CAM on the last features, against our closed form and against the general one."""
+    """Grad-CAM on the last features, against our closed form and the general one; both also against the package on a
+    network that is not frozen, as its documentation has it, which takes the gradient in all weights; and bare passes.
+    """
     targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
-    layer = bench.classifier.net.get_submodule(bench.classifier.layer_of_features(bench.size))
-    theirs = package.GradCAM(model=bench.classifier, target_layers=[layer])
     wanted = [targets.ClassifierOutputTarget(int(label)) for label in bench.label]
 
-    def cam() -> object:
-        return theirs(input_tensor=bench.image.clone().requires_grad_(), targets=wanted)
+    def theirs(*, trainable: bool) -> Work:
+        classifier = bench.new_classifier().requires_grad_(trainable)
+        layer = classifier.net.get_submodule(classifier.layer_of_features(bench.size))
+        cam = package.GradCAM(model=classifier, target_layers=[layer])
+        return lambda: cam(input_tensor=bench.image.clone().requires_grad_(not trainable), targets=wanted)
 
+    frozen, trainable = theirs(trainable=False), theirs(trainable=True)
     for name, closed in (("closed form", True), ("general form", False)):
-        ours = bench.interpreter(bench.config["peer_maps"]["gradcam"], closed_form=closed)
-        yield Peer(f"grad-cam, Grad-CAM against our {name}", cam, _called(ours, bench.image, bench.label))
+        network = bench.interpreter(bench.config["peer_maps"]["gradcam"], closed_form=closed)
+        ours = _called(network, bench.image, bench.label)
+        yield Peer(f"grad-cam, Grad-CAM against our {name}", frozen, ours)
+        yield Peer(f"the same, of a network that is not frozen, against our {name}", trainable, ours)
+    passes = bare.passes(bench)
+    yield Peer("the bare passes of both, FB and F", passes["FB"], passes["F"])
 
 
 def _called(interpreter: Callable[[Tensor, Tensor], Tensor], image: Tensor, label: Tensor) -> Work:

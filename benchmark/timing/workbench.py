@@ -90,7 +90,7 @@ class Workbench:
         module.setup("fit")
         module.train()
         module.log = module.log_dict = lambda *args, **options: None
-        optimizer = torch.optim.AdamW(module.parameters_to_train(), lr=1e-4)
+        optimizer = module.new_optimizer()
 
         def step() -> None:
             loss = module.training_step(self.batch, 0)

@@ -66,6 +66,11 @@ def test_adv2_takes_logits_and_map_from_one_pass(bench, name):
     assert made(bench, loop) == needed(loop) == (1, 1)
 
 
+def test_all_families_may_be_left_out(bench, monkeypatch):
+    monkeypatch.setattr(bench, "config", {key: value for key, value in bench.config.items() if key != "families"})
+    assert [loop.name for loop in LOOPS["adv2"](bench)] == ["ADV2 step on rts"]
+
+
 def test_passes_with_a_map_are_counted_apart(bench):
     interpreter = bench.interpreter(bench.config["interpreter"])
     with counted_maps(interpreter) as count:
