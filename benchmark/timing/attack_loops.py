@@ -20,7 +20,9 @@ from benchmark.types import Explanation, Interpreter
 SHORT = 3  # steps of an attack as a training has it inside
 
 
-def _attack(bench: Workbench, name: str, interpreter: Interpreter, joint: bool, needs: str, **passes: Work) -> Loop:
+def _attack(
+    bench: Workbench, name: str, interpreter: Interpreter, joint: bool, needs: dict[str, float], **passes: Work
+) -> Loop:
     steps, goal = bench.config["steps"], bench.goal(interpreter)  # type: ignore[arg-type]
     surrogate = interpreter.surrogate()
 
@@ -28,12 +30,12 @@ def _attack(bench: Workbench, name: str, interpreter: Interpreter, joint: bool, 
         attack = bench.attack(bench.config["probe"], joint=joint, steps=steps)
         return lambda: attack(surrogate, bench.image, goal, bench.key_B)
 
-    return Loop(name, attacked(steps), {needs: 1}, steps, attacked(0), passes)
+    return Loop(name, attacked(steps), needs, steps, attacked(0), passes)
 
 
 def pgd(bench: Workbench) -> Iterator[Loop]:
     """A step needs the classifier's forward and backward pass."""
-    yield _attack(bench, "PGD step", bench.explained, False, "FB")
+    yield _attack(bench, "PGD step", bench.explained, False, {"FB": 1})
 
 
 def adv2(bench: Workbench) -> Iterator[Loop]:
@@ -47,8 +49,17 @@ def adv2(bench: Workbench) -> Iterator[Loop]:
 
 
 def attack_on(bench: Workbench, name: str, interpreter: Interpreter, needs: str) -> Loop:
-    """ADV2's joint phase on an interpreter, whose bare pass is called ``needs``."""
-    return _attack(bench, name, interpreter, True, needs, **{needs: bare.explained(bench, interpreter.surrogate())})
+    """ADV2's joint phase on an interpreter, whose bare pass is called ``needs``.
+
+    Where every step starts from the map of the step before (MASK), the attack also has to find the first one.
+    """
+    surrogate = interpreter.surrogate()
+    each: dict[str, float] = {needs: 1}
+    passes = {needs: bare.explained(bench, surrogate)}
+    if surrogate.warm_started() is not surrogate:
+        each["first map"] = 1 / bench.config["steps"]
+        passes["first map"] = bare.map_alone(bench, surrogate)
+    return _attack(bench, name, interpreter, True, each, **passes)
 
 
 def short(bench: Workbench) -> Iterator[Loop]:

@@ -56,6 +56,11 @@ def maps(bench: Workbench, interpreter: BaseInterpreter) -> Work:
     return lambda: interpreter.explain(bench.image, bench.target)
 
 
+def map_alone(bench: Workbench, interpreter: Interpreter) -> Work:
+    """The map, with no gradient in the images."""
+    return lambda: interpreter(bench.image, bench.target)
+
+
 def another_map(bench: Workbench, interpreter: BaseInterpreter) -> Work:
     """The map of a class of images that have been read."""
     read = interpreter.read(bench.image)

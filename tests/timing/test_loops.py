@@ -66,6 +66,17 @@ def test_adv2_takes_logits_and_map_from_one_pass(bench, name):
     assert made(bench, loop) == needed(loop) == (1, 1)
 
 
+def test_the_first_map_of_a_search_is_counted_with_the_passes_that_an_attack_needs(bench):
+    """60 of Adam's steps from nothing, once; then 8 a step, two looks and the logits, 4 of them with a graph."""
+    loop = attack_on(bench, "", bench.interpreter(bench.config["families"]["mask"]), "map")
+    assert loop.needs == {"map": 1, "first map": 1 / STEPS}
+    assert made(bench, loop) == (11 + 60 / STEPS, 13 + 60 / STEPS)
+    assert loop.passes is not None
+    loop.passes["map"]()  # finds its own first map
+    counts = [made(bench, Loop("", loop.passes[name], {})) for name in ("map", "first map")]
+    assert counts == [(11, 13), (60, 60)]
+
+
 def test_all_families_may_be_left_out(bench, monkeypatch):
     monkeypatch.setattr(bench, "config", {key: value for key, value in bench.config.items() if key != "families"})
     assert [loop.name for loop in LOOPS["adv2"](bench)] == ["ADV2 step on rts"]
