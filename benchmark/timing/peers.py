@@ -75,7 +75,7 @@ def captum(bench: Workbench, package: Any) -> Iterator[Peer]:
 
 def pytorch_grad_cam(bench: Workbench, package: Any) -> Iterator[Peer]:
     """Grad-CAM on the last features, against our closed form and the general one; both also against the package on a
-    network that is not frozen, as its documentation has it, which takes the gradient in all weights; and bare passes.
+    network that is not frozen, as networks are when loaded, which takes the gradient in all weights; and bare passes.
     """
     targets = importlib.import_module("pytorch_grad_cam.utils.model_targets")
     wanted = [targets.ClassifierOutputTarget(int(label)) for label in bench.label]
