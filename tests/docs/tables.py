@@ -257,6 +257,18 @@ def study(published: Published) -> str:
     return pipe_table([*columns, "object IoU, difference", "cost", "claim 3", ""], rows)
 
 
+def passes(published: Published) -> str:
+    """A row a budget of adv2_auto: where it leaves the maps, and how often it deceives."""
+    cells = [record for record in published.pack.records if record.cell["probe"] == "adv2_auto"]
+    rows = []
+    for cell in sorted(cells, key=lambda record: record.cell["config"]["probe"]["passes"]):
+        found = [interval(mean_with_interval([cell], name, published.bootstrap)) for name in ("map_l1", "looks_benign")]
+        flags = ", ".join(f"`{flag}`" for flag in cell.cell["flags"]) or EMPTY
+        success = f"{cell.samples['success'].mean():.2f}"
+        rows.append([f"{cell.cell['config']['probe']['passes']:,}", success, *found, flags])
+    return pipe_table(["passes an image", "success", "map L1", "looks benign", "caveats"], rows)
+
+
 def families(published: Published) -> str:
     """A row an interpreter: how often PGD, ADV2 and adv2_auto succeed, and where they leave the map."""
     rows = []
@@ -310,6 +322,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         study,
         settings,
         families,
+        passes,
     )
 }
 
