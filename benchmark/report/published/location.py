@@ -15,5 +15,5 @@ def published_folder() -> Path:
 
 
 def portable_folder() -> Path:
-    """One training in portable mode on a CPU, beside the results: its bytes are told apart from another machine's."""
+    """Trainings in portable mode on a CPU, beside the results: their bytes are told apart from another machine's."""
     return published_folder().with_name(f"{VERSION}_portable")
