@@ -104,17 +104,29 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
     classifier = artefact_key("classifier", classifier_spec(config))
     encoder = group.get("encoder")
     encoder_key = None if encoder is None else artefact_key("classifier", classifier_spec(config, encoder))
-    network = {"classifier": classifier, "encoder": encoder_key, "network": group["network"]}
+    networks = {"classifier": classifier, "encoder": encoder_key}
     if group.get("checkpoint") is not None:
-        return [("checkpoint", {**network, "checkpoint": _checksum(group["checkpoint"], "interpreter.checkpoint")})]
+        checksum = _checksum(group["checkpoint"], "interpreter.checkpoint")
+        return [("checkpoint", {**networks, "network": group["network"], "checkpoint": checksum})]
     keys: dict[str, str] = {}
     stages = []
     for name, after in stage_order(group).items():
         stage = _without(group["stages"][name], ("after",))
-        spec = {**network, "stage": stage, "after": None if after is None else keys[after], **_precision(config)}
+        trained = {**networks, "network": of_stage(group, name)["network"], "stage": stage}
+        spec = {**trained, "after": None if after is None else keys[after], **_precision(config)}
         keys[name] = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
+
+
+def of_stage(group: Config, stage: str) -> Config:
+    """The interpreter as a stage trains it: a trunk of its own is trained, and there, in the last stage alone.
+
+    So the stages before are shared with the interpreters that have none.
+    """
+    if not group["network"].get("own_trunk") or stage not in list(group["stages"])[:-1]:
+        return group
+    return {**group, "own_trunk": False, "network": {**group["network"], "own_trunk": False}}
 
 
 def stage_order(group: Config) -> dict[str, str | None]:

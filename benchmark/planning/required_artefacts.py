@@ -14,6 +14,7 @@ from benchmark.configuration.specs import (
     Config,
     Spec,
     classifier_spec,
+    of_stage,
     predictions_spec,
     probed_spec,
     scale_spec,
@@ -77,14 +78,13 @@ def predictions_ref(config: Config, split: str) -> ArtefactRef:
 
 
 def stage_refs(config: Config) -> dict[str, ArtefactRef]:
-    """The training stages of the interpreter by name, in order."""
+    """The training stages of the interpreter by name, in order, each with the interpreter as it is trained there."""
     group = config["interpreter"]
-    return {
-        stage: _ref(
-            *(config, "interpreter", spec, f"interpreter {stage}"), f"{group['name']} {stage} s{group['seed']}", stage
-        )
-        for stage, spec in stage_specs(config)
-    }
+    found = {}
+    for stage, spec in stage_specs(config):
+        trained, label = {**config, "interpreter": of_stage(group, stage)}, f"{group['name']} {stage} s{group['seed']}"
+        found[stage] = _ref(trained, "interpreter", spec, f"interpreter {stage}", label, stage)
+    return found
 
 
 def scale_ref(config: Config, module: Spec, level: float) -> ArtefactRef:

@@ -6,12 +6,16 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.configuration.specs import stage_specs
+from benchmark.pipeline.artefacts.classifier import get_classifier
+from benchmark.pipeline.artefacts.interpreter import get_interpreter
 from benchmark.pipeline.cell import run_cell
+from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import required_artefacts
 from benchmark.storage.records import read_record
 from tests.helpers import configured
 
 QUICK = ("budget.classifier_epochs=1", "probe=clean")
+TRUNK = ("interpreter.own_trunk=true",)
 
 
 def made(root, *overrides):
@@ -36,15 +40,36 @@ def test_a_classifier_is_trained_after_its_start_and_those_that_it_is_trained_ag
     assert {ref.key for ref in required_artefacts(plain)} & set(wanted.values()) == {wanted["classifier start"]}
 
 
-def test_an_own_trunk_and_a_decoder_from_scratch(tmp_path):
-    _, artefacts = made(tmp_path, "interpreter=aid/trunk")
+def test_an_own_trunk_is_trained_in_the_last_stage_and_the_stages_before_are_shared(tmp_path):
+    config, artefacts = made(tmp_path, "interpreter=rtsa_anchored", *TRUNK)
     classifier = weights(tmp_path, "classifier", artefacts["classifier"])
     start, finish = (weights(tmp_path, "interpreter", artefacts[f"interpreter {name}"]) for name in ("start", "finish"))
     convolution = "net.conv1.0.weight"
-    assert torch.equal(start[f"trunk.{convolution}"], classifier[convolution])
+    assert not any(name.startswith("trunk.") for name in start)
     assert not torch.equal(finish[f"trunk.{convolution}"], classifier[convolution])
     assert torch.equal(finish["trunk.net.bn1.running_mean"], classifier["net.bn1.running_mean"])
+    _, plain = made(tmp_path, "interpreter=rtsa_anchored", "interpreter.own_trunk=false")
+    for stage in ("selector", "start"):
+        assert artefacts[f"interpreter {stage}"] == plain[f"interpreter {stage}"]
+    assert artefacts["interpreter finish"] != plain["interpreter finish"]
+    refs = {
+        ref.name: ref.config["interpreter"]["network"]["own_trunk"] for ref in required_artefacts(config) if ref.part
+    }
+    assert refs["interpreter start"] is False and refs["interpreter finish"] is True
 
+
+def test_an_own_trunk_starts_as_the_classifiers_and_draws_the_same_map(tmp_path):
+    """A finish of no steps is RTS_0 with the copy, whose maps are those of RTS_0."""
+    config = configured(tmp_path, *QUICK, "interpreter=rtsa_anchored", *TRUNK, "interpreter.finish_steps=0")
+    ctx = RunContext(config)
+    classifier = get_classifier(ctx)
+    found, start = get_interpreter(ctx, classifier), get_interpreter(ctx, classifier, until="start")
+    assert found.masking.trunk is not None and start.masking.trunk is None
+    image, class_B = torch.rand(3, 3, 48, 48), torch.tensor([0, 1, 2])
+    torch.testing.assert_close(found(image, class_B), start(image, class_B), rtol=0, atol=0)
+
+
+def test_a_decoder_from_scratch_goes_on_from_the_selector(tmp_path):
     config, artefacts = made(tmp_path, "interpreter=aid/scratch", "interpreter.finish_steps=0")
     specs = dict(stage_specs(config))
     assert specs["finish"]["after"] == artefacts["interpreter selector"] != artefacts["interpreter start"]

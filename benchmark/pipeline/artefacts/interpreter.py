@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,14 @@ def build_interpreter(ctx: RunContext, classifier: Classifier, *, trained: bool 
 
 def get_interpreter(ctx: RunContext, classifier: Classifier, until: str | None = None) -> BaseInterpreter:
     """The interpreter after its last stage, or after the stage named ``until``; frozen, in eval mode."""
-    interpreter = build_interpreter(ctx, classifier, trained=True)
     order = stage_order(ctx.config["interpreter"])
     made: dict[str | None, Path] = {}
     for stage, ref in stage_refs(ctx.config).items():
-        made[stage] = _get_stage(ctx, interpreter, stage, ref, made.get(order.get(stage)))
+        ctx = replace(ctx, config=ref.config)
+        made[stage] = _get_stage(ctx, classifier, stage, ref, made.get(order.get(stage)))
         if stage == until:
             break
+    interpreter = build_interpreter(ctx, classifier, trained=True)
     if made:
         _masking(interpreter).load_state_dict(load_file(made[stage] / WEIGHTS))
     return freeze(interpreter)
@@ -65,21 +67,31 @@ def get_reference(ctx: RunContext, classifier: Classifier) -> BaseInterpreter | 
     return get_interpreter(ctx, classifier, until=group["reference"])
 
 
-def _get_stage(
-    ctx: RunContext, interpreter: BaseInterpreter, stage: str, ref: ArtefactRef, previous: Path | None
-) -> Path:
+def _get_stage(ctx: RunContext, classifier: Classifier, stage: str, ref: ArtefactRef, previous: Path | None) -> Path:
     """The folder of one stage's weights, trained on top of ``previous`` if it is not in the store."""
 
     def make(folder: Path) -> dict[str, Any]:
+        interpreter = build_interpreter(ctx, classifier)
         if stage == "checkpoint":
             load_checkpoint(ctx, interpreter)
             _save(interpreter, folder)
             return {"checkpoint": str(ctx.config["interpreter"]["checkpoint"])}
         if previous is not None:
-            _masking(interpreter).load_state_dict(load_file(previous / WEIGHTS))
+            _go_on_from(previous, _masking(interpreter))
         return _train(ctx, interpreter, ctx.config["interpreter"]["stages"][stage], ref, folder)
 
     return ctx.artefact(ref, make, single_process=False).path
+
+
+def _go_on_from(previous: Path, masking: nn.Module) -> None:
+    """Loads the weights of the stage before. A trunk of its own, which that stage had not, stays the encoder's copy."""
+    found = masking.load_state_dict(load_file(previous / WEIGHTS), strict=False)
+    lacking = [name for name in found.missing_keys if not name.startswith("trunk.")]
+    if lacking or found.unexpected_keys:
+        raise ValueError(
+            f"{previous} holds the weights of another network: {lacking} are missing and {found.unexpected_keys} too "
+            "many; delete the folder, and it is made again"
+        )
 
 
 def _train(
