@@ -12,19 +12,14 @@ from benchmark.commands.common import console
 from benchmark.commands.common.catalogue import COMMANDS
 from benchmark.commands.common.help_page import overview, suggestion, topic_page
 from benchmark.configuration.conf_files import conf_folder
+from benchmark.storage.suite_version import VERSION
 
 
 def version() -> str:
     """The suite's version and the format of its records."""
-    from importlib import metadata
-
     from benchmark.storage.formats import FORMAT
 
-    try:
-        number = metadata.version("underfire")
-    except metadata.PackageNotFoundError:
-        number = "(not installed: a checkout)"
-    return f"underfire {number}, records of format {FORMAT['cell']}"
+    return f"underfire {VERSION}, records of format {FORMAT['cell']}"
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from benchmark.report.published.location import published_folder
+from benchmark.report.published.location import published_root
 from tests.helpers import PROJECT
 
 
@@ -28,7 +28,7 @@ def test_published_results_are_package_data():
     folder = PROJECT / settings["package-dir"]["benchmark.results"]
     taken = {path for pattern in settings["package-data"]["benchmark.results"] for path in folder.glob(pattern)}
     assert taken == {path for path in folder.glob("*/*") if path.is_file()}
-    assert published_folder().parent == folder
+    assert published_root() == folder
 
 
 def test_no_file_of_ours_is_ignored_by_git():

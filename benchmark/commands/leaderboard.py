@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from benchmark.commands.common.job import job
 from benchmark.commands.common.output import tell_json
-from benchmark.report.published.location import published_folder
+from benchmark.report.published.location import published_root
 from benchmark.report.statistics.bootstrap import Bootstrap
 
 log = logging.getLogger("underfire")
@@ -47,4 +47,4 @@ def main(config: DictConfig) -> None:
 
 def _shipped() -> list[Path]:
     """Every folder of published results that ships with the suite."""
-    return sorted(path.parent for path in published_folder().parent.glob("*/index.json"))
+    return sorted(path.parent for path in published_root().glob("*/index.json"))

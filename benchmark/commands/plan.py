@@ -15,6 +15,7 @@ from benchmark.planning.forecast import Forecast, forecast, loops_of
 from benchmark.planning.kept_times import KeptTimes, machine_of
 from benchmark.planning.plan import Plan, plan
 from benchmark.planning.plan_tables import as_json, render
+from benchmark.processes import allocator
 
 log = logging.getLogger("underfire")
 
@@ -86,6 +87,7 @@ def _foresee(made: Plan, sweep: Sweep, jobs: int, faster: float, *, measure: boo
         from benchmark.timing.unit_times import unit_times  # imports torch
 
         console.configure()
+        allocator.keep_freed_memory()  # as the work does that is foreseen
         log.info("timing %d kinds of loops on this machine (--quick leaves it out)", len(lacking))
         for loop, seconds, size in unit_times(lacking, threads):
             times.note(loop, timed=seconds, size=size)

@@ -17,8 +17,8 @@ from benchmark.report.cohorts.settings import as_text, settings_of
 from benchmark.report.cohorts.strongest import STRONGEST, attacks_within_budget
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
-from benchmark.report.statistics.sample_metrics import mean_with_interval
-from benchmark.report.tables.effect_table import attacked_cells, effects, passes_of
+from benchmark.report.statistics.sample_metrics import mean_with_interval, passes_of
+from benchmark.report.tables.effect_table import attacked_cells, effects
 from benchmark.report.transfer.beaten import with_beaten_flags
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.storage.records import Record

@@ -14,8 +14,9 @@ import pandas as pd
 from benchmark.configuration.specs import Config
 from benchmark.processes import portable
 from benchmark.processes.machine import device_name, processor
+from benchmark.storage.suite_version import VERSION
 
-_PACKAGES = ("underfire", "torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
+_PACKAGES = ("torch", "timm", "pytorch-lightning", "hydra-core", "torchmetrics", "numpy", "scipy")
 
 
 def surroundings(config: Config) -> dict[str, Any]:
@@ -23,7 +24,10 @@ def surroundings(config: Config) -> dict[str, Any]:
     import torch
 
     return {
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}},
+        "versions": {
+            **{"python": platform.python_version(), "underfire": VERSION},
+            **{name: _version(name) for name in _PACKAGES},
+        },
         "commit": _commit(),
         "device": device_name(config["trainer"]["accelerator"]),
         "cpu": processor(),

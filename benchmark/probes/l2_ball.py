@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 from torch import Tensor
 
 from benchmark.numerics import rng
 from benchmark.numerics.adam import UpdateRule
-from benchmark.numerics.bounds import Positive, checked_arguments
+from benchmark.numerics.bounds import Positive, WholePositive, checked_arguments
 from benchmark.numerics.roots import square_root
 
 
@@ -23,7 +25,7 @@ class L2Ball:
 
     @checked_arguments
     def __init__(self, *, radius: Positive, step_size: Positive = 0.1) -> None:
-        self.radius, self.step_size = radius, step_size
+        self.radius, self.step_size, self.projects = radius, step_size, True
 
     def start(self, image_BCHW: Tensor, key_B: Tensor) -> Tensor:
         return image_BCHW.clone()
@@ -37,6 +39,13 @@ class L2Ball:
     def optimizer(self) -> UpdateRule:
         return self.step
 
+    def without_bound(self, steps: WholePositive) -> L2Ball:
+        """Steps that are projected onto [0, 1] alone; so many go ten times as far as the ball reaches."""
+        other = copy.copy(self)
+        other.radius, other.projects = 10 * self.radius, False
+        other.step_size = max(self.step_size, other.radius / steps)
+        return other
+
     def step(self, parameter: Tensor, gradient: Tensor, image_BCHW: Tensor) -> Tensor:
         """One step along the gradient, projected onto the ball and onto [0, 1]."""
         return self.project(parameter - self.step_size * self.steepest(gradient), image_BCHW)
@@ -49,6 +58,8 @@ class L2Ball:
 
     def project(self, point_BCHW: Tensor, image_BCHW: Tensor) -> Tensor:
         """Onto the ball around the image, then onto [0, 1], which does not leave the ball."""
+        if not self.projects:
+            return point_BCHW.clamp(0, 1)
         change = point_BCHW - image_BCHW
         return (image_BCHW + change * (self.radius / norm(change)).clamp(max=1)).clamp(0, 1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.figures import curves, forest, frontier
 from benchmark.report.figures.style import save, styled
-from benchmark.report.published.location import VERSION
+from benchmark.report.published.location import SETS
 from benchmark.report.published.pack import read_pack
 from benchmark.report.selection import aid_study
 from benchmark.storage.records import Record
@@ -25,12 +25,12 @@ def attacks_in(*folders: str) -> list[Record]:
 
 
 def main() -> None:
-    trainings = Published(read_pack(RESULTS / VERSION))
-    cifar = Published(read_pack(RESULTS / "cifar10"))
+    trainings = Published([read_pack(RESULTS / name) for name in SETS])
+    cifar = Published([read_pack(RESULTS / "cifar10")])
     study = read_pack(RESULTS / "aid_study").records
     drawn = {
         "differences": lambda: forest.forest(trainings.verdicts.rows),
-        "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(attacks_in(VERSION, "robust")))),
+        "distance_by_passes": lambda: curves.draw(curves.lines_of(grouped(attacks_in("v2", "robust")))),
         "cifar10_differences": lambda: forest.forest(cifar.verdicts.rows),
         "cifar10_distance_by_passes": lambda: curves.draw(
             curves.lines_of(grouped(attacks_in("cifar10", "cifar10_robust")))

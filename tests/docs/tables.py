@@ -5,33 +5,38 @@ A page marks where they stand, in a line or on lines of their own:
     <!-- published: NAME key=value ... -->...<!-- end -->
 
 NAME is one of BLOCKS. ``results=FOLDER`` takes the results published in docs/results/FOLDER; without it they are those
-that reports compare with. A test checks that no page says anything else than the results do.
+that reports compare with, the trainings of all sets together. A test checks that no page says anything else than the
+results do.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.verdicts import Verdicts, judge
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.cohorts.trainings import Trainings, pooled
 from benchmark.report.compare.consistency import consistency, summary
 from benchmark.report.compare.figures_of import Figure, cell_values, difference_values, kind_of
+from benchmark.report.compare.reference import Reference, counterpart
+from benchmark.report.compare.section import consistencies
 from benchmark.report.labels import CLAIMS, interpreter_name, metric_name, percent, probe_name
-from benchmark.report.published.location import VERSION
+from benchmark.report.published.location import SETS
 from benchmark.report.published.pack import Pack, is_pack, read_pack
 from benchmark.report.selection.aid_study import results
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap, Estimate
 from benchmark.report.statistics.sample_metrics import failed, mean_with_interval, succeeded
 from benchmark.report.tables.all_tables import all_tables
 from benchmark.report.tables.formats import EMPTY, Table, markdown
+from benchmark.storage.records import Record
 from tests.helpers import PROJECT
 
 RESULTS = PROJECT / "docs" / "results"
@@ -55,15 +60,29 @@ MEANS = (
 
 @dataclass(frozen=True)
 class Published:
-    """Published results, and what the report makes of them."""
+    """Published results, of one folder or of several sets, and what the report makes of them."""
 
-    pack: Pack
+    packs: Sequence[Pack]
     bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 
     @cached_property
+    def sets(self) -> list[Trainings]:
+        """Of every folder those of the setting with the most cells."""
+        return [max(grouped(pack.records), key=lambda group: len(group.records)) for pack in self.packs]
+
+    @cached_property
     def trainings(self) -> Trainings:
-        """Those of the setting with the most cells."""
-        return max(grouped(self.pack.records), key=lambda group: len(group.records))
+        """All of them together."""
+        return pooled(self.sets)
+
+    @cached_property
+    def records(self) -> Sequence[Record]:
+        """Every cell; of several sets those of the trainings."""
+        return self.packs[0].records if len(self.packs) == 1 else self.trainings.records
+
+    def index(self, name: str) -> list[Any]:
+        """The values that a field of the indexes has."""
+        return list({str(value): value for pack in self.packs for value in pack.index[name]}.values())
 
     @cached_property
     def verdicts(self) -> Verdicts:
@@ -93,16 +112,37 @@ def interval(estimate: Estimate) -> str:
 
 def provenance(published: Published) -> str:
     """What the results were computed with, in a sentence."""
-    index = published.pack.index
-    versions = index["versions"][0]
-    packages = ", ".join(f"{name} {versions[name]}" for name in PACKAGES if name in versions)
-    trainer = [record.cell.get("portable") for record in published.pack.records]
-    mode = " in portable mode" if all(trainer) else ""
-    threads, device, commit = (", ".join(map(str, index[name])) for name in ("threads", "device", "commit"))
+    versions = published.index("versions")
+    of_packages = {name: dict.fromkeys(each[name] for each in versions if name in each) for name in PACKAGES}
+    packages = ", ".join(f"{name} {' and '.join(found)}" for name, found in of_packages.items() if found)
+    portable = [all(record.cell.get("portable") for record in pack.records) for pack in published.packs]
+    mode = " in portable mode" if all(portable) else " (on the CPU in portable mode)" if any(portable) else ""
+    threads, device, commit = (", ".join(map(str, published.index(name))) for name in ("threads", "device", "commit"))
     return (
         f"{published.trainings.seeds_in_words}, {len(published.trainings.records)} cells; {device}, "
         f"{threads} thread{'' if threads == '1' else 's'}{mode}; {packages}; commit {commit}"
     )
+
+
+def sets(published: Published) -> str:
+    """A row a claim and objective: the word of all trainings, and that of each set alone."""
+    judged = [published.verdicts, *(judge(each, published.bootstrap) for each in published.sets)]
+    found = [{(line.claim, line.interpreter): line.verdict for line in each.headlines} for each in judged]
+    rows = [
+        [f"{CLAIMS[claim].number}. {CLAIMS[claim].statement}", f"`{name}`", *(f"{each[claim, name]}" for each in found)]
+        for name in dict.fromkeys(name for _, name in found[0])
+        for claim in CLAIMS
+    ]
+    columns = ["claim", "objective", f"all {len(published.trainings.cohorts)}", *published.trainings.sets]
+    return pipe_table(columns, rows)
+
+
+def agreement(published: Published) -> str:
+    """'9 of 18': how often a set alone says the word of all trainings."""
+    judged = [judge(each, published.bootstrap).headlines for each in published.sets]
+    said = {(line.claim, line.interpreter): line.verdict for line in published.verdicts.headlines}
+    same = [said[line.claim, line.interpreter] == line.verdict for lines in judged for line in lines]
+    return f"{sum(same)} of {len(same)}"
 
 
 def words(published: Published) -> str:
@@ -198,6 +238,22 @@ def ratio(
     return f"{row.ratio:.2f}"
 
 
+def spread(
+    published: Published, interpreter: str, probe: str, metric: str, level: str = "", population: str = "all"
+) -> str:
+    """'0.24 to 0.47': the least and the greatest mean of a training."""
+    rate = float(level) if level else None
+    found = [
+        values
+        for figure, values in published.by_training.items()
+        if (figure.interpreter, figure.probe, figure.level) == (interpreter, probe, rate)
+        and (figure.metric, figure.population) == (metric, population)
+    ]
+    if not found:
+        raise ValueError(f"no {metric} of {interpreter} under {probe}{percent(rate)} over {population}")
+    return f"{min(found[0]):.2f} to {max(found[0]):.2f}"
+
+
 def word(published: Published, claim: str, interpreter: str) -> str:
     """The verdict on one claim."""
     (line,) = [each for each in published.verdicts.headlines if (each.claim, each.interpreter) == (claim, interpreter)]
@@ -221,26 +277,29 @@ def _row(
 
 
 def beside(published: Published, other: str) -> str:
-    """How these trainings agree with others that are published, and how many of the six words are the same."""
+    """How these trainings agree with others that are published, and how many of their words are the same."""
     known = published_in(RESULTS / other)
     assert known is not None
-    figures = {name: values for name, values in published.by_training.items() if name in known.by_training}
-    found = summary([consistency(v, known.by_training[name], name.tolerance) for name, v in figures.items()])
+    found = counterpart(published.trainings, Reference(other, [known.trainings]))
+    assert found is not None
+    counted = summary(list(consistencies(published.trainings, found).values()))
+    apart = {interpreter for interpreter, *_ in found.unlike}
     theirs = {(line.claim, line.interpreter): line.verdict for line in known.verdicts.headlines}
-    same = [theirs.get((line.claim, line.interpreter)) == line.verdict for line in published.verdicts.headlines]
+    mine = [line for line in published.verdicts.headlines if line.interpreter not in apart]
+    same = [theirs.get((line.claim, line.interpreter)) == line.verdict for line in mine]
     words_agree = f"{'the same' if all(same) else f'{sum(same)} of the'} {len(same)} words; " if theirs else ""
-    devices = ", ".join(known.pack.index["device"])
+    left_out = "".join(f"; `{name}` is set otherwise there and left out" for name in sorted(apart))
     return (
-        f"{known.trainings.seeds_in_words}, on {devices}: {words_agree}of {found.compared} "
-        f"figures {found.outside} lie outside of the 95 % prediction interval, {found.expected:.0f} are expected by "
-        f"chance, {found.after_holm} remain after Holm's correction"
+        f"{known.trainings.seeds_in_words}, on {', '.join(known.index('device'))}: {words_agree}of "
+        f"{counted.compared} figures {counted.outside} lie outside of the 95 % prediction interval, "
+        f"{counted.expected:.0f} are expected by chance, {counted.after_holm} remain after Holm's correction{left_out}"
     )
 
 
 def study(published: Published) -> str:
     """The settings of the study of AID, numbered as in its figure: what differs from the defaults, and what it did."""
     rows = []
-    for number, each in enumerate(results(published.pack.records, bootstrap=published.bootstrap), 1):
+    for number, each in enumerate(results(published.records, bootstrap=published.bootstrap), 1):
         assert each.joint is not None and each.fall is not None
         said = [f"{key.split('.')[-1]} {value}" for key, value in each.setting.values.items() if value not in (None, 0)]
         own = next(record for record in each.setting.attacks).samples["success"].mean()
@@ -257,9 +316,25 @@ def study(published: Published) -> str:
     return pipe_table([*columns, "object IoU, difference", "cost", "claim 3", ""], rows)
 
 
+def accuracy(published: Published, classifier: str = "", probe: str = "", over: str = "each") -> str:
+    """Percent of the images right, a training each, or their mean (``over=trainings``).
+
+    With a probe, an untargeted attack on all images that are right, those that are right under it.
+    """
+    found: dict[int, float] = {}
+    for record in published.records:
+        if classifier in ("", record.cell["classifier"]) and probe in ("", record.cell["probe"]):
+            withstood = 1 - record.samples["success"].mean() if probe else 1.0
+            found[int(record.cell["seed"])] = 100 * record.cell["facts"]["accuracy"] * withstood
+    if not found:
+        raise ValueError(f"no cell of classifier={classifier or 'any'} with probe={probe or 'any'}")
+    values = [found[seed] for seed in sorted(found)] if over == "each" else [float(np.mean(list(found.values())))]
+    return ", ".join(f"{value:.1f}" for value in values)
+
+
 def passes(published: Published) -> str:
     """A row a budget of adv2_auto: where it leaves the maps, and how often it deceives."""
-    cells = [record for record in published.pack.records if record.cell["probe"] == "adv2_auto"]
+    cells = [record for record in published.records if record.cell["probe"] == "adv2_auto"]
     rows = []
     for cell in sorted(cells, key=lambda record: record.cell["config"]["probe"]["passes"]):
         found = [interval(mean_with_interval([cell], name, published.bootstrap)) for name in ("map_l1", "looks_benign")]
@@ -289,7 +364,7 @@ def families(published: Published) -> str:
 def settings(published: Published, interpreter: str) -> str:
     """A row a setting of an interpreter that was varied: its trainings, and the verdicts on claims 2 and 3."""
     rows = []
-    for group in grouped(published.pack.records):
+    for group in grouped(published.records):
         lines = {
             line.claim: line for line in judge(group, published.bootstrap).headlines if line.interpreter == interpreter
         }
@@ -310,6 +385,8 @@ BLOCKS: dict[str, Callable[..., str]] = {
     for each in (
         provenance,
         words,
+        sets,
+        agreement,
         means,
         between,
         beside,
@@ -317,8 +394,10 @@ BLOCKS: dict[str, Callable[..., str]] = {
         mean,
         difference,
         ratio,
+        spread,
         word,
         sentence,
+        accuracy,
         study,
         settings,
         families,
@@ -329,8 +408,9 @@ BLOCKS: dict[str, Callable[..., str]] = {
 
 @cache
 def published_in(folder: Path) -> Published | None:
-    """The results published there; None where there are none yet."""
-    return Published(read_pack(folder)) if is_pack(folder) else None
+    """The results published there, or in several folders joined by "+"; None where there are none yet."""
+    folders = [folder.with_name(name) for name in folder.name.split("+")]
+    return Published([read_pack(each) for each in folders]) if all(map(is_pack, folders)) else None
 
 
 def rewritten(text: str, folder: Path = RESULTS, load: Callable[[Path], Published | None] = published_in) -> str:
@@ -343,7 +423,7 @@ def rewritten(text: str, folder: Path = RESULTS, load: Callable[[Path], Publishe
     def made(found: re.Match[str]) -> str:
         name, keys, before = found.groups()
         options = dict(pair.split("=", 1) for pair in keys.split())
-        published = load(folder / options.pop("results", VERSION))
+        published = load(folder / options.pop("results", "+".join(SETS)))
         if name not in BLOCKS:
             raise ValueError(f"<!-- published: {name} --> is no block: there are {', '.join(BLOCKS)}")
         try:

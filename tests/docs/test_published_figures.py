@@ -35,7 +35,7 @@ def planted():
 def published(planted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "v1"
     write_pack(planted, folder, "v1")
-    return Published(read_pack(folder), Bootstrap(100))
+    return Published([read_pack(folder)], Bootstrap(100))
 
 
 def block(text: str, published: Published | None) -> str:
@@ -62,6 +62,22 @@ def test_a_difference_is_that_of_the_records(published, planted):
     text = "<!-- published: difference interpreter=rtsa probe=adv2 metric=map_l1 --><!-- end -->"
     found = re.search(r"-->([+-]\d\.\d{3}) \[", block(text, published))
     assert float(found[1]) == pytest.approx(means["rtsa"] - means["rts"], abs=0.0006)
+
+
+def test_accuracy_is_a_percentage_a_training_and_what_an_attack_leaves_of_it(tmp_path):
+    cells = trainings(World(n=40), ("rts",), (("clean", None, 1), ("pgd", None, 1)))
+    for cell in cells:
+        cell.cell["facts"]["accuracy"] = 0.9 if cell.cell["seed"] == 0 else 0.7
+        cell.samples["success"] = np.arange(len(cell.samples)) % 4 == 0
+    write_pack(cells, tmp_path / "few", "few")
+    few = Published([read_pack(tmp_path / "few")], Bootstrap(50))
+    more = len({cell.cell["seed"] for cell in cells}) - 1
+    assert f"-->90.0{', 70.0' * more}<!--" in block("<!-- published: accuracy --><!-- end -->", few)
+    assert f"-->67.5{', 52.5' * more}<!--" in block("<!-- published: accuracy probe=pgd --><!-- end -->", few)
+    mean = (90 + 70 * more) / (1 + more)
+    assert f"-->{mean:.1f}<!--" in block("<!-- published: accuracy over=trainings --><!-- end -->", few)
+    with pytest.raises(ValueError, match="no cell of classifier=resnet"):
+        block("<!-- published: accuracy classifier=resnet --><!-- end -->", few)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
 
+from benchmark.configuration.instantiation import instantiate
 from benchmark.objectives.joint import Joint
 from benchmark.objectives.prediction import Prediction
 from benchmark.pipeline.soundness.attack_account import account_check, second_half
@@ -13,12 +16,15 @@ from benchmark.pipeline.soundness.before_attack import map_gradient_flags, repea
 from benchmark.pipeline.soundness.comparisons import COMPARED, Reached, comparison_check
 from benchmark.probes import attack as attack_module
 from benchmark.probes.attack import GradientAttack, Phase
+from benchmark.probes.auto_attack import AutoAttack
 from benchmark.probes.best_iterate import BestIterate
 from benchmark.probes.goal_attack import GoalAttack
+from benchmark.probes.l2_ball import L2Ball
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.storage.flags import FLAGS, ordered, withholding
 from lightning_modules.measure import LitMeasure
 from lightning_modules.probe import LitProbe
+from tests.helpers import configured
 from tests.pipeline.tiny import BALL, SIDE, Green, Images, Linear, WithSurrogate
 
 EPSILON, N = BALL["epsilon"], 12
@@ -81,7 +87,24 @@ def flags_of(interpreter, probe, batch=None, epsilon=EPSILON) -> list[str]:
     return ordered(found + account_check(samples, needs_map=probe.needs_map)[1])
 
 
-@pytest.mark.parametrize("probe", [pgd(), adv2()], ids=["pgd", "adv2"])
+def auto(ball=None, passes: int = 120) -> GoalAttack:
+    """adv2_auto with the members that are configured."""
+    attack = configured(Path("."), "probe=adv2_auto", "interpreter=cam")["probe"]["module"]["attack"]
+    members = [instantiate(member) for member in attack["members"]]
+    return GoalAttack(attack=AutoAttack(ball=ball or LinfBall(**BALL), passes=passes, members=members), seed=0)
+
+
+def l2_ball() -> L2Ball:
+    return L2Ball(radius=0.6, step_size=0.02)
+
+
+SOUND = {
+    **{"pgd": pgd(), "adv2": adv2(), "adv2_auto": auto(passes=1200)},
+    **{"pgd in L2": pgd(l2_ball()), "adv2 in L2": adv2(l2_ball())},
+}
+
+
+@pytest.mark.parametrize("probe", SOUND.values(), ids=SOUND)
 def test_a_sound_attack_has_no_flag(probe):
     assert flags_of(Green(Balanced()), probe) == []
 
@@ -94,7 +117,14 @@ def test_a_quantised_classifier(probe):
 
 def test_a_gradient_that_is_clipped_from_below():
     clipped = Balanced(slope=lambda gradient: gradient.clamp(min=1e-6))
-    assert flags_of(Green(clipped), adv2()) == ["bounded_without_bound"]
+    for probe in (adv2(), auto()):
+        assert flags_of(Green(clipped), probe) == ["bounded_without_bound"]
+
+
+@pytest.mark.parametrize("probe", [adv2(l2_ball()), auto(l2_ball())], ids=["adv2", "adv2_auto"])
+def test_a_gradient_without_its_sign_fails_in_an_l2_ball_too(probe):
+    unsigned = Balanced(slope=torch.abs)
+    assert flags_of(Green(unsigned), probe) == ["bounded_without_bound"]
 
 
 def test_a_surrogate_that_sees_a_part_of_the_image():
@@ -123,6 +153,7 @@ def test_a_randomised_network():
 
 def test_a_budget_that_is_too_small():
     assert flags_of(Green(Balanced()), adv2(warmup=10, steps=14, weight=200.0)) == ["loss_falling"]
+    assert flags_of(Green(Balanced()), auto(passes=120)) == ["loss_falling", "not_converged"]
 
 
 def test_an_attack_that_throws_its_best_iterate_away(monkeypatch):

@@ -232,3 +232,13 @@ def test_a_better_iterate_that_is_thrown_away_is_told(monkeypatch):
 
     monkeypatch.setattr(Strongest, "update", forgetful)
     assert auto()(interpreter, image, goal, key).facts["better_iterate"].any()
+
+
+def test_the_l2_ball_without_its_bound_by_hand():
+    ball = L2Ball(radius=0.5, step_size=0.1)
+    free = ball.without_bound(20)
+    image, gradient = torch.full((1, 1, 1, 2), 0.5), torch.tensor([[[[3.0, -4.0]]]])
+    torch.testing.assert_close(free.step(image, gradient, image), torch.tensor([[[[0.35, 0.70]]]]))  # 10 * 0.5 / 20 far
+    far = torch.tensor([[[[2.0, 0.9]]]])
+    torch.testing.assert_close(free.project(far, image), torch.tensor([[[[1.0, 0.9]]]]))
+    assert (ball.radius, ball.step_size, ball.projects) == (0.5, 0.1, True), "the ball itself is as it was"

@@ -94,6 +94,40 @@ def test_the_reference_is_the_rts_that_was_trained_as_long_on_the_same_classifie
     assert {each.reference.classifier for each in found.values()} == {"resnet10t"}
 
 
+def test_the_reference_of_a_trunk_of_its_own_is_the_rts_that_trains_one_too():
+    """Without such an RTS it is compared with the other one, and cannot be chosen: it is another network."""
+    trunk = {"interpreter": {"lambda_aid": 5.0, "own_trunk": True}}
+    falls = replace(BASE, shift={"rts": 0.0, "rtsa": 0.03}, drift={"rts": 0.0, "rtsa": 0.001})
+    records = [*calibration(), *cells(falls, "rtsa", trunk)]
+    found = [each for each in results(records, KEYS, QUICK) if each.setting.values["interpreter.lambda_aid"] == 5.0]
+    alone = {each.setting.own_trunk: each for each in found}
+    assert alone[True].joint.value < alone[False].joint.value and not alone[True].reference.own_trunk
+    assert (alone[True].chosen, alone[False].chosen) == (False, True)
+    records += cells(BASE, "rts", {"interpreter": {"own_trunk": True}})
+    both = [each for each in results(records, KEYS, QUICK) if each.setting.own_trunk]
+    assert all(each.reference.own_trunk and each.chosen for each in both) and len(both) == 1
+    assert not any(each.reference.own_trunk for each in results(records, KEYS, QUICK) if not each.setting.own_trunk)
+
+
+def test_a_longer_training_has_to_be_distinguishably_better():
+    def setting(weight, steps, inner=5):
+        return {
+            "interpreter": {"lambda_aid": weight, "stages": {"finish": {"steps": steps}}, "inner": {"steps": inner}}
+        }
+
+    def chosen(short, long, inner=5):
+        records = cells(BASE, "rts", {})
+        for weight, (shift, steps) in enumerate(((short, 200), (long, 1000)), 1):
+            world = replace(BASE, shift={"rts": 0.0, "rtsa": shift}, drift={"rts": 0.0, "rtsa": 0.001})
+            records += cells(world, "rtsa", setting(float(weight), steps, inner))
+        (found,) = [each for each in results(records, KEYS, QUICK) if each.chosen]
+        return found.setting
+
+    assert chosen(0.02, 0.02).passes == 200 * 11
+    assert chosen(0.0, 0.03, inner=10).passes == 1000 * 16
+    assert chosen(0.03, 0.0).passes == 200 * 11
+
+
 def test_the_frontier_is_what_no_other_setting_beats_in_both():
     grid = {1.0: (0.0, 0.001), 2.0: (0.0, 0.01), 5.0: (0.02, 0.005), 20.0: (0.2, 0.3)}
     found = by_weight(results(calibration(grid), KEYS, QUICK))

@@ -95,5 +95,5 @@ def test_samples_without_a_map_are_left_out_of_means(records):
             each.samples.loc[:9, ["map_l1", "looks_benign"]] = np.nan
     (cohort,) = grouped(records)
     row = next(row for row in attack_rates(cohort, FEW).rows if row[:2] == ["adv2", "rts"])
-    success, looks_benign, joint = row[2:5]
+    success, looks_benign, joint = row[3:6]
     assert (success.n, looks_benign.n, joint.n) == (300, 270, 270)

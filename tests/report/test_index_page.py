@@ -21,7 +21,7 @@ from PIL import Image
 from benchmark.__main__ import conf_folder
 from benchmark.configuration.resolution import as_dict
 from benchmark.report.figures.kept import kept_ids, kept_rows, masks_of
-from benchmark.report.published.location import published_folder
+from benchmark.report.published.location import published_sets
 from benchmark.report.published.pack import read_pack
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.statistics.sample_metrics import mean_with_interval
@@ -267,7 +267,7 @@ def test_commands(changes, words):
 def test_commands_mean_the_cell_they_stand_beside(interpreter, probe):
     """Of the published cells: the words configure a cell with the same names, level, seeds and budget."""
     wanted = {"interpreter": interpreter, "probe": probe}
-    records = read_pack(published_folder()).records
+    records = read_pack(published_sets()[0]).records
     cell = next(r.cell for r in records if {name: r.cell[name] for name in wanted} == wanted)
     with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
         made = as_dict(compose("run", overrides=command(cell, {}).split()[4:]))

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from benchmark.configuration.cells import Cell
 from benchmark.configuration.conf_files import conf_folder
 from benchmark.configuration.sweep_expansion import expand
 from benchmark.report.compare.figures_of import kind_of
 from benchmark.report.compare.reference import differing_settings
-from benchmark.report.published.location import published_folder
+from benchmark.report.published.location import published_sets
 from benchmark.report.published.pack import read_pack
 
 
-def test_observation_8_is_set_as_the_published_trainings_were():
+@pytest.mark.parametrize("folder", published_sets(), ids=lambda folder: folder.name)
+def test_observation_8_is_set_as_the_published_trainings_were(folder):
     """Else reports would leave out the comparison: publish anew, or make the setting absent where it sets nothing."""
-    published = {kind_of(record): record for record in read_pack(published_folder()).records}
+    published = {kind_of(record): record for record in read_pack(folder).records}
     planned = expand(str(conf_folder()), "run", ["experiment=observation_8"]).cells
     today = [SimpleNamespace(cell=Cell(each.config).identity()) for each in planned if each.config]
     assert {kind_of(record) for record in today} == published.keys()

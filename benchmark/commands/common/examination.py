@@ -16,6 +16,7 @@ from benchmark.processes import portable
 from benchmark.processes.machine import cores, has_avx2, memory, processor
 from benchmark.storage.atomic import FLOOR
 from benchmark.storage.formats import FORMAT
+from benchmark.storage.suite_version import VERSION
 
 NEEDED = (
     *("torch", "torchvision", "timm", "pytorch-lightning", "hydra-core", "omegaconf", "wandb", "torchmetrics", "numpy"),
@@ -53,7 +54,7 @@ class Examination:
 
     def _suite(self) -> dict[str, str]:
         return {
-            "underfire": _version("underfire") or "not installed: a checkout",
+            "underfire": VERSION,
             "records": f"format {FORMAT['cell']}",
             "python": f"{platform.python_version()}, {platform.platform()}",
         }

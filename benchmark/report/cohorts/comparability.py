@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 # The interpreter's settings that are its training budget; the steps of an attack inside the training are not.
-_BUDGET = re.compile(r"seed|stages\.\w+\.(steps|batch_size|module\.(lr|weight_decay|p_fake|seed))")
+_BUDGET = re.compile(r"seed|own_trunk|stages\.\w+\.(steps|batch_size|module\.(lr|weight_decay|p_fake|seed))")
 
 
 def _section(record: Record, name: str) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def same_task(differences: dict[str, tuple[Any, Any]]) -> bool:
 
 def training_differences(value: Record, reference: Record) -> list[str]:
     """'stages.finish.steps 375 against 300' for each way in which two interpreters were not trained on equal budgets
-    from one start: steps, batch sizes, learning rates and seeds of their stages."""
+    from one start: steps, batch sizes, learning rates and seeds of their stages, and whether they train a trunk."""
     stages = [
         {path: x for path, x in _section(record, "interpreter").items() if _BUDGET.fullmatch(path)}
         for record in (value, reference)

@@ -6,6 +6,7 @@ setting of the parts that both have, without the seeds in it.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
@@ -21,14 +22,16 @@ from benchmark.report.cohorts.settings import as_text, settings_of, without_seed
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
+_APART = 1000  # what a seed is raised by that occurs twice among pooled trainings
 _ALWAYS = ("data", "classifier", "budget")  # of every cell; the other sections are of an interpreter or a probe
 
 
 @dataclass(frozen=True)
 class Trainings:
-    """``cohorts``: one a training, in the order of their seeds."""
+    """``cohorts``: one a training, in the order of their seeds. ``sets``: of pooled ones, what was pooled, in words."""
 
     cohorts: Sequence[Cohort]
+    sets: tuple[str, ...] = ()
 
     @property
     def key(self) -> CohortKey:
@@ -60,6 +63,8 @@ class Trainings:
     def seeds_in_words(self) -> str:
         """'seed 0', '5 trainings (seeds 0 to 4)' or '3 trainings (seeds 0, 2, 5)'."""
         seeds = self.seeds
+        if self.sets:
+            return f"{len(seeds)} trainings ({'; '.join(self.sets)})"
         if len(seeds) == 1:
             return f"seed {seeds[0]}"
         run = len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1))
@@ -95,12 +100,43 @@ class Trainings:
             replace(cohort, records=[record for record in cohort.records if _kind(record) in kinds])
             for cohort in self.cohorts
         ]
-        return Trainings([cohort for cohort in kept if cohort.records])
+        return Trainings([cohort for cohort in kept if cohort.records], self.sets)
 
     @property
     def classifiers(self) -> int:
         """How many classifiers were trained; fewer than trainings where seeds share one."""
         return len({(record.cell.get("artefacts") or {}).get("classifier") for record in self.records})
+
+
+def pooled(groups: Sequence[Trainings]) -> Trainings:
+    """Trainings of one setting on several devices, or with several versions, as so many of one method.
+
+    Where two have a seed in common the later one gets another number: they were trained apart.
+    """
+    cohorts: dict[int, Cohort] = {}
+    for group in groups:
+        for cohort in group.cohorts:
+            seed = cohort.key.seed
+            while seed in cohorts:
+                seed += _APART
+            cohorts[seed] = cohort if seed == cohort.key.seed else _with_seed(cohort, seed)
+    sets = [each for group in groups for each in group.sets or (_in_words(group),)]
+    return Trainings(list(cohorts.values()), tuple(sets) if len(groups) > 1 else groups[0].sets)
+
+
+def _with_seed(cohort: Cohort, seed: int) -> Cohort:
+    records = []
+    for record in cohort.records:
+        other = copy.copy(record)
+        vars(other)["cell"] = {**record.cell, "seed": seed}
+        records.append(other)
+    return replace(cohort, key=replace(cohort.key, seed=seed), records=records)
+
+
+def _in_words(group: Trainings) -> str:
+    """'seeds 0 to 4 on NVIDIA H200'."""
+    seeds = group.seeds_in_words.partition("(")[2].rstrip(")") or group.seeds_in_words
+    return f"{seeds} on {', '.join(dict.fromkeys(str(record.cell['device']) for record in group.records))}"
 
 
 def trainings_of(cohorts: Sequence[Cohort]) -> list[Trainings]:

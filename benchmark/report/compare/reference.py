@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from benchmark.report.cohorts.cohort import IDENTITY
 from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.cohorts.settings import settings_of
-from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.cohorts.trainings import Trainings, pooled
 from benchmark.report.compare.figures_of import Kind, kind_of
-from benchmark.report.published.location import portable_folder, published_folder
+from benchmark.report.published.location import published_sets
 from benchmark.report.published.pack import is_pack, read_pack
 from benchmark.report.transfer.transfer_cells import source_of
 from benchmark.storage.records import scan_records
@@ -28,14 +28,10 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True)
 class Reference:
-    """Results of others, the trainings of one setting together. name: as in "the published results v1".
-
-    portable: further cells that were computed in portable mode, whose bytes another machine should get.
-    """
+    """Results of others, the trainings of one setting together. name: as in "the published results v1"."""
 
     name: str
     groups: Sequence[Trainings]
-    portable: Sequence[Record] = ()
 
 
 @dataclass(frozen=True)
@@ -60,12 +56,10 @@ def reference(compare: str | None, results: Path) -> Reference | None:
     if compare is None:
         return None
     if compare == PUBLISHED:
-        folder = published_folder()
-        if not is_pack(folder) or results.resolve() == folder.resolve():
-            return None
-        pack, portable = read_pack(folder), portable_folder()
-        further = read_pack(portable).records if is_pack(portable) else []
-        return Reference(f"the published results {pack.version}", _groups(pack.records), further)
+        folders = [each for each in published_sets() if is_pack(each) and each.resolve() != results.resolve()]
+        packs = [read_pack(folder) for folder in folders]
+        name = f"the published results {', '.join(pack.version for pack in packs)}"
+        return Reference(name, [pooled([_largest(pack.records) for pack in packs])]) if packs else None
     folder = Path(compare)
     if not folder.is_dir():
         raise ValueError(f"compare={compare}: there is no such folder; name one of results, or {PUBLISHED}")
@@ -84,6 +78,11 @@ def reference(compare: str | None, results: Path) -> Reference | None:
 
 def _groups(records: Sequence[Record]) -> list[Trainings]:
     return grouped([record for record in records if not source_of(record)])
+
+
+def _largest(records: Sequence[Record]) -> Trainings:
+    """The trainings of the setting with the most cells."""
+    return max(_groups(records), key=lambda group: len(group.records))
 
 
 def counterpart(own: Trainings, others: Reference) -> Counterpart | None:

@@ -24,7 +24,7 @@ def bytes_sentence(own: Sequence[Record], others: Sequence[Record], name: str) -
     pairs = [(mine, _nearest(mine, theirs[mine.cell["cell"]])) for mine in own if mine.cell["cell"] in theirs]
     if not pairs:
         return f"Bytes: no cell here has settings, seed and format of one of {name}."
-    same = sum(_checksum(mine) == _checksum(other) for mine, other in pairs)
+    same = sum(checksum_of(mine) == checksum_of(other) for mine, other in pairs)
     how_many = "all" if same == len(pairs) else "none" if not same else str(same)
     seeds = ", ".join(str(seed) for seed in sorted({int(mine.cell["seed"]) for mine, _ in pairs}))
     here, there = (_made_on([pair[side] for pair in pairs]) for side in (0, 1))
@@ -38,7 +38,8 @@ def _nearest(mine: Record, others: Sequence[Record]) -> Record:
     return next((other for other in others if bytes_repeat(mine.cell, other.cell)), others[0])
 
 
-def _checksum(record: Record) -> Any:
+def checksum_of(record: Record) -> Any:
+    """SHA-256 of the samples."""
     return record.cell["checksums"].get(SAMPLES)
 
 

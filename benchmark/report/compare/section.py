@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from benchmark.report.claims.sentences import Headline
 from benchmark.report.claims.verdicts import Verdicts, judge
-from benchmark.report.cohorts.trainings import Trainings
+from benchmark.report.cohorts.trainings import Trainings, pooled
 from benchmark.report.compare.consistency import Consistency, consistency, summary
 from benchmark.report.compare.figures_of import Figure, Kind, Values, cell_values, difference_values, kind_of
 from benchmark.report.compare.reference import Counterpart, Reference, counterpart
-from benchmark.report.compare.same_bytes import bytes_sentence
+from benchmark.report.compare.same_bytes import bytes_sentence, checksum_of
 from benchmark.report.labels import CLAIMS, percent
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.tables.formats import EMPTY, Entry, Table, escape_markdown, markdown, number
@@ -41,7 +41,7 @@ def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootst
     title = f"### Beside {others.name}"
     if found is None:
         return Compared([title, "", "Nothing there has this data set, classifier, budget and probes.", ""])
-    figures = _consistencies(own, found)
+    figures = consistencies(own, found)
     sentences = _sentences(own, found, figures, others)
     lines = [title, "", f"There: {found.trainings.title}.", ""]
     lines += [f"* {sentence}" for sentence in sentences] + [""]
@@ -49,13 +49,16 @@ def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootst
     if outside:
         lines += [markdown(_table("outside", "Figures outside of the interval.", outside))]
     if theirs := judge(found.trainings, bootstrap).headlines:
-        lines += [markdown(_verdict_table(verdicts.headlines, theirs, others.name))]
+        together = _together(own, found, figures)
+        joint = judge(together, bootstrap).headlines if together is not None else []
+        lines += [markdown(_verdict_table(verdicts.headlines, theirs, joint, others.name))]
     plain = [sentence.replace("**", "").replace("\\", "") for sentence in sentences]
     tables = [_table("compared", _RULE, figures)] if figures else []
     return Compared(lines, tables, [f"Beside {others.name}: {found.trainings.title}.", *plain])
 
 
-def _consistencies(own: Trainings, found: Counterpart) -> dict[Figure, Consistency]:
+def consistencies(own: Trainings, found: Counterpart) -> dict[Figure, Consistency]:
+    """Of every figure of the kinds of cells that are set alike: whether these trainings are consistent with those."""
     mine, theirs = _values(own, found.kinds), _values(found.trainings, found.kinds)
     return {
         figure: consistency(values, theirs[figure], figure.tolerance)
@@ -88,8 +91,7 @@ def _sentences(own: Trainings, found: Counterpart, figures: dict[Figure, Consist
             f"training move together: many or none may), and {counted.after_holm} remain after Holm's correction for "
             "their number, which decides."
         )
-    exact = [*others.portable, *found.trainings.records]
-    sentences = [consistent, escape_markdown(bytes_sentence(own.records, exact, others.name))]
+    sentences = [consistent, escape_markdown(bytes_sentence(own.records, found.trainings.records, others.name))]
     for kind, differences in found.unlike.items():
         cell = f"{kind[0]} under {kind[1]}{percent(kind[2])}"
         sentences.append(escape_markdown(f"Left out, set otherwise: {cell} ({', '.join(differences[:3])})"))
@@ -120,12 +122,25 @@ def _table(name: str, caption: str, figures: dict[Figure, Consistency]) -> Table
     return Table(name, caption, columns, rows)
 
 
-def _verdict_table(here: list[Headline], there: list[Headline], name: str) -> Table:
-    """The verdicts of the reference, with the numbers behind them, beside these trainings' own."""
-    own = {(line.claim, line.interpreter): line for line in here}
+def _together(own: Trainings, found: Counterpart, figures: dict[Figure, Consistency]) -> Trainings | None:
+    """Both sides as trainings of one method; None where they are not, or where all of these are there already."""
+    if found.unlike or not summary(list(figures.values())).consistent:
+        return None
+    known = {(record.cell["cell"], checksum_of(record)) for record in found.trainings.records}
+    new = [
+        cohort
+        for cohort in own.cohorts
+        if not all((record.cell["cell"], checksum_of(record)) in known for record in cohort.records)
+    ]
+    return pooled([Trainings(new), found.trainings]) if new else None
+
+
+def _verdict_table(here: list[Headline], there: list[Headline], joint: list[Headline], name: str) -> Table:
+    """The verdicts of the reference beside these trainings' own, and those of all of them together."""
+    own, both = ({(line.claim, line.interpreter): line for line in each} for each in (here, joint))
     rows: list[list[Entry]] = []
     for line in there:
-        mine = own.get((line.claim, line.interpreter))
+        mine, together = (each.get((line.claim, line.interpreter)) for each in (own, both))
         rows.append(
             [
                 f"{CLAIMS[line.claim].number}. {line.claim}",
@@ -134,7 +149,10 @@ def _verdict_table(here: list[Headline], there: list[Headline], name: str) -> Ta
                 line.assessment.numbers or None,
                 mine.verdict if mine else None,
                 (mine.assessment.numbers or None) if mine else None,
+                *([together.verdict if together else None] if joint else []),
             ]
         )
     columns = ["claim", "objective", "verdict there", "numbers there", "here", "numbers here"]
-    return Table("verdicts_there", f"Verdicts of {name}, and what these trainings say.", columns, rows)
+    caption = f"Verdicts of {name}, and what these trainings say"
+    caption += "; together: of all of these trainings and those." if joint else "."
+    return Table("verdicts_there", caption, columns + (["together"] if joint else []), rows)

@@ -1,7 +1,8 @@
 """What makes AID work: each setting's joint success under the strongest attack against what it costs on benign images.
 
-On the calibration split. The rule: of each interpreter on each classifier, the largest fall of joint success against
-the equal-budget RTS, among settings whose claim 3 holds there.
+On the calibration split. The rule, of each interpreter on each classifier: among settings whose claim 3 holds there and
+whose network is that of their RTS, the one that is trained with the fewest passes of all whose joint success is not
+distinguishably above the lowest; of several the one of the lowest joint success, then of the least cost.
 """
 
 from __future__ import annotations
@@ -37,7 +38,12 @@ KEYS = (
     "interpreter.finish_after",
     "interpreter.own_trunk",
 )
-RULE = "the largest fall of joint success among settings whose claim 3 holds, on the calibration split"
+RULE = (
+    "among settings whose claim 3 holds and whose network is that of their RTS, the one trained with the fewest passes "
+    "of all whose joint success is not distinguishably above the lowest; then the lowest; on the calibration split"
+)
+# Passes of the classifier, forward and backward, that a step of AID takes for an image beside those of its attack.
+_OF_A_STEP = 6
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,17 @@ class Setting:
         """Of the whole training: the common start, where it goes on from there, and the further steps."""
         start = self._steps("start") if self.values_of("finish_after") != "selector" else 0
         return start + self._steps("finish")
+
+    @property
+    def own_trunk(self) -> bool:
+        """Whether it trains a copy of the trunk too: another network than the decoder alone."""
+        return bool(self.values_of("own_trunk"))
+
+    @property
+    def passes(self) -> int:
+        """Of the further steps, for an image: of the attack inside, and of the losses."""
+        inner = self.values_of("inner") or {}
+        return self._steps("finish") * (int(inner.get("steps") or 0) + _OF_A_STEP)
 
     def _steps(self, stage: str) -> int:
         return int(self.values_of("stages", {}).get(stage, {}).get("steps") or 0)
@@ -139,7 +156,9 @@ def _values(record: Record, keys: Sequence[str]) -> dict[str, Any]:
 def results(
     records: Sequence[Record], keys: Sequence[str] = KEYS, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP
 ) -> list[Result]:
-    """Every setting of an RTSA against the RTS of the same classifier that was trained as long, or nearest to it.
+    """Every setting of an RTSA against the RTS of the same classifier, trained as long or nearest to it.
+
+    Of a setting with a trunk of its own it is an RTS with such a trunk, if there is one.
 
     Only cells of the calibration split are looked at.
     """
@@ -149,9 +168,13 @@ def results(
     for each in found:
         own = [other for other in found if other.classifier == each.classifier and other.interpreter == REFERENCE]
         if each.interpreter != REFERENCE and own:
-            reference = min(own, key=lambda other: abs(other.decoder_steps - each.decoder_steps))
+            reference = min(own, key=lambda other: _distance(other, each))
             made.append(_result(each, reference, bootstrap))
-    return _judged(made)
+    return _judged(made, bootstrap)
+
+
+def _distance(reference: Setting, setting: Setting) -> tuple[bool, int]:
+    return reference.own_trunk != setting.own_trunk, abs(reference.decoder_steps - setting.decoder_steps)
 
 
 def _result(setting: Setting, reference: Setting, bootstrap: Bootstrap) -> Result:
@@ -178,17 +201,30 @@ def _difference(ours: pd.DataFrame, theirs: pd.DataFrame, name: str, bootstrap: 
     return paired_difference(value_N, reference_N, ours.loc[common, "source_id"].to_numpy(), bootstrap)
 
 
-def _judged(found: Sequence[Result]) -> list[Result]:
+def _judged(found: Sequence[Result], bootstrap: Bootstrap) -> list[Result]:
     """The results, marked: on the frontier of their classifier, and chosen by the rule."""
     groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for each in found:
-        if each.fall is not None and each.harmless == decision_rules.HOLDS:
+        alike = each.setting.own_trunk == each.reference.own_trunk
+        if alike and each.fall is not None and each.harmless == decision_rules.HOLDS:
             groups[each.setting.classifier, each.setting.interpreter].append(each)
-    chosen = [min(group, key=lambda each: each.fall.value) for group in groups.values()]  # type: ignore[union-attr]
+    chosen = [_choice(group, bootstrap) for group in groups.values()]
     return [
         replace(each, frontier=_on_frontier(each, found), chosen=any(each is other for other in chosen))
         for each in found
     ]
+
+
+def _choice(group: list[Result], bootstrap: Bootstrap) -> Result:
+    """The one with the fewest training passes of those that are not distinguishably worse than the best."""
+    ordered = sorted(group, key=lambda each: (each.joint.value, each.cost))  # type: ignore[union-attr]
+    best = ordered[0].setting.joint_success
+    near = [
+        each
+        for each in ordered
+        if each is ordered[0] or _difference(each.setting.joint_success, best, "joint", bootstrap).low <= 0
+    ]
+    return min(near, key=lambda each: each.setting.passes)  # of several the first, which is the best of them
 
 
 def _on_frontier(result: Result, found: Sequence[Result]) -> bool:
@@ -240,8 +276,9 @@ def study_table(found: Sequence[Result]) -> Table:
     caption = (
         f"Chosen: {RULE}. Joint success: the class is reached with a map within the interpreter's benign spread, under "
         "the strongest attack tried on it. Differences are paired, to the RTS on the same classifier that was trained "
-        "as long; 95 % bootstrap intervals over sources. Cost: the largest share of a margin of claim 3 that a "
-        "difference takes up. Frontier: no setting on this classifier has less of both."
+        "as long, with a trunk of its own where the setting has one and such an RTS is there; 95 % bootstrap intervals "
+        "over sources. Cost: the largest share of a margin of claim 3 that a difference takes up. Frontier: no setting "
+        "on this classifier has less of both."
     )
     groups = {(each.setting.classifier, each.setting.interpreter) for each in found}
     none = groups - {(each.setting.classifier, each.setting.interpreter) for each in found if each.chosen}

@@ -71,6 +71,18 @@ def column_means(
     return {name: within_unit(each) if name in _RATES else each for name, each in zip(names, found, strict=True)}
 
 
+def passes_of(cells: Sequence[Record]) -> float | None:
+    """Mean passes an image of the attacks, over all cells; None where they were not counted."""
+    counted = np.concatenate([column(record.samples, "passes") for record in cells])
+    return None if np.isnan(counted).all() else float(np.nanmean(counted))
+
+
+def whole_passes(cells: Sequence[Record]) -> int | None:
+    """The same as a whole number, for a table."""
+    found = passes_of(cells)
+    return None if found is None else round(found)
+
+
 def succeeded(samples: pd.DataFrame) -> np.ndarray:
     """The population on which the probe succeeded."""
     chosen: np.ndarray = column(samples, "success") == 1

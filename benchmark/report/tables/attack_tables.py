@@ -10,21 +10,22 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.labels import metric_name, probe_setting, short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, Bootstrap
 from benchmark.report.statistics.paired import pair
-from benchmark.report.statistics.sample_metrics import mean_with_interval, succeeded
+from benchmark.report.statistics.sample_metrics import mean_with_interval, succeeded, whole_passes
 from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table, names_of
 
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
 _LEADING = ("pgd", "adv2")
+_FIRST = ("attack", "interpreter", "passes")
 _RATES = ("success", "looks_benign", "joint_success", "linf", "l2_norm")
 DISTANCES = ("map_l1", "map_iou", "map_ssim", "map_spearman")
 _GOALS = ("success", "goal_map_l1_benign", "goal_map_l1")
 
 
 def _attack_cells(trainings: Trainings) -> list[tuple[list[Entry], list[Record]]]:
-    """([attack, interpreter], cells, one a training) of every attack, PGD and ADV2 first, the stated steps before
-    multiples of them."""
+    """([attack, interpreter, passes an image], cells, one a training) of every attack: PGD and ADV2 first, the stated
+    steps before multiples of them."""
     records = [r for r in trainings.records if r.cell["probe"] not in ("clean", "sign") and level_of(r) is None]
     probes = [*_LEADING, *sorted({str(record.cell["probe"]) for record in records} - set(_LEADING))]
     kinds = {(steps_factor_of(r), str(r.cell["probe"]), str(r.cell["interpreter"])) for r in records}
@@ -32,7 +33,7 @@ def _attack_cells(trainings: Trainings) -> list[tuple[list[Entry], list[Record]]
     found: list[tuple[list[Entry], list[Record]]] = []
     for factor, probe, name in sorted(kinds, key=lambda kind: (kind[0], probes.index(kind[1]), order.index(kind[2]))):
         cells = trainings.cells(name, probe, steps_factor=factor)
-        found.append(([probe_setting(probe, None, factor), marked(name, cells)], cells))
+        found.append(([probe_setting(probe, None, factor), marked(name, cells), whole_passes(cells)], cells))
     return found
 
 
@@ -52,7 +53,7 @@ def attack_rates(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
         "interpreter's own benign spread), and both; the size of the perturbation, image units. All attacked "
         f"samples. {ESTIMATE_NOTE}{_note(trainings)}"
     )
-    columns = ["attack", "interpreter", *map(short_metric_name, _RATES)]
+    columns = [*_FIRST, *map(short_metric_name, _RATES)]
     return Table("attack_rates", caption, columns, rows, names_of(cells for _, cells in _attack_cells(trainings)))
 
 
@@ -65,7 +66,7 @@ def attack_maps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) 
     columns = [f"{short_metric_name(metric)}, {which}" for metric in DISTANCES for which in ("all", "successes")]
     caption = f"Attacks: the adversarial map against the benign one, white box each. {ESTIMATE_NOTE}{_note(trainings)}"
     records = names_of(cells for _, cells in _attack_cells(trainings))
-    return Table("attack_maps", caption, ["attack", "interpreter", *columns], rows, records)
+    return Table("attack_maps", caption, [*_FIRST, *columns], rows, records)
 
 
 def attack_goals(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
@@ -77,7 +78,7 @@ def attack_goals(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
         "kept (topk, fixed_label) success is that it was; the goal map of adv2 and of topk is the benign map, "
         f"which adv2 is to keep and topk to leave. {ESTIMATE_NOTE}{_note(trainings)}"
     )
-    columns = ["attack", "interpreter", *map(short_metric_name, _GOALS)]
+    columns = [*_FIRST, *map(short_metric_name, _GOALS)]
     return Table("attack_goals", caption, columns, rows, names_of(cells for _, cells in found))
 
 
@@ -106,4 +107,4 @@ def attack_gaps(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) 
     )
     success_name, map_name = metric_name("success"), metric_name("map_l1")
     columns = [f"{success_name} - PGD", f"{map_name} - PGD", f"{map_name} / PGD", "surrogate's map error"]
-    return Table("attack_gaps", caption, ["attack", "interpreter", *columns], rows, names_of(records))
+    return Table("attack_gaps", caption, [*_FIRST, *columns], rows, names_of(records))

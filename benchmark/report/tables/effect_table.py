@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmark.report.cohorts.cohort import Cohort
 from benchmark.report.cohorts.flags import flag_note, marked
 from benchmark.report.cohorts.strongest import STRONGEST, attacks_within_budget, strongest_of
@@ -14,7 +12,7 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.labels import short_metric_name
 from benchmark.report.statistics.bootstrap import DEFAULT_BOOTSTRAP, NOTHING, Bootstrap, Estimate
 from benchmark.report.statistics.pair_alarm import FALSE_ALARMS, PairAlarm, alarm_rate, auc, pair_alarm
-from benchmark.report.statistics.sample_metrics import column, mean_with_interval
+from benchmark.report.statistics.sample_metrics import mean_with_interval, whole_passes
 from benchmark.report.tables.formats import ESTIMATE_NOTE, Entry, Table, names_of
 
 if TYPE_CHECKING:
@@ -48,12 +46,6 @@ def effects(cells: list[tuple[Record, Record | None]], bootstrap: Bootstrap) -> 
         yield name, alarm_rate(measured, percent, bootstrap, harmless=harmless) if measured else NOTHING
 
 
-def passes_of(cells: list[Record]) -> float | None:
-    """Mean passes an image, over all cells; None where they were not counted."""
-    counted = np.concatenate([column(record.samples, "passes") for record in cells])
-    return None if np.isnan(counted).all() else float(np.nanmean(counted))
-
-
 def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP) -> Table:
     """One row an interpreter, under the strongest attack and under plain ADV2."""
     rows: list[list[Entry]] = []
@@ -69,9 +61,9 @@ def effect_table(trainings: Trainings, bootstrap: Bootstrap = DEFAULT_BOOTSTRAP)
             seen += attacks
             records.append(_behind(trainings, interpreter, probe))
             numbers = dict(effects(cells, bootstrap))
-            passes = passes_of(attacks)
-            counted = None if passes is None else round(passes)
-            rows.append([probe, marked(interpreter, attacks), counted, *(numbers[name] for name in names)])
+            rows.append(
+                [probe, marked(interpreter, attacks), whole_passes(attacks), *(numbers[name] for name in names)]
+            )
     columns = ["attack", "interpreter", "passes", *map(short_metric_name, names)]
     caption = (
         "Effects: does the map give the attack away? Strongest: for each sample the best of all attacks tried within "
