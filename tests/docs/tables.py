@@ -254,6 +254,12 @@ def spread(
     return f"{min(found[0]):.2f} to {max(found[0]):.2f}"
 
 
+def lowest(published: Published, interpreter: str, probe: str, metric: str) -> str:
+    """The least mean of a training."""
+    cells = published.trainings.cells(interpreter, probe)
+    return f"{min(mean_with_interval([cell], metric, published.bootstrap).value for cell in cells):.3f}"
+
+
 def word(published: Published, claim: str, interpreter: str) -> str:
     """The verdict on one claim."""
     (line,) = [each for each in published.verdicts.headlines if (each.claim, each.interpreter) == (claim, interpreter)]
@@ -395,6 +401,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         difference,
         ratio,
         spread,
+        lowest,
         word,
         sentence,
         accuracy,

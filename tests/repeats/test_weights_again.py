@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from benchmark.numerics.modules import freeze
 from benchmark.numerics.precisions import BFLOAT16, FLOAT32
 from benchmark.storage.repeats import MAP_TOLERANCE, RATE_TOLERANCE, bytes_repeat, most_otherwise
-from tests.helpers import PROJECT
+from tests.repeats.every_way import measured_in_every_way
 from tests.repeats.weights_again import cell_means, networks, train
-
-WAYS = ("1:50", "2:50", "1:16")  # threads : batch size; 16 leaves 8 images for the last group
-SETS = ("default", "avx2")
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """{(instruction set, way): cell means}."""
-    weights = tmp_path_factory.mktemp("weights") / "rts.pt"
-    train(weights)
-    found = {}
-    for name in SETS:
-        command = [sys.executable, "-m", "tests.repeats.weights_again", str(weights), *WAYS]
-        environment = {**os.environ, "ATEN_CPU_CAPABILITY": name}
-        ran = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr
-        found |= {(name, way): means for way, means in zip(WAYS, json.loads(ran.stdout), strict=True)}
-    return found
+    return measured_in_every_way(tmp_path_factory.mktemp("weights"))
 
 
 def test_the_networks_have_learnt_and_the_attack_does_something(measured):
