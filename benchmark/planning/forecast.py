@@ -17,11 +17,12 @@ from benchmark.planning.image_counts import image_count, image_size
 from benchmark.planning.kept_times import NOTHING, KeptTimes, Span
 from benchmark.planning.plan import Plan
 from benchmark.planning.required_artefacts import ArtefactRef
-from benchmark.planning.work import Loop, Work, samples_of, work_of, work_of_cell
+from benchmark.planning.work import Loop, Work, forward_loop, samples_of, work_of, work_of_cell
 
 _ROW = 200  # bytes of a sample's row in a record
 _DECISION = 24  # bytes of a sample's prediction
 _FACTS = 300  # bytes that an attack tells of an image, and its curves
+_DEAR = 10  # forward passes of the classifier from which on a step of an attack is worth a word
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Forecast:
 
     cells: what each unfinished cell takes by itself and with the artefacts that it is the first to need, by its place
     in the sweep. artefacts: what each unfinished one takes. wall: seconds until the end with ``jobs`` at a time.
-    unknown: loops without a time. free: bytes of disk where the store is.
+    unknown: loops without a time. free: bytes of disk where the store is. dear: by the step of an
+    attack, the forward passes of the classifier that it takes as long as, where they are ten or more.
     """
 
     machine: str
@@ -57,6 +59,7 @@ class Forecast:
     unknown: list[Loop] = field(default_factory=list)
     free: int = 0
     faster: float = 1.0
+    dear: dict[str, float] = field(default_factory=dict)
 
     @property
     def fits(self) -> bool:
@@ -92,6 +95,7 @@ def forecast(cells: list[Planned], made: Plan, times: KeptTimes, *, jobs: int = 
         own = replace(own, bytes=_record_bytes(planned.config, times))
         cost = own
         for ref in refs:
+            found.dear |= _dear(ref, times)
             if ref not in found.artefacts:
                 made_once = _cost(work_of(ref), times, unknown, faster)
                 found.artefacts[ref] = replace(made_once, bytes=_artefact_bytes(ref, times))
@@ -124,6 +128,18 @@ def _cost(work: list[Work], times: KeptTimes, unknown: dict[Loop, None], faster:
     if faster != 1:
         total = Span(0.7 * total.low, total.likely, 1.5 * total.high) * (1 / faster)
     return Cost(total, 0.0, lacking)
+
+
+def _dear(ref: ArtefactRef, times: KeptTimes) -> dict[str, float]:
+    """By the label of an attack's step its time over that of a forward pass, where both are known and it is large."""
+    if ref.kind != "probed":
+        return {}
+    step = next((loop for loop, units in work_of(ref) if units and loop.name == "probe step"), None)
+    both = [None if loop is None else times.loops.get(loop.key) for loop in (step, forward_loop(ref.config))]
+    seconds = [known.span().likely for known in both if known is not None and (known.timed or known.worked)]
+    if step is None or len(seconds) < 2 or not seconds[0] >= _DEAR * seconds[1] > 0:
+        return {}
+    return {step.label: seconds[0] / seconds[1]}
 
 
 def _wall(queue: list[tuple[list[ArtefactRef], Span]], seconds: dict[ArtefactRef, Span], jobs: int, end: str) -> float:

@@ -53,6 +53,7 @@ def sentences(found: Forecast) -> list[str]:
     told = [f"left to do: {amount(found.total)}; by one process on {where}"]
     if found.jobs > 1 and found.wall.high:
         told.append(f"with {found.jobs} processes at a time: {span(found.wall)} until the end")
+    told += [f"dear: a {label} takes {_two_digits(n)} times a forward pass" for label, n in sorted(found.dear.items())]
     if found.unknown:
         names = ", ".join(dict.fromkeys(loop.label for loop in found.unknown[:3]))
         more = f" and {len(found.unknown) - 3} more" if len(found.unknown) > 3 else ""
@@ -73,5 +74,5 @@ def forecast_json(found: Forecast) -> dict[str, Any]:
         **{"machine": found.machine, "jobs": found.jobs, "faster": found.faster},
         **{"seconds": found.total.seconds, "seconds_until_the_end": found.wall},
         **{"bytes": found.total.bytes, "bytes_free": found.free, "fits": found.fits},
-        "unknown": [loop.label for loop in found.unknown],
+        **{"unknown": [loop.label for loop in found.unknown], "dear": found.dear},
     }

@@ -53,12 +53,12 @@ def work_of(ref: ArtefactRef, accuracy: float = 1.0) -> list[Work]:
     if ref.kind == "interpreter":
         return _stage(config, ref.part)
     if ref.kind == "predictions":
-        return [(_forward(config), _count(config, ref.spec["split"])), (start_loop(config), 1)]
+        return [(forward_loop(config), _count(config, ref.spec["split"])), (start_loop(config), 1)]
     calibration = accuracy * _count(config, "calibration")
     if ref.kind == "scale":
         most = config["data"].get("scale_images")
         passes = BISECTION * calibration if most is None else COARSE_TO_FINE * min(most, calibration)
-        return [(_forward(config), passes)]
+        return [(forward_loop(config), passes)]
     if ref.kind == "spread":
         return [(_map(config), MAPS_OF_SPREAD * min(config["measure"]["spread_samples"], calibration))]
     probe = config["probe"]
@@ -78,7 +78,7 @@ def work_of_cell(config: Config, accuracy: float = 1.0) -> list[Work]:
     maps = samples * (2 if config["interpreter"].get("reference") else 1)
     maps += (MAPS_OF_SPREAD - 1) * min(settings["harmless_samples"], samples)
     scored = min(settings["faithful_samples"], samples)
-    return [(_map(config), maps), (_forward(config), EDITED * scored), (start_loop(config), 2)]
+    return [(_map(config), maps), (forward_loop(config), EDITED * scored), (start_loop(config), 2)]
 
 
 def samples_of(config: Config, accuracy: float = 1.0) -> float:
@@ -97,7 +97,7 @@ def _classifier(config: Config, group: Config) -> list[Work]:
     key = {"network": _network(config, group), "module": training["module"], "batch": batch}
     loop = _loop("classifier step", key, f"training step of {group['label']}", config, group)
     looked_at = training["epochs"] * _count(config, "calibration")
-    return [(loop, steps * batch), (_forward(config, group), looked_at), (start_loop(config), 1)]
+    return [(loop, steps * batch), (forward_loop(config, group), looked_at), (start_loop(config), 1)]
 
 
 def _stage(config: Config, stage: str) -> list[Work]:
@@ -111,7 +111,8 @@ def _stage(config: Config, stage: str) -> list[Work]:
     return [(loop, settings["steps"] * batch), (start_loop(config), 1)]
 
 
-def _forward(config: Config, group: Config | None = None) -> Loop:
+def forward_loop(config: Config, group: Config | None = None) -> Loop:
+    """A forward pass of the classifier, or of that of ``group``."""
     chosen = config["classifier"] if group is None else group
     return _loop("forward", {"network": _network(config, chosen)}, f"pass of {chosen['label']}", config, chosen)
 

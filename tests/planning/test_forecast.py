@@ -125,6 +125,16 @@ class TestSharing:
             cell.state = "done"
         assert forecast(sweep.cells, made, times).total == Cost()
 
+    def test_an_attack_whose_step_is_dear_is_named(self, tmp_path):
+        sweep, made = swept(tmp_path, "-m", "interpreter=rts,grad", "probe=adv2")
+        times = known(sweep, made, tmp_path)
+        assert not forecast(sweep.cells, made, times).dear
+        (step,) = [each for each in loops_of(sweep.cells, made) if each.label.startswith("step of adv2 on grad")]
+        times.loops[step.key].timed[:] = [0.19]
+        found = forecast(sweep.cells, made, times)
+        assert found.dear == {step.label: pytest.approx(19)}
+        assert f"dear: a {step.label} takes 19 times a forward pass" in sentences(found)
+
     def test_jobs_wait_for_what_another_makes(self):
         """Two jobs and three cells that share one artefact of 10 s, each with 1 s of its own: 12 s and not 11.5 s."""
         shared = object()
