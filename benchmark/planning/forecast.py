@@ -46,8 +46,8 @@ class Forecast:
 
     cells: what each unfinished cell takes by itself and with the artefacts that it is the first to need, by its place
     in the sweep. artefacts: what each unfinished one takes. wall: seconds until the end with ``jobs`` at a time.
-    unknown: loops without a time. free: bytes of disk where the store is. dear: by the step of an
-    attack, the forward passes of the classifier that it takes as long as, where they are ten or more.
+    unknown: loops without a time. free: bytes of disk where the store is. dear: by the step of an attack, the forward
+    passes of the classifier that it takes as long as, where they are ten or more.
     """
 
     machine: str

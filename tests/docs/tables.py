@@ -302,6 +302,22 @@ def beside(published: Published, other: str) -> str:
     )
 
 
+def alike(published: Published, other: str) -> str:
+    """The correlation of two sets over trainings, place by place, its mean over all figures."""
+    known = published_in(RESULTS / other)
+    assert known is not None
+    pairs = [(v, known.by_training[name]) for name, v in published.by_training.items() if name in known.by_training]
+    found = [np.corrcoef(v, w)[0, 1] for v, w in pairs if len(v) == len(w) and np.std(v) > 0 and np.std(w) > 0]
+    return f"{np.mean(found):.2f}"
+
+
+def variance(published: Published) -> str:
+    """'65 to 100': percent of the variance between trainings, least and greatest of the figures behind the claims."""
+    rows = select_rows(published.verdicts.rows, role="primary")
+    shares = [100 * row.share_trainings for row in rows if row.share_trainings is not None]
+    return f"{min(shares):.0f} to {max(shares):.0f}"
+
+
 def study(published: Published) -> str:
     """The settings of the study of AID, numbered as in its figure: what differs from the defaults, and what it did."""
     rows = []
@@ -393,6 +409,8 @@ BLOCKS: dict[str, Callable[..., str]] = {
         words,
         sets,
         agreement,
+        alike,
+        variance,
         means,
         between,
         beside,

@@ -71,3 +71,11 @@ def test_trainings_that_are_there_already_are_not_counted_twice():
     own = part(range(3))
     found = "\n".join(compare(own, judge(own, FEW), Reference("theirs", [part(range(6))]), FEW).lines)
     assert "verdict there" in found and "| together |" not in found
+
+
+def test_a_training_with_one_cell_more_than_there_is_the_same_training():
+    """Its other cells are those, to the byte."""
+    own, fewer = part(range(3)), part(range(6))
+    fewer = fewer.of_kinds([("rts", "clean", None, 1), ("rtsa", "clean", None, 1), ("rts", "adv2", None, 1)])
+    found = "\n".join(compare(own, judge(own, FEW), Reference("theirs", [fewer]), FEW).lines)
+    assert "verdict there" in found and "| together |" not in found

@@ -123,14 +123,17 @@ def _table(name: str, caption: str, figures: dict[Figure, Consistency]) -> Table
 
 
 def _together(own: Trainings, found: Counterpart, figures: dict[Figure, Consistency]) -> Trainings | None:
-    """Both sides as trainings of one method; None where they are not, or where all of these are there already."""
+    """Both sides as trainings of one method; None where they are not, or where all of these are there already.
+
+    A training is there if one of its cells is, to the byte.
+    """
     if found.unlike or not summary(list(figures.values())).consistent:
         return None
     known = {(record.cell["cell"], checksum_of(record)) for record in found.trainings.records}
     new = [
         cohort
         for cohort in own.cohorts
-        if not all((record.cell["cell"], checksum_of(record)) in known for record in cohort.records)
+        if not any((record.cell["cell"], checksum_of(record)) in known for record in cohort.records)
     ]
     return pooled([Trainings(new), found.trainings]) if new else None
 
