@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,13 @@ def load_external_weights(
     _check_values(state, module, what)
     module.load_state_dict(state)
     if told:
-        log.info(told)
+        _tell(told)
+
+
+@functools.cache
+def _tell(told: str) -> None:
+    """Says it once a process, however often the same weights are loaded."""
+    log.info(told)
 
 
 def _check_origin(config: Path, key: str, expected: dict[str, Any]) -> None:

@@ -253,10 +253,11 @@ def test_a_smoke_sweep_takes_what_was_foreseen(tmp_path):
     assert (written - caches) / 2 <= found.total.bytes <= 2 * (written - caches)
 
 
-@pytest.mark.parametrize("probe", ["adv2_other_image", "topk", "adv2_auto"])
-def test_attacks_of_every_goal_can_be_timed(tmp_path, probe):
-    """An attack whose goal maps are those of other images is given some."""
-    sweep, made = swept(tmp_path, "interpreter=gradcam", f"probe={probe}")
+@pytest.mark.parametrize("goals", ["all", "trained"])
+@pytest.mark.parametrize("probe", ["adv2_other_image", "topk", "adv2_auto", "pgd"])
+def test_attacks_of_every_goal_can_be_timed(tmp_path, probe, goals):
+    """An attack whose goal maps are those of other images is given some, and goals where training images have some."""
+    sweep, made = swept(tmp_path, "interpreter=gradcam", f"probe={probe}", f"probe.goal_classes={goals}")
     (step,) = (loop for loop in loops_of(sweep.cells, made) if loop.name == "probe step")
     ((loop, seconds, _),) = unit_times([step], 1)
     assert loop is step and seconds > 0
