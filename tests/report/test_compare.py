@@ -14,7 +14,7 @@ from benchmark.report.build import build_report
 from benchmark.report.claims.verdicts import judge
 from benchmark.report.cohorts.grouping import grouped
 from benchmark.report.compare.consistency import TOLERANCE, Consistency, consistency, summary
-from benchmark.report.compare.figures_of import Figure, cell_values, difference_values
+from benchmark.report.compare.figures_of import Figure, alarm_values, cell_values, difference_values
 from benchmark.report.compare.reference import counterpart, reference
 from benchmark.report.compare.same_bytes import bytes_sentence
 from benchmark.report.compare.section import compare
@@ -94,6 +94,34 @@ def test_differences_are_those_of_each_training_alone():
         cells["rtsa", seed].samples["map_l1"].mean() - cells["rts", seed].samples["map_l1"].mean() for seed in range(3)
     ]
     assert found[key] == pytest.approx(expected, abs=1e-6)
+
+
+def test_alarms_are_those_of_each_training_alone():
+    """AUC against scipy's Mann-Whitney statistic, rates against thresholds by hand."""
+    planted = trainings(VARIED, ("rts",), PROBES)
+    found = alarm_values(grouped(planted)[0])
+    cells = {(one.cell["probe"], one.cell["seed"]): one for one in planted}
+    for seed in range(3):
+        rows = cells["adv2", seed].samples
+        adversarial = rows[rows["success"]]["map_l1"]
+        clean = cells["clean", seed].samples
+        harmless = np.concatenate([clean["harmless_noise_l1"], clean["harmless_shift_l1"]])
+        wins = stats.mannwhitneyu(adversarial, harmless).statistic / len(adversarial) / len(harmless)
+        assert found[Figure("rts", "adv2", None, 1, "pair_alarm_auc", "pairs")][seed] == pytest.approx(wins)
+        threshold = cells["adv2", seed].cell["facts"]["alarm_threshold_5"]
+        true, false = (Figure("rts", probe, None, 1, f"pair_alarm_{name}_5", "pairs") for probe, name in _RINGS)
+        assert found[true][seed] == pytest.approx((adversarial > threshold).mean())
+        assert found[false][seed] == pytest.approx((harmless > threshold).mean())
+
+
+_RINGS = (("adv2", "tpr"), ("clean", "fpr"))
+
+
+def test_an_alarm_takes_the_clean_cells_of_all_trainings():
+    planted = trainings(VARIED, ("rts",), PROBES)
+    assert alarm_values(grouped(planted)[0])
+    lacking = [one for one in planted if (one.cell["probe"], one.cell["seed"]) != ("clean", 1)]
+    assert not alarm_values(grouped(lacking)[0])
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.compare.consistency import TOLERANCE
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.statistics.decision_rules import MIN_SAMPLES
+from benchmark.report.statistics.pair_alarm import FALSE_ALARMS, PairAlarm, alarm_rate, auc, pair_alarm
 from benchmark.report.statistics.sample_metrics import column, failed, metric, succeeded
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _RATES = ("success", "looks_benign", "joint_success")
 _DISTANCES = ("map_l1", "map_iou", "map_spearman", "map_ssim", "control_class_l1")
 _BENIGN = ("object_iou", "deletion", "insertion", "map_mean_benign", "reference_l1")
+_OBJECT = ("pointing_game", "energy_in_object", "box_iou")
+_ATTACK = ("l2_norm", "goal_map_l1")  # passes are what an attack costs, a setting
 _HARMLESS = ("harmless_noise_l1", "harmless_shift_l1")
 _FACTS = ("accuracy", "benign_spread")
 _MAP_VALUES = ("_l1", "map_mean_benign", "benign_spread")
@@ -58,6 +61,15 @@ def kind_of(record: Record) -> Kind:
     return str(cell["interpreter"]), str(cell["probe"]), level_of(record), steps_factor_of(record)
 
 
+def values_of(trainings: Trainings, kinds: Sequence[Kind]) -> Values:
+    """Means of the cells of these kinds, their alarms, and the differences behind the verdicts made from no others."""
+    found: Values = {}
+    for kind in kinds:
+        found |= cell_values([record for record in trainings.records if kind_of(record) == kind])
+    alike = trainings.of_kinds(kinds)
+    return found | alarm_values(alike) | difference_values(alike)
+
+
 def cell_values(records: list[Record]) -> Values:
     """Means of the cells of one kind, one of each training.
 
@@ -79,10 +91,11 @@ def cell_values(records: list[Record]) -> Values:
 def _wanted(record: Record) -> Iterator[tuple[str, str, Population | None]]:
     """(metric, name of the population, its choice) of a cell."""
     if record.cell["probe"] == "clean":
-        yield from ((name, "all", None) for name in (*_BENIGN, *_HARMLESS))
+        yield from ((name, "all", None) for name in (*_BENIGN, *_OBJECT, *_HARMLESS))
         return
     yield from ((name, "all", None) for name in _RATES)
-    attacked = bool((column(record.samples, "goal") >= 0).any())
+    attacked = _is_attack(record)
+    yield from ((name, "all", None) for name in _ATTACK if attacked)
     if level_of(record) is not None:
         yield from ((name, "wrong", succeeded) for name in _DISTANCES)
         yield from ((name, "right", failed) for name in _DISTANCES)
@@ -91,12 +104,46 @@ def _wanted(record: Record) -> Iterator[tuple[str, str, Population | None]]:
         yield from ((name, "success", succeeded) for name in _DISTANCES if attacked)
 
 
+def _is_attack(record: Record) -> bool:
+    return bool((column(record.samples, "goal") >= 0).any())
+
+
 def _mean(samples: pd.DataFrame, name: str, choose: Population | None) -> tuple[float, int]:
     """The mean over values that are there, and their number."""
     values = metric(samples, name)
     values = values if choose is None else values[choose(samples)]
     there = values[~np.isnan(values)]
     return (float(there.mean()), len(there)) if len(there) else (np.nan, 0)
+
+
+def alarm_values(trainings: Trainings) -> Values:
+    """The pair alarm of every attack, by the clean cell of the same interpreter and training.
+
+    AUC, and the shares of pairs that ring at thresholds from calibration: of adversarial pairs (``tpr``) by attack, of
+    harmless ones (``fpr``) once an interpreter, as of its clean cell. Left out: figures of an attack whose alarm a
+    training lacks, or has of fewer than ``MIN_SAMPLES`` adversarial pairs.
+    """
+    found: Values = {}
+    attacks = [record for record in trainings.records if _is_attack(record)]
+    for kind in dict.fromkeys(map(kind_of, attacks)):
+        cells = [(cohort.find(*kind), cohort.find(kind[0], "clean")) for cohort in trainings.cohorts]
+        pairs = [(attack, clean) for attack, clean in cells if attack is not None]
+        alarms = [pair_alarm(attack, clean) for attack, clean in pairs if clean is not None]
+        if len(alarms) < len(pairs) or not all(map(_can_ring, alarms)):
+            continue
+        found[Figure(*kind, "pair_alarm_auc", "pairs")] = [auc([alarm], _POINTS_ONLY).value for alarm in alarms]
+        for name, of_kind, harmless in (("tpr", kind, False), ("fpr", (kind[0], "clean", None, 1), True)):
+            for percent in FALSE_ALARMS:
+                rates = [alarm_rate([alarm], percent, _POINTS_ONLY, harmless=harmless) for alarm in alarms]
+                if all(rate.n for rate in rates):
+                    found.setdefault(
+                        Figure(*of_kind, f"pair_alarm_{name}_{percent}", "pairs"), [rate.value for rate in rates]
+                    )
+    return found
+
+
+def _can_ring(alarm: PairAlarm) -> bool:
+    return alarm.is_measured and len(alarm.adversarial_A) >= MIN_SAMPLES
 
 
 def difference_values(trainings: Trainings) -> Values:

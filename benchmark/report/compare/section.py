@@ -8,7 +8,7 @@ from benchmark.report.claims.sentences import Headline
 from benchmark.report.claims.verdicts import Verdicts, judge
 from benchmark.report.cohorts.trainings import Trainings, pooled
 from benchmark.report.compare.consistency import Consistency, consistency, summary
-from benchmark.report.compare.figures_of import Figure, Kind, Values, cell_values, difference_values, kind_of
+from benchmark.report.compare.figures_of import Figure, values_of
 from benchmark.report.compare.reference import Counterpart, Reference, counterpart
 from benchmark.report.compare.same_bytes import bytes_sentence, checksum_of
 from benchmark.report.labels import CLAIMS, percent
@@ -59,20 +59,12 @@ def compare(own: Trainings, verdicts: Verdicts, others: Reference | None, bootst
 
 def consistencies(own: Trainings, found: Counterpart) -> dict[Figure, Consistency]:
     """Of every figure of the kinds of cells that are set alike: whether these trainings are consistent with those."""
-    mine, theirs = _values(own, found.kinds), _values(found.trainings, found.kinds)
+    mine, theirs = values_of(own, found.kinds), values_of(found.trainings, found.kinds)
     return {
         figure: consistency(values, theirs[figure], figure.tolerance)
         for figure, values in mine.items()
         if figure in theirs
     }
-
-
-def _values(trainings: Trainings, kinds: list[Kind]) -> Values:
-    """Means of the cells of these kinds, and the differences behind the verdicts made from no others."""
-    found: Values = {}
-    for kind in kinds:
-        found |= cell_values([record for record in trainings.records if kind_of(record) == kind])
-    return found | difference_values(trainings.of_kinds(kinds))
 
 
 def _sentences(own: Trainings, found: Counterpart, figures: dict[Figure, Consistency], others: Reference) -> list[str]:
