@@ -1,21 +1,32 @@
 """Draws the pages' figures from the published results: ``python -m tests.docs.figures``.
 
-Figures 15 and 16 hold photographs or digits, which published results do not: they are copied from a report.
+Figures 15 and 16 of digits hold images, which published results do not: they are copied from a report. Those of
+photographs are drawn, with one sample of each, from the results of ``make imagenet``: ``python -m tests.docs.figures
+RESULTS``.
 """
 
 from __future__ import annotations
 
+import io
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
 from benchmark.report.cohorts.grouping import grouped
-from benchmark.report.figures import curves, forest, frontier
-from benchmark.report.figures.style import save, styled
+from benchmark.report.figures import attack_examples, curves, forest, frontier, noise_examples
+from benchmark.report.figures.style import WIDTH, save, styled
 from benchmark.report.published.location import SETS
 from benchmark.report.published.pack import read_pack
 from benchmark.report.selection import aid_study
-from benchmark.storage.records import Record
+from benchmark.storage.records import Record, read_records
 from tests.docs.tables import RESULTS, Published
 from tests.helpers import PROJECT
 
 FIGURES = PROJECT / "docs" / "figures"
+DOTS = 1200 / WIDTH  # an inch: 1,200 pixels across
 
 
 def attacks_in(*folders: str) -> list[Record]:
@@ -24,7 +35,29 @@ def attacks_in(*folders: str) -> list[Record]:
     return [record for record in found if record.cell["probe"] == "adv2_auto"]
 
 
+def write_photographs(results: Path) -> None:
+    """Figures 15 and 16 of the trainings there, as JPEG, which photographs take less room in."""
+    first = grouped(read_records(results))[0].cohorts[0]
+    with styled():
+        for number, draw in ((15, noise_examples.draw), (16, attack_examples.draw)):
+            figure = draw(first, 1)
+            assert figure is not None
+            _write_jpeg(figure, FIGURES / f"photographs_{number}.jpg")
+
+
+def _write_jpeg(figure: Figure, path: Path) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DOTS)
+    plt.close(figure)
+    with Image.open(buffer) as picture:
+        picture.convert("RGB").save(path, quality=88, optimize=True)
+    print(path)
+
+
 def main() -> None:
+    if sys.argv[1:]:
+        write_photographs(Path(sys.argv[1]))
+        return
     trainings = Published([read_pack(RESULTS / name) for name in SETS])
     cifar = Published([read_pack(RESULTS / "cifar10")])
     study = read_pack(RESULTS / "aid_study").records
