@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import numpy as np
@@ -11,6 +12,8 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics.modules import eval_mode
 from benchmark.types import ImageSet
 
+log = logging.getLogger("underfire")
+
 CHECKED = 100  # images at most
 _BATCH = 50
 _SURE = 3.0  # standard deviations of a guess
@@ -18,7 +21,10 @@ _SURE = 3.0  # standard deviations of a guess
 
 @torch.no_grad()
 def check_order(network: TimmClassifier, images: ImageSet, what: str) -> None:
-    """Raises a ValueError where the network guesses on the first 100 images.
+    """Tells the share of the first 100 images that the network gets right, and raises a ValueError where it guesses.
+
+    That is no proof of the order: blocks of one shape may change places and cost little. The share is there to be
+    compared with the published one.
 
     A guess is right on 1 / k of the images, in the mean over the k classes that there are; the network has to lie three
     standard deviations above it. With one class alone nothing is checked.
@@ -47,3 +53,11 @@ def check_order(network: TimmClassifier, images: ImageSet, what: str) -> None:
             "the order is another one, its classes are others than the data's, or it wants another normalisation "
             "(classifier.mean, classifier.std); map the names with patterns (classifier.key_map)"
         )
+    log.info(
+        "%s: paired by their order, the network gets %.1f %% of %d calibration images right, in the mean over %d "
+        "classes: compare it with what is published of these weights",
+        what,
+        100 * rate,
+        len(rows),
+        len(classes),
+    )

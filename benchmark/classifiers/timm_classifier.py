@@ -61,6 +61,12 @@ class TimmClassifier(nn.Module):
             if hasattr(module, "fused_attn"):
                 module.fused_attn = False
         metadata = self.net.pretrained_cfg
+        if (mean is None) != (std is None):
+            given, lacking = ("mean", "std") if std is None else ("std", "mean")
+            raise ValueError(
+                f"classifier.{given} is set and classifier.{lacking} is not: a normalisation takes both; set "
+                f"classifier.{lacking} too, or leave both null for those of timm's {name}"
+            )
         for which, own in (("mean", mean), ("std", std)):
             if own is not None and len(own) != 3:
                 raise ValueError(f"classifier.{which} is three numbers, of red, green and blue, got {own}")

@@ -112,11 +112,22 @@ def stage_specs(config: Config) -> list[tuple[str, Spec]]:
     stages = []
     for name, after in stage_order(group).items():
         stage = _without(group["stages"][name], ("after",))
-        trained = {**networks, "network": of_stage(group, name)["network"], "stage": stage}
+        trained = {**networks, "network": _trained_network(group, name), "stage": stage}
         spec = {**trained, "after": None if after is None else keys[after], **_precision(config)}
         keys[name] = artefact_key("interpreter", spec)
         stages.append((name, spec))
     return stages
+
+
+def _trained_network(group: Config, stage: str) -> Config:
+    """What of an interpreter's network a stage's weights depend on: the selector's confidence in the last stage alone.
+
+    The stages before train at confidence 0, so that they are shared by interpreters that differ in it.
+    """
+    network: Config = of_stage(group, stage)["network"]
+    if "confidence" not in network or stage == list(group["stages"])[-1]:
+        return network
+    return {**network, "confidence": 0.0}
 
 
 def of_stage(group: Config, stage: str) -> Config:

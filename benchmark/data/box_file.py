@@ -75,6 +75,11 @@ def _boxes(file: Path, names: tuple[str, ...]) -> tuple[int, int, list[tuple[flo
     return size[0], size[1], found
 
 
+def object_names(file: Path) -> set[str]:
+    """What the objects in a file of boxes that can be read are called."""
+    return {(thing.findtext("name") or "").strip() for thing in ET.parse(file).getroot().iter("object")}
+
+
 def padded(boxes: list[np.ndarray]) -> np.ndarray:
     """Boxes of several images as (N, M, 4) float32, NaN where an image has fewer than M, which is at least 1."""
     most = max([1, *map(len, boxes)])

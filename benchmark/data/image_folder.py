@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from benchmark.data import imagenet_classes
 from benchmark.data.array_set import ArraySet
-from benchmark.data.box_file import padded, read_boxes
+from benchmark.data.box_file import object_names, padded, read_boxes
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
 from benchmark.data.folder_index import SPLITS, existing, listing
 from benchmark.data.folder_layout import Layout
@@ -35,6 +35,7 @@ from benchmark.types import Batch
 # Sets of at most this many decoded bytes are read once into memory.
 MEMORY = 2 * 2**30
 _THREADS = min(8, os.cpu_count() or 1)
+_MOST_NAMED = 8  # files that cannot be read, in one message
 
 
 class ImageFolder:
@@ -220,9 +221,11 @@ class FolderSet(Dataset):
             check_header(self.files[row])
             if self.masks:
                 counts[row] = count_masks([torch.from_numpy(self._mask(row)[None])])
-            self._boxes(row)
+            boxes[row] = len(self._boxes(row))
 
+        boxes = np.zeros(len(self), int)
         _in_threads(check, len(self))
+        self._warn_of_boxes(boxes)
         return list(map(sum, zip(*counts, strict=True)))
 
     def _mask(self, row: int) -> np.ndarray:
@@ -243,7 +246,23 @@ class FolderSet(Dataset):
 
     def in_memory(self) -> ArraySet:
         """The same set, decoded."""
-        return ArraySet(self.class_names, self._read(range(len(self))))
+        arrays = self._read(range(len(self)))
+        if self.boxes is not None:
+            self._warn_of_boxes((~arrays["box"].isnan()).all(-1).sum(1).numpy())
+        return ArraySet(self.class_names, arrays)
+
+    def _warn_of_boxes(self, count_N: np.ndarray) -> None:
+        """Warns of files of boxes of which none is of the image's class; ``count_N``: the boxes found of each image."""
+        lacking = [(file, row) for row, file in enumerate(self.boxes or []) if file is not None and not count_N[row]]
+        for file, row in lacking:
+            name = self.folders[int(self.label_N[row])]
+            if called := sorted(object_names(file) - {name}):
+                warn_once(
+                    f"{len(lacking)} files of boxes have none of their image's class (e.g. {file}: its objects are "
+                    f"called {', '.join(called[:3])}, expected {name}): these images have no measure of the object; "
+                    "objects have to be called as the class folder"
+                )
+                return
 
     def __getitems__(self, indices: list[int]) -> Batch:
         batch = self._read(indices)
@@ -277,13 +296,29 @@ class FolderSet(Dataset):
 
 
 def _in_threads(work: Callable[[int], None], count: int) -> None:
-    """Calls ``work(0)`` to ``work(count - 1)`` on a few threads; raises the first failure in this order and stops."""
+    """Calls ``work(0)`` to ``work(count - 1)`` on a few threads.
+
+    Raises:
+        ValueError, OSError: the first failure in this order, with others below it; after some no more work is begun.
+    """
     stride = max(1, min(64, count // (4 * _THREADS)))
+    failed: dict[int, ValueError | OSError] = {}
 
     def work_from(start: int) -> None:
         for index in range(start, min(start + stride, count)):
-            work(index)
+            if len(failed) >= _MOST_NAMED:
+                return
+            try:
+                work(index)
+            except (ValueError, OSError) as error:
+                failed[index] = error
 
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(work_from, range(0, count, stride)):
             pass
+    if failed:
+        first, *others = (failed[index] for index in sorted(failed))
+        if not others:
+            raise first
+        more = "".join(f"\n  {error}" for error in others)
+        raise type(first)(f"{first}\n{len(others)} more {'is' if len(others) == 1 else 'are'} no better:{more}")

@@ -86,7 +86,7 @@ def _warn_of_imbalance(split: str, images: ImageSet, class_names: list[str]) -> 
     """Warns of a split whose largest class is three times the smallest of those that it has, or more."""
     classes, count_K = np.unique(images.label_N, return_counts=True)
     most, least = int(count_K.argmax()), int(count_K.argmin())
-    if count_K[least] >= LEAST_TO_CALIBRATE and count_K[most] >= IMBALANCE * count_K[least]:
+    if len(images) >= LEAST_TO_CALIBRATE * len(classes) and count_K[most] >= IMBALANCE * count_K[least]:
         large, small = class_names[classes[most]], class_names[classes[least]]
         warn_once(
             f"the {split} images are not balanced: {count_K[most]} of {large}, {count_K[least]} of {small}, so that "

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from benchmark.engine.key_map import mapped
 from benchmark.engine.weights_file import read_state_dict
-from benchmark.storage.external_file import KeyMap, weights_file
+from benchmark.storage.external_file import ORDER, KeyMap, weights_file
 from benchmark.storage.paths import CONFIG
 
 log = logging.getLogger("underfire")
@@ -45,6 +45,11 @@ def load_external_weights(
     file = weights_file(path, key)
     _check_origin(file.with_name(CONFIG), key, expected)
     what = f"{key}={file}"
+    if key_map == ORDER and file.suffix == ".safetensors":
+        raise ValueError(
+            f"{what}: a .safetensors file does not keep the order of its tensors: save them as .pt (torch.save of the "
+            "state_dict), or map the names with patterns (classifier.key_map)"
+        )
     state, told = mapped(read_state_dict(file, key, entry), module, key_map, what)
     _check_names(state, module, what, key_map)
     _check_values(state, module, what)

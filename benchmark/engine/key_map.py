@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -25,9 +26,10 @@ def mapped(state: Mapping[str, Tensor], module: nn.Module, key_map: KeyMap, what
 
     Raises:
         ValueError: an order in which number, shapes or roles do not agree; a pattern that is none, or that gives two
-            tensors one name.
+            tensors one name; the network's tensors under several prefixes.
     """
     if key_map == ORDER:
+        state = _of_the_network(state, module)
         found = _by_order(state, module, what)
         pairs = [f"{theirs} -> {ours}" for theirs, ours in zip(state, found, strict=True)]
         shown = ", ".join([*pairs[:_SAMPLE], "...", pairs[-1]])
@@ -62,6 +64,19 @@ def _by_order(state: Mapping[str, Tensor], module: nn.Module, what: str) -> dict
     return dict(zip(own, state.values(), strict=True))
 
 
+def _of_the_network(state: Mapping[str, Tensor], module: nn.Module) -> Mapping[str, Tensor]:
+    """The file's tensors, or those that share their first part where these are as many as the network has.
+
+    An averaged model has a counter beside ``module.*`` (``n_averaged``), which is not of the network.
+    """
+    own = module.state_dict()
+    sizes = {len(own), sum(not name.endswith(COUNTER) for name in own)}
+    first, count = Counter(name.partition(".")[0] for name in state).most_common(1)[0]
+    if count not in sizes:
+        return state
+    return {name: value for name, value in state.items() if name.partition(".")[0] == first}
+
+
 def _by_patterns(state: Mapping[str, Tensor], patterns: Mapping[str, str], what: str) -> dict[str, Tensor]:
     """Each name after all replacements, in the order of the patterns."""
     found: dict[str, Tensor] = {}
@@ -93,9 +108,15 @@ def _without_prefix(state: dict[str, Tensor], module: nn.Module, what: str) -> t
         if not all(name.startswith(inside) for name in own):
             continue
         first = bare[0]
-        for prefix in sorted({name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}")}, key=len):
-            if not all(f"{prefix}{name}" in state for name in bare):
-                continue
+        prefixes = sorted(name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}"))
+        fitting = [prefix for prefix in prefixes if all(f"{prefix}{name}" in state for name in bare)]
+        if len(fitting) > 1 and "" not in fitting:
+            named = " and ".join(map(repr, fitting))
+            raise ValueError(
+                f"{what} holds this network's tensors more than once, under {named}: name the ones to take, "
+                f"classifier.checkpoint_entry={fitting[0].removesuffix('.')}"
+            )
+        for prefix in fitting[:1]:
             inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
             found = {f"{inside}{name}": value for name, value in inner.items()}
             left = [name for name in state if not name.startswith(prefix)]

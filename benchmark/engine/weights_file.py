@@ -17,10 +17,11 @@ SAVE_ALONE = "save the network's own state_dict: torch.save(network.state_dict()
 
 def read_state_dict(file: Path, key: str, entry: str | None = None) -> dict[str, Tensor]:
     """The tensors of a .safetensors or .pt/.pth/.ckpt file by name; of the latter also those of its one entry that
-    holds some (``state_dict``, ``model``, ``ema``, ...).
+    holds some (``state_dict``, ``model``, ``ema.shadow``, ...), a dot for an entry inside of another.
 
     Args:
-        key: the configuration key, for messages. entry: the entry to take where there are several.
+        key: the configuration key, for messages. entry: the entry to take where there are several, or what the names
+            of the tensors to take begin with, before a dot.
     Raises:
         ValueError: damaged, or the file holds something else, with what to do.
         OSError: it cannot be read.
@@ -69,11 +70,18 @@ def _state_dict(found: Any, what: str, entry_key: str, entry: str | None) -> dic
         kind = "a list" if isinstance(found, list | tuple) else f"one {type(found).__name__}"
         raise ValueError(f"{what} does not hold a state_dict of tensors but {kind}: {SAVE_ALONE}")
     held = {str(name): value for name, value in found.items() if _is_state_dict(value)}
+    for name, inside in found.items():  # {"model": {"state_dict": {...}, "epoch": 3}}
+        if isinstance(inside, dict) and str(name) not in held:
+            held |= {f"{name}.{inner}": value for inner, value in inside.items() if _is_state_dict(value)}
     if entry is not None:
-        if entry not in held:
+        if entry in held:
+            return _named(held[entry])
+        whole = found if _is_state_dict(found) else next(iter(held.values())) if len(held) == 1 else {}
+        inside = {name: value for name, value in _named(whole).items() if name.startswith(f"{entry}.")}
+        if not inside:
             there = ", ".join(map(repr, held)) or "none"
             raise ValueError(f"{what} has no entry {entry!r} with tensors ({there}): correct {entry_key}")
-        return _named(held[entry])
+        return {name.removeprefix(f"{entry}."): value for name, value in inside.items()}
     if _is_state_dict(found):
         return _named(found)
     if len(held) > 1:

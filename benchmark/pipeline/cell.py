@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,7 +115,7 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     content = cell.identity() | {
         "n_samples": len(measured.samples),
         "n_sources": int(measured.samples["source_id"].nunique()),
-        "class_names": _class_names(ctx, measured.samples),
+        "class_names": _class_names(ctx, measured.samples, evaluation.by_class),
         "artefacts": {**ctx.ledger.artefacts, "spec": cell.key},
         "facts": evaluation.facts,
         "flags": evaluation.flags,
@@ -129,13 +129,13 @@ def _write(cell: Cell, ctx: RunContext, evaluation: Evaluation) -> Record:
     )
 
 
-def _class_names(ctx: RunContext, samples: pd.DataFrame) -> dict[str, str]:
-    """The names of the classes that occur as label, goal or prediction, by number."""
+def _class_names(ctx: RunContext, samples: pd.DataFrame, in_split: Iterable[int]) -> dict[str, str]:
+    """The names of the classes that occur in the split, as label, goal or prediction, by number."""
     from benchmark.pipeline.artefacts.dataset import load_data
 
     names = load_data(ctx.config).class_names
     columns = [samples[name] for name in ("label", "goal", "pred_benign", "pred_probe") if name in samples]
-    occurring = sorted({int(index) for column in columns for index in column.unique()})
+    occurring = sorted({*in_split, *(int(index) for column in columns for index in column.unique())})
     return {str(index): names[index] for index in occurring if 0 <= index < len(names)}
 
 

@@ -26,7 +26,7 @@ FIELDS: tuple[CellField, ...] = (
     CellField("config", "object", "the whole resolved configuration"),
     CellField("n_samples", "integer", "rows of samples.parquet", When.DONE),
     CellField("n_sources", "integer", "different values of `source_id`", When.DONE),
-    CellField("class_names", "object", "name of every class that occurs in the samples, by its number", When.DONE),
+    CellField("class_names", "object", "name of every class that occurs, in the split too, by its number", When.DONE),
     CellField("artefacts", "object", "hash of every artefact that was used, by its part in the cell", When.DONE),
     CellField(
         "by_class", "object", "by class `n`, images of it in the split, and `right`, those classified so", When.DONE

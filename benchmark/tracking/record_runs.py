@@ -27,7 +27,7 @@ CURVES = ("map_l1", "success_rate")
 NUMBERS = (
     *("sample_id", "source_id", "label", "pred_benign", "pred_probe", "goal", "success", "looks_benign"),
     *("map_l1", "map_iou", "map_spearman", "map_ssim", "linf", "l2_norm", "confidence_benign", "confidence_probe"),
-    *("passes", "object_iou", "deletion", "insertion", "reference_l1"),
+    *("passes", "object_iou", "pointing_game", "energy_in_object", "box_iou", "deletion", "insertion", "reference_l1"),
 )
 
 
@@ -55,18 +55,25 @@ def log_record(config: dict[str, Any], record: Record) -> bool:
 
 
 def sample_table(samples: list[Sample]) -> Any:
-    """A ``wandb.Table`` with a row for each kept sample: its pictures, and its numbers."""
+    """A ``wandb.Table`` with a row for each kept sample: its pictures, its numbers, and the names of its classes where
+    these are no numbers themselves."""
     import wandb
 
     from benchmark.tracking.sample_pictures import TITLES
 
     pictures = [name for name in TITLES if name in samples[0].pictures]
     numbers = [name for name in NUMBERS if name in samples[0].row]
+    in_words = any(not word.isdigit() for each in samples for word in each.classes.values())
+    classes = list(dict.fromkeys(name for each in samples for name in each.classes)) if in_words else []
     rows: list[Iterable[Any]] = [
-        [*(wandb.Image(each.pictures[name]) for name in pictures), *(_plain(each.row[name]) for name in numbers)]
+        [
+            *(wandb.Image(each.pictures[name]) for name in pictures),
+            *(_plain(each.row[name]) for name in numbers),
+            *(each.classes.get(name) for name in classes),
+        ]
         for each in samples
     ]
-    return wandb.Table(columns=[*pictures, *numbers], data=rows)
+    return wandb.Table(columns=[*pictures, *numbers, *(f"{name}_name" for name in classes)], data=rows)
 
 
 def _plain(value: Any) -> Any:

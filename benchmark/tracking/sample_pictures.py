@@ -11,10 +11,13 @@ from matplotlib import colormaps
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmark.report.figures.style import MAP_COLOURS
+from benchmark.report.labels import class_name
 from benchmark.storage.records import Record
 
 TILE = 96  # pixels of a tile's side in the sheet
-_HEAD, _LABEL, _GAP = 16, 150, 4
+_HEAD, _LABEL, _GAP = 16, 190, 4
+_LETTERS = 22  # of a class's name that fit beside the pictures
+CLASSES = ("label", "pred_benign", "pred_probe", "goal")  # columns that hold classes
 TITLES = {
     "input": "input",
     "perturbed": "perturbed input",
@@ -26,10 +29,12 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Sample:
-    """One kept sample: its row of the record, and uint8 (H, W, 3) pictures by the names of ``TITLES``."""
+    """One kept sample: its row of the record, uint8 (H, W, 3) pictures by the names of ``TITLES``, and the names of the
+    classes in those columns of ``CLASSES`` that have one."""
 
     row: Any
     pictures: dict[str, np.ndarray]
+    classes: dict[str, str]
 
 
 def kept_samples(record: Record, count: int) -> list[Sample]:
@@ -51,7 +56,9 @@ def _samples(record: Record, count: int) -> Iterator[Sample]:
             named = {"benign": "map", "probed": "map_perturbed"}
             at = map_at[int(sample_id)]
             pictures |= {named[kind]: coloured(maps[kind][at]) for kind in named if kind in maps}
-        yield Sample(row_of.loc[int(sample_id)], pictures)
+        row: Any = row_of.loc[int(sample_id)]
+        numbers = {name: int(row[name]) for name in CLASSES if name in row and row[name] >= 0}
+        yield Sample(row, pictures, {name: class_name(record.cell, number) for name, number in numbers.items()})
 
 
 def amplification(record: Record) -> int:
@@ -96,7 +103,7 @@ def sheet(samples: list[Sample], factor: int) -> Image.Image | None:
         pen.text((_LABEL + column * (TILE + _GAP), 1), title, fill="black", font=font)
     for line, sample in enumerate(samples):
         top = _HEAD + line * (TILE + _GAP)
-        pen.multiline_text((4, top + 4), "\n".join(labels(sample.row)), fill="black", font=font)
+        pen.multiline_text((4, top + 4), "\n".join(labels(sample)), fill="black", font=font)
         for column, name in enumerate(names):
             if name in sample.pictures:
                 tile = Image.fromarray(sample.pictures[name]).resize((TILE, TILE), Image.Resampling.NEAREST)
@@ -104,13 +111,19 @@ def sheet(samples: list[Sample], factor: int) -> Image.Image | None:
     return page
 
 
-def labels(row: Any) -> list[str]:
+def shorten(word: str, letters: int) -> str:
+    """The word, or its beginning and an ellipsis."""
+    return word if len(word) <= letters else f"{word[: letters - 1]}…"
+
+
+def labels(sample: Sample) -> list[str]:
     """What stands beside the pictures of one sample."""
-    lines = [f"sample {int(row.sample_id)}", f"true class {int(row.label)}"]
+    row, name = sample.row, {column: shorten(word, _LETTERS) for column, word in sample.classes.items()}
+    lines = [f"sample {int(row.sample_id)}", f"true: {name['label']}", f"predicted: {name['pred_benign']}"]
     if "pred_probe" not in row:
-        return [*lines, f"predicted {int(row.pred_benign)}"]
-    lines.append(f"predicted {int(row.pred_benign)}, then {int(row.pred_probe)}")
-    if "goal" in row and int(row.goal) >= 0:
-        lines.append(f"goal {int(row.goal)}")
+        return lines
+    lines.append(f"then: {name['pred_probe']}")
+    if "goal" in name:
+        lines.append(f"goal: {name['goal']}")
     lines.append("success" if bool(row.success) else "no success")
     return [*lines, "no map" if np.isnan(float(row.map_l1)) else f"map L1:  {float(row.map_l1):.3f}"]

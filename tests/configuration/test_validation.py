@@ -86,6 +86,10 @@ def answers(*overrides: str) -> list[str]:
         ("interpreter.own_trunk=1", "interpreter.own_trunk is true or false, got 1"),
         ("classifier.training.suffix=7", "classifier.training.suffix is what follows a name"),
         ("+classifier.training.sources.one=abc", "(+classifier@classifier.training.sources.one=NAME)"),
+        (
+            "classifier.checkpoint=w.pt classifier/training=pgd",
+            "classifier.checkpoint takes weights as they are, without training, so that classifier/training=pgd would",
+        ),
         ("split=train", "split is test or calibration, got 'train'"),
         ("force=cells", "force is cell or artefact, or null, got 'cells': did you mean cell?"),
         ("logger.mode=of", "logger.mode is one of offline, online, disabled, got 'of'"),
@@ -116,7 +120,7 @@ def answers(*overrides: str) -> list[str]:
 )
 def test_a_wrong_value_is_answered_by_a_sentence(override, sentence):
     flags = ["-m"] if "range" in override else []
-    (found,) = answers(*flags, override)
+    (found,) = answers(*flags, *override.split(" "))
     assert sentence in found
     assert not FOREIGN.search(found)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -14,8 +15,11 @@ from benchmark.data.calibration_split import drawn_order
 from benchmark.data.groups import Population
 from benchmark.data.split_check import check_data
 from benchmark.pipeline.artefacts.predictions import tally
+from benchmark.pipeline.cell import _class_names
+from benchmark.pipeline.context import RunContext
 from lightning_modules.classifier import LitClassifier, balanced_weights
 from tests.data.folders import folder, plant
+from tests.helpers import configured
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +34,12 @@ def test_it_is_told_with_what_naming_the_largest_class_gives(tmp_path, told):
     check_data(folder(tmp_path, calibration_share=0.2), ("train", "test"), 0.3)
     (text,) = [record.getMessage() for record in told.records if "not balanced" in record.getMessage()]
     assert "the test images are not balanced: 40 of naevus, 10 of melanoma" in text and "right on 80%" in text
+
+
+def test_it_is_told_of_a_class_with_few_images_too(tmp_path, told):
+    plant(tmp_path, {"train": {"naevus": 80, "melanoma": 60}, "test": {"naevus": 72, "melanoma": 8}}, size=(16, 16))
+    check_data(folder(tmp_path, calibration_share=0.2), ("train", "test"), 0.3)
+    assert "the test images are not balanced: 72 of naevus, 8 of melanoma" in told.text
 
 
 def test_the_first_images_can_have_as_many_of_each_class():
@@ -47,6 +57,12 @@ def test_a_balanced_folder(tmp_path):
     plant(tmp_path, {"train": {"a": 40, "b": 20}, "test": {"a": 40, "b": 10}}, size=(16, 16))
     test = folder(tmp_path, balanced=True, test=20).split("test")
     assert np.bincount(test.label_N).tolist() == [10, 10]
+
+
+def test_a_class_that_is_never_right_has_its_name_in_the_record(tmp_path):
+    config = configured(tmp_path)
+    found = _class_names(RunContext(config), pd.DataFrame({"label": [3], "pred_benign": [3]}), [3, 7])
+    assert list(found) == ["3", "7"]
 
 
 def test_accuracy_by_class_and_balanced_by_hand():

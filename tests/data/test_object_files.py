@@ -48,6 +48,19 @@ def test_masks_for_some_images(tmp_path, memory, monkeypatch, told):
 
 
 @pytest.mark.parametrize("memory", [0, 2**31])
+def test_boxes_of_another_name_are_told(tmp_path, memory, monkeypatch, told):
+    monkeypatch.setattr(image_folder, "MEMORY", memory)
+    root = small(tmp_path, size=(16, 16))
+    for stem in ("ant/000", "ant/001"):
+        xml(root / "boxes" / "test" / f"{stem}.xml", ("Insect", 1, 1, 8, 8))
+    xml(root / "boxes" / "test" / "bee" / "000.xml", ("bee", 1, 1, 8, 8), ("Insect", 1, 1, 8, 8))
+    batch = folder(root).split("test").__getitems__(list(range(6)))
+    assert (~batch["box"].isnan().any(-1)).sum() == 1
+    assert "2 files of boxes have none of their image's class (e.g." in told.text
+    assert "its objects are called Insect, expected ant)" in told.text
+
+
+@pytest.mark.parametrize("memory", [0, 2**31])
 @pytest.mark.parametrize("loose", [False, True], ids=["by class", "loose"])
 def test_boxes_for_some_images_of_one_split(tmp_path, memory, loose, monkeypatch, told):
     """Twenty-four columns of twenty rows become a square of sixteen: columns move by two, and shrink by 0.8."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from benchmark.data import image_folder
 from benchmark.data.image_file import check_header, read_image
 from tests.data.folders import folder, save, small
 
@@ -53,3 +54,15 @@ def test_names_in_any_script(tmp_path):
         (root / split / "蚂蚁 ñ" / "000.png").rename(root / split / "蚂蚁 ñ" / "фото №1.png")
     data = folder(root)
     assert data.class_names == ["bee", "蚂蚁 ñ"] and len(data.split("test")) == 6
+
+
+@pytest.mark.parametrize("memory", [0, 2**31])
+def test_images_that_cannot_be_read_are_named_together(tmp_path, memory, monkeypatch):
+    monkeypatch.setattr(image_folder, "MEMORY", memory)
+    root = small(tmp_path)
+    for place in ("ant/000", "ant/002", "bee/001"):
+        (root / "test" / f"{place}.png").write_bytes(b"no image")
+    with pytest.raises(ValueError, match="is not an image that can be read") as told:
+        folder(root).split("test")
+    assert "\n2 more are no better:" in str(told.value)
+    assert all(str(root / "test" / f"{place}.png") in str(told.value) for place in ("ant/000", "ant/002", "bee/001"))

@@ -110,6 +110,19 @@ def test_of_two_entries_one_has_to_be_named(tmp_path, module):
     assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
 
 
+def test_entries_inside_of_entries_have_a_dot(tmp_path, module):
+    state, averaged = ({name: value + n for name, value in module.state_dict().items()} for n in (1, 2))
+    torch.save(
+        {"model": {"state_dict": state, "epoch": 3}, "ema": {"decay": 0.9, "shadow": averaged}}, tmp_path / "w.pt"
+    )
+    refused(tmp_path / "w.pt", module, r"under 'model\.state_dict' and 'ema\.shadow': name the ones to take")
+    load_external_weights(tmp_path / "w.pt", module, KEY, entry="ema.shadow")
+    assert all(torch.equal(value, averaged[name]) for name, value in module.state_dict().items())
+    torch.save({"model": {"state_dict": state, "epoch": 3}}, tmp_path / "w.pt")
+    load_external_weights(tmp_path / "w.pt", module, KEY)
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+
+
 def test_a_state_dict_inside_is_taken(tmp_path, module):
     torch.save({"state_dict": module.state_dict(), "epoch": 3}, tmp_path / "w.ckpt")
     load_external_weights(tmp_path / "w.ckpt", module, KEY)

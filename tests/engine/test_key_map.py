@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from benchmark.engine.external_weights import load_external_weights
@@ -116,3 +117,30 @@ def test_files_of_packages(tmp_path, monkeypatch):
         FileNotFoundError, match=r"package absent_weights, which is not .*: pip install absent-weights$"
     ):
         weights_file("pkg://absent_weights/models/w.pt", KEY)
+
+
+def test_a_network_that_is_there_twice_has_to_be_chosen(tmp_path, module):
+    sides = {
+        side: {n: v + at for n, v in module.state_dict().items()} for at, side in enumerate(("teacher", "student"))
+    }
+    both = {f"{side}.{name}": value for side, state in sides.items() for name, value in state.items()}
+    with pytest.raises(ValueError, match=r"more than once, under 'student\.' and 'teacher\.': .*_entry=student$"):
+        load(tmp_path, module, both)
+    for state in (both, {"state_dict": both, "epoch": 3}):
+        for side in sides:
+            load(tmp_path, module, state, entry=side)
+            assert all(torch.equal(value, sides[side][name]) for name, value in module.state_dict().items())
+
+
+def test_by_order_without_what_is_beside_the_network(tmp_path, module):
+    """As torch.optim.swa_utils.AveragedModel keeps it, with old counters and without."""
+    state = {f"module.{name}": value for name, value in theirs(module).items()}
+    for kept in (state, {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}):
+        load(tmp_path, module, {"n_averaged": torch.tensor(3), **kept}, key_map="order")
+        assert torch.equal(module[2].bias, state["module._conv1.bias"])
+
+
+def test_safetensors_keep_no_order(tmp_path, module):
+    save_file(theirs(module), tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"does not keep the order of its tensors: save them as \.pt"):
+        load_external_weights(tmp_path / "w.safetensors", module, KEY, key_map="order")

@@ -11,7 +11,7 @@ from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.configuration.specs import classifier_spec
 from benchmark.engine.external_weights import load_external_weights
 from benchmark.pipeline.artefacts.classifier import get_classifier
-from benchmark.pipeline.context import RunContext
+from benchmark.pipeline.context import RunContext, seeded
 from benchmark.storage.artefacts import artefact_key
 from benchmark.storage.external_file import weights_file
 from tests.data.folders import plant
@@ -43,6 +43,19 @@ def test_a_wrong_order_with_equal_shapes_is_refused_before_anything_is_kept(tmp_
     with pytest.raises(ValueError, match=r"w\.pt: with its tensors paired by their order the network gets .* a guess"):
         get_classifier(RunContext(config))
     assert not list((tmp_path / "store").glob("classifier/*/artefact.json"))
+
+
+def test_another_normalisation_takes_both_numbers_and_changes_the_logits():
+    options = {"name": "resnet10t", "num_classes": 3, "options": {"channels": (8, 8, 16, 16), "stem_width": 8}}
+    with seeded(0, "a"):
+        plain = TimmClassifier(**options).eval()
+    with seeded(0, "a"):
+        other = TimmClassifier(**options, mean=[0.5, 0.4, 0.3], std=[0.2, 0.3, 0.4]).eval()
+    image = torch.rand(2, 3, 32, 32)
+    mean, std = (torch.tensor(each).view(1, 3, 1, 1) for each in ([0.5, 0.4, 0.3], [0.2, 0.3, 0.4]))
+    torch.testing.assert_close(other(image), plain((image - mean) / std * plain.std + plain.mean), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match=r"classifier\.mean is set and classifier\.std is not: a normalisation takes"):
+        TimmClassifier(**options, mean=[0.5, 0.5, 0.5])
 
 
 def test_how_weights_are_read_enters_their_key_and_nothing_where_unset(tmp_path):

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from benchmark.configuration.specs import stage_specs
 from benchmark.pipeline.artefacts.classifier import get_classifier
-from benchmark.pipeline.artefacts.interpreter import get_interpreter
+from benchmark.pipeline.artefacts.interpreter import get_interpreter, get_reference
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.context import RunContext
 from benchmark.planning.required_artefacts import required_artefacts
@@ -77,3 +77,14 @@ def test_a_decoder_from_scratch_goes_on_from_the_selector(tmp_path):
         weights(tmp_path, "interpreter", artefacts[f"interpreter {name}"]) for name in ("selector", "finish")
     )
     assert all(torch.equal(finish[name], value) for name, value in selector.items()), "no step was taken"
+
+
+def test_the_confidence_of_the_selector_leaves_the_stages_before_the_last_as_they_are(tmp_path):
+    """They train at confidence 0; the finish does not, and the map is another."""
+    keys = []
+    for confidence in ("0.0", "6.0"):
+        config = configured(tmp_path, "interpreter=rtsa", f"interpreter.confidence={confidence}")
+        keys.append({ref.name: ref.key for ref in required_artefacts(config) if ref.kind == "interpreter"})
+    same = {name for name, key in keys[0].items() if keys[1][name] == key}
+    assert {"interpreter selector", "interpreter start"} <= same and "interpreter finish" not in same
+    assert get_reference(RunContext(config), get_classifier(RunContext(config))).confidence == 6.0

@@ -29,6 +29,7 @@ from benchmark.report.web.cell_index import command
 from benchmark.report.web.heat_view import colours, luminance
 from benchmark.report.web.sheets import Originals, cell_sheet
 from benchmark.storage.records import read_records
+from tests.helpers import PROJECT
 from tests.report import index_page
 from tests.report.planted import World, record
 
@@ -284,6 +285,21 @@ def test_commands_mean_the_cell_they_stand_beside(interpreter, probe):
         "split": made["split"],
     }
     assert found == {name: cell[name] for name in found}
+
+
+@pytest.mark.parametrize("name", ["cifar10", "imagenet_quick"])
+def test_commands_of_photographs_name_their_folder_and_how_it_is_read(name):
+    records = read_pack(PROJECT / "docs" / "results" / name).records
+    cell = next(each.cell for each in records if each.cell["probe"] == "clean")
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_folder())):
+        made = as_dict(compose("run", overrides=command(cell, {}).split()[4:]))
+    options = ("_target_", "name", "image_size", "classes", "test_folder", "balanced", "calibration_share")
+    there = cell["config"]["data"]
+    assert made["data"]["root"] == "FOLDER"
+    assert {option: made["data"][option] for option in options} == {
+        option: there.get(option, made["data"][option]) for option in options
+    }
+    assert (made["budget"]["name"], made["classifier"]["label"]) == (cell["budget"], cell["classifier"])
 
 
 def test_the_script_is_sound(page, tmp_path):

@@ -12,10 +12,10 @@ import pytest
 from benchmark.storage.record_summary import summary_of
 from benchmark.storage.records import Record
 from benchmark.tracking import record_runs
-from benchmark.tracking.record_runs import log_record
+from benchmark.tracking.record_runs import log_record, sample_table
 from benchmark.tracking.run_config import CONFIG_KEYS, cell_config, condition_of, setting_of, tags_of, training_config
 from benchmark.tracking.run_summary import run_summary
-from benchmark.tracking.sample_pictures import TILE, amplification, kept_samples, sheet
+from benchmark.tracking.sample_pictures import CLASSES, TILE, amplification, kept_samples, labels, sheet
 
 
 def cell(probe: str = "pgd", *, seed: int = 0, **settings) -> dict:
@@ -215,6 +215,17 @@ class TestPictures:
         assert len(samples) == 2 and page.height > 2 * TILE and page.width > 5 * TILE
         assert kept_samples(record, 0) == [] and sheet([], 1) is None
         assert kept_samples(Record(tmp_path, cell()), 5) == []
+
+    def test_classes_are_called_by_their_names(self, record, tmp_path):
+        words = {"0": "tench", "1": "a horn of a very long name"}
+        (sample, _) = kept_samples(made(tmp_path, cell() | {"class_names": words}), 2)
+        short = "a horn of a very long…"
+        assert labels(sample)[1:5] == ["true: tench", "predicted: tench", f"then: {short}", f"goal: {short}"]
+        table = sample_table([sample])
+        named = [table.data[0][table.columns.index(f"{name}_name")] for name in CLASSES]
+        assert named == [words["0"], words["0"], words["1"], words["1"]]
+        (number, _) = kept_samples(record, 2)
+        assert not any(name.endswith("_name") for name in sample_table([number]).columns)
 
     def test_the_largest_difference_fills_the_scale(self, record):
         assert amplification(record) == 12

@@ -18,6 +18,10 @@ from benchmark.storage.flags import BY_NAME
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
+_DEFAULT_DATA = "digits"
+# Options of a folder of images that are no sizes, with their defaults; those that are places are this machine's own.
+_OF_FOLDERS = {"classes": "folders", "test_folder": "test", "balanced": False, "calibration_share": 0.1}
+_PLACES = {"boxes": "FOLDER", "val_labels": "FILE"}
 _NAMED_LEVELS = {0.03: "03", 0.3: "30"}  # conf/probe has a file for each kind of noise at these
 
 
@@ -83,8 +87,8 @@ def command(cell: Mapping[str, Any], swept: Mapping[str, Any]) -> str:
     """What computes the cell again, on this machine's own folders; ``swept`` are settings that its sweep varied."""
     config = cell.get("config") or {}
     probe = config.get("probe") or {}
-    words = [f"experiment={cell['experiment']}"] if cell.get("experiment") else [*_data(config, cell)]
-    words += [*_classifier(config, cell), f"interpreter={cell['interpreter']}", *_probe(cell)]
+    words = [f"experiment={cell['experiment']}"] if cell.get("experiment") else []
+    words += [*_data(config, cell), *_classifier(config, cell), f"interpreter={cell['interpreter']}", *_probe(cell)]
     if probe.get("source"):
         words.append(f"interpreter@probe.source={probe['source']['name']}")
     if probe.get("surrogate"):
@@ -100,8 +104,14 @@ def command(cell: Mapping[str, Any], swept: Mapping[str, Any]) -> str:
 def _data(config: Mapping[str, Any], cell: Mapping[str, Any]) -> Sequence[str]:
     data = config.get("data") or {}
     if not str(data.get("_target_", "")).endswith("ImageFolder"):
-        return [f"data={cell.get('data')}"]
-    return ["data=image_folder", "data.root=FOLDER", *(f"data.{name}={data[name]}" for name in ("name", "image_size"))]
+        return [] if cell.get("experiment") and cell.get("data") == _DEFAULT_DATA else [f"data={cell.get('data')}"]
+    named = {"root": "FOLDER", **{name: data[name] for name in ("name", "image_size")}}
+    named |= {name: value for name, default in _OF_FOLDERS.items() if (value := data.get(name, default)) != default}
+    named |= {name: place for name, place in _PLACES.items() if data.get(name) is not None}
+    return [
+        "data=image_folder",
+        *(f"data.{name}={str(value).replace('True', 'true')}" for name, value in named.items()),
+    ]
 
 
 def _classifier(config: Mapping[str, Any], cell: Mapping[str, Any]) -> Sequence[str]:
