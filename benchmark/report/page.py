@@ -13,7 +13,7 @@ from benchmark.report.cohorts.flags import flags_of
 from benchmark.report.cohorts.trainings import Trainings
 from benchmark.report.compare.section import Compared
 from benchmark.report.figures.all_figures import FigureFile
-from benchmark.report.labels import CLAIMS, probe_setting
+from benchmark.report.labels import CLAIMS, class_name, probe_setting
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.report.tables.formats import Entry, Table, escape_markdown, markdown
 
@@ -126,12 +126,27 @@ def provenance_rows(trainings: Trainings) -> list[tuple[str, str]]:
     return [
         ("data set, split, data seed", f"{key.data}, {key.split}, {key.data_seed}"),
         ("classifier", f"{key.classifier}, accuracy without a probe {_values(records, 'facts', 'accuracy')}"),
+        *_by_class(records),
         ("seeds", trainings.seeds_in_words),
         ("budget", str(key.budget)),
         ("cells", f"{len(records)}, {seconds:.0f} s in all"),
         ("device, threads", f"{_values(records, 'device')}; {_values(records, 'threads')}"),
         ("versions", versions or "unknown"),
         ("commit", _values(records, "commit")),
+    ]
+
+
+def _by_class(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """The balanced accuracy, and the class that is right least often in the first training; of old records nothing."""
+    known = [record for record in records if record.cell.get("by_class")]
+    if not known:
+        return []
+    cell = known[0].cell
+    label, of = min(cell["by_class"].items(), key=lambda item: (item[1]["right"] / item[1]["n"], int(item[0])))
+    least = f"{class_name(cell, int(label))}, {of['right']} of {of['n']}"
+    return [
+        ("balanced accuracy", _values(known, "facts", "balanced_accuracy")),
+        ("the class that is right least often", f"{least} (seed {cell['seed']})"),
     ]
 
 

@@ -12,6 +12,8 @@ import pytest
 
 import benchmark.report
 from benchmark.report.build import build_report
+from benchmark.report.cohorts.grouping import grouped
+from benchmark.report.page import provenance_rows
 from benchmark.report.selection.aid_study import build_study
 from benchmark.report.statistics.bootstrap import Bootstrap
 from benchmark.storage.columns import BY_NAME
@@ -139,3 +141,14 @@ def test_the_report_imports_no_torch():
                 assert name.split(".")[0] not in {"torch", "lightning", "pytorch_lightning", "timm"}, path.name
                 allowed = ("benchmark.report", "benchmark.storage")
                 assert not name.startswith("benchmark") or name.startswith(allowed), path.name
+
+
+def test_accuracy_by_class_is_told_where_records_have_it():
+    planted = [record(World(n=40), "rts", "clean", seed=0)]
+    assert not any("class" in name for name, _ in provenance_rows(grouped(planted)[0]) if name != "classifier")
+    planted[0].cell["by_class"] = {"0": {"n": 77, "right": 70}, "1": {"n": 8, "right": 3}}
+    planted[0].cell["class_names"] = {"0": "naevus", "1": "melanoma"}
+    planted[0].cell["facts"]["balanced_accuracy"] = 0.642
+    rows = dict(provenance_rows(grouped(planted)[0]))
+    assert rows["balanced accuracy"] == "0.642"
+    assert rows["the class that is right least often"] == "melanoma, 3 of 8 (seed 0)"
