@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, Config, training_sources
+from benchmark.data.notices import warn_once
 from benchmark.data.split_check import check_data
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.captum_adapter import CaptumAttribution
@@ -29,6 +30,8 @@ from benchmark.probes.const_search import ConstSearch
 from benchmark.probes.goal_attack import GoalAttack
 from benchmark.types import Classifier, Data, Interpreter
 
+BLUR = 11 / 224  # sigma of the blurred evidence of RTS's authors, as a share of the side
+
 
 def check_settings(ctx: RunContext, data: Data) -> None:
     """Checks the splits of the data set, the blur against the image size, the probe's own arguments, and the compiler.
@@ -43,10 +46,22 @@ def check_settings(ctx: RunContext, data: Data) -> None:
             f"measure.blur is a sigma in pixels, above 0 and below {size / 2.5:.0f} for images of {size} px, got "
             f"{sigma}"
         )
+    _warn_of_blur(ctx.config, size)
     check_compiler(ctx.config["trainer"], ctx.device)
     settings = ctx.config["probe"]
     if settings["module"] is not None:
         instantiate(settings["module"], **({} if settings["level"] is None else {"scale": 0.0}))
+
+
+def _warn_of_blur(config: Config, size: int) -> None:
+    """Warns of a blur that is small for images of this side: what it should take away stays to be seen."""
+    usual = BLUR * size
+    settings = {"measure.blur": config["measure"]["blur"], "interpreter.blur": config["interpreter"].get("blur")}
+    small = {key: sigma for key, sigma in settings.items() if sigma is not None and sigma < usual / 2}
+    if small:
+        found = ", ".join(f"{key}={sigma:g}" for key, sigma in small.items())
+        mend = " ".join(f"{key}={usual:.2g}" for key in small)
+        warn_once(f"{found} is little for images of {size} px, where {usual:.2g} is usual (11 at 224 px): {mend}")
 
 
 def check_before_training(ctx: RunContext) -> None:

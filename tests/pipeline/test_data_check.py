@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmark.data import notices
+from benchmark.pipeline import preflight
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.evaluation import _null_counts
 from benchmark.pipeline.measure import Measurements
@@ -38,6 +39,20 @@ def test_a_folder_that_does_not_go_is_refused_before_any_training(tmp_path, spli
         run_cell(on_folder(tmp_path))
     made = {path.parent.name for path in (tmp_path / "store").glob("*/*")}
     assert made <= {"data"}, "nothing was made but notes on the folder"
+
+
+def test_a_blur_that_is_small_for_the_images_is_told(tmp_path, caplog):
+    """Four pixels are those of digits of 48: at 128 px the rule gives 6.3, at 224 px 11."""
+    notices._warn.cache_clear()
+    caplog.set_level("WARNING", "underfire")
+    config = configured(tmp_path, "interpreter=rts", "measure.blur=4.0", "interpreter.blur=11")
+    preflight._warn_of_blur(config, 224)
+    assert "measure.blur=4 is little for images of 224 px, where 11 is usual" in caplog.text
+    assert "measure.blur=11" in caplog.text and "interpreter.blur" not in caplog.text
+    caplog.clear()
+    for size in (48, 128):
+        preflight._warn_of_blur(config, size)
+    assert not caplog.text
 
 
 def test_samples_with_an_empty_mask_are_counted_in_the_record(tmp_path, caplog):
