@@ -58,6 +58,9 @@ MEANS = (
 )
 
 
+OBJECTS = ("control_class_l1", "map_mean_benign", "pointing_game", "energy_in_object", "box_iou")
+
+
 @dataclass(frozen=True)
 class Published:
     """Published results, of one folder or of several sets, and what the report makes of them."""
@@ -366,6 +369,23 @@ def passes(published: Published) -> str:
     return pipe_table(["passes an image", "success", "map L1", "looks benign", "caveats"], rows)
 
 
+def objects(published: Published) -> str:
+    """A row an interpreter: whether its benign maps tell classes apart, their size, and what of the object they find."""
+    cells = {
+        str(record.cell["interpreter"]): record
+        for pack in published.packs
+        for record in pack.records
+        if record.cell["probe"] == "clean"
+    }
+    rows = []
+    for name, cell in cells.items():
+        estimates = [mean_with_interval([cell], metric, published.bootstrap) for metric in OBJECTS]
+        sizes = f"{estimates[1].n} / {estimates[2].n}"
+        rows.append([interpreter_name(name), *map(interval, estimates), sizes])
+    titles = ["the class's map against another's, L1", *(metric_name(name) for name in OBJECTS[1:])]
+    return pipe_table(["", *titles, "images / with a box"], rows)
+
+
 def tenfold(published: Published, interpreters: str) -> str:
     """A row an interpreter: where ADV2 with ten times its steps leaves the maps, and where adv2_auto does."""
     rows = []
@@ -442,6 +462,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         study,
         settings,
         families,
+        objects,
         tenfold,
         passes,
     )
