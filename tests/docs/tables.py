@@ -370,7 +370,7 @@ def passes(published: Published) -> str:
 
 
 def objects(published: Published) -> str:
-    """A row an interpreter: whether its benign maps tell classes apart, their size, and what of the object they find."""
+    """A row an interpreter: whether its benign maps tell classes apart, their size, what of the object they find."""
     cells = {
         str(record.cell["interpreter"]): record
         for pack in published.packs
