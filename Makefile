@@ -50,16 +50,16 @@ verdict: $(READY) ## five trainings, which a verdict needs, and the report (some
 	@$(BIN)/python -m benchmark $(OBSERVATION_8) trainings=5; status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
-# make imagenet DATA=FOLDER [BUDGET=quick] [OPTIONS=...]: FOLDER/train/WNID/..., FOLDER/test/WNID/... (or val, as ImageNet and
-# Imagenette unpack), any of ImageNet's classes.
+# make imagenet DATA=FOLDER [BUDGET=quick] [OPTIONS=...]: FOLDER/train/WNID/..., FOLDER/test/WNID/... or else FOLDER/val, as
+# ImageNet and Imagenette unpack (whose test images have no labels), any of ImageNet's classes.
 BUDGET ?= imagenet
-TEST_FOLDER = $(if $(wildcard $(DATA)/test),test,$(if $(wildcard $(DATA)/val),val,test))
 imagenet: $(READY) ## Observation 8 on ImageNet photographs, make imagenet DATA=FOLDER (hours; BUDGET=quick: a smaller run)
 	@test -n "$(DATA)" || { echo "make imagenet needs a folder of ImageNet photographs: make imagenet DATA=FOLDER, with" \
 		"FOLDER/train/WNID/*.JPEG and FOLDER/test/WNID/*.JPEG, or val in place of test"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[imagenet]'
-	@$(BIN)/python -m benchmark run experiment=observation_8_imagenet budget=$(BUDGET) data.root="$(DATA)" \
-		data.test_folder=$(TEST_FOLDER) trainer.threads=1 $(OPTIONS) hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS); status=$$?; \
+	@ls -d "$(DATA)"/test/n* > /dev/null 2>&1 && test=test || test=val; \
+		$(BIN)/python -m benchmark run experiment=observation_8_imagenet budget=$(BUDGET) data.root="$(DATA)" \
+		data.test_folder=$$test trainer.threads=1 $(OPTIONS) hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS); status=$$?; \
 		$(BIN)/python -m benchmark report || status=1; exit $$status
 
 report: $(READY) ## tables, figures and verdicts from the records

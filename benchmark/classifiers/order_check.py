@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 
@@ -53,11 +54,11 @@ def check_order(network: TimmClassifier, images: ImageSet, what: str) -> None:
             "the order is another one, its classes are others than the data's, or it wants another normalisation "
             "(classifier.mean, classifier.std); map the names with patterns (classifier.key_map)"
         )
-    log.info(
-        "%s: paired by their order, the network gets %.1f %% of %d calibration images right, in the mean over %d "
-        "classes: compare it with what is published of these weights",
-        what,
-        100 * rate,
-        len(rows),
-        len(classes),
-    )
+    told = f"gets {rate:.1%} of {len(rows)} calibration images right, in the mean over {len(classes)} classes"
+    _tell(f"{what}: paired by their order, the network {told}: compare it with what is published of these weights")
+
+
+@functools.cache
+def _tell(told: str) -> None:
+    """Says it once a process, though weights are looked at before a training and in it."""
+    log.info(told)

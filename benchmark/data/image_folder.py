@@ -253,16 +253,18 @@ class FolderSet(Dataset):
 
     def _warn_of_boxes(self, count_N: np.ndarray) -> None:
         """Warns of files of boxes of which none is of the image's class; ``count_N``: the boxes found of each image."""
-        lacking = [(file, row) for row, file in enumerate(self.boxes or []) if file is not None and not count_N[row]]
-        for file, row in lacking:
-            name = self.folders[int(self.label_N[row])]
-            if called := sorted(object_names(file) - {name}):
-                warn_once(
-                    f"{len(lacking)} files of boxes have none of their image's class (e.g. {file}: its objects are "
-                    f"called {', '.join(called[:3])}, expected {name}): these images have no measure of the object; "
-                    "objects have to be called as the class folder"
-                )
-                return
+        lacking = []
+        for row, file in enumerate(self.boxes or []):
+            if file is not None and not count_N[row]:  # or its box is cut off with the image's edge
+                name, called = self.folders[int(self.label_N[row])], object_names(file)
+                lacking += [(file, name, called)] if called and name not in called else []
+        if lacking:
+            file, name, called = lacking[0]
+            warn_once(
+                f"{len(lacking)} files of boxes have none of their image's class (e.g. {file}: its objects are called "
+                f"{', '.join(sorted(called)[:3])}, expected {name}): these images have no measure of the object; "
+                "objects have to be called as the class folder"
+            )
 
     def __getitems__(self, indices: list[int]) -> Batch:
         batch = self._read(indices)
@@ -299,10 +301,10 @@ def _in_threads(work: Callable[[int], None], count: int) -> None:
     """Calls ``work(0)`` to ``work(count - 1)`` on a few threads.
 
     Raises:
-        ValueError, OSError: the first failure in this order, with others below it; after some no more work is begun.
+        ValueError: what some of them raised, an OSError too, one below the other; after a few no more are begun.
     """
     stride = max(1, min(64, count // (4 * _THREADS)))
-    failed: dict[int, ValueError | OSError] = {}
+    failed: dict[int, Exception] = {}
 
     def work_from(start: int) -> None:
         for index in range(start, min(start + stride, count)):
@@ -316,9 +318,14 @@ def _in_threads(work: Callable[[int], None], count: int) -> None:
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(work_from, range(0, count, stride)):
             pass
-    if failed:
-        first, *others = (failed[index] for index in sorted(failed))
-        if not others:
-            raise first
-        more = "".join(f"\n  {error}" for error in others)
-        raise type(first)(f"{first}\n{len(others)} more {'is' if len(others) == 1 else 'are'} no better:{more}")
+    if not failed:
+        return
+    first, *others = (failed[index] for index in sorted(failed))
+    if not others:
+        raise first
+    more = (
+        "and perhaps there are more, the others were not read"
+        if len(failed) >= _MOST_NAMED
+        else f"{len(failed)} in all"
+    )
+    raise ValueError("\n".join(map(str, (first, *others))) + f"\n({more})")

@@ -9,7 +9,7 @@ from annotated_types import Ge
 from torchvision import datasets
 
 from benchmark.data.image_folder import ImageFolder
-from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, Text, checked_arguments
+from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
 from benchmark.numerics.expectations import Limit, Says
 
 _FOLDER = {"full": "imagenette2", "320px": "imagenette2-320", "160px": "imagenette2-160"}
@@ -20,7 +20,7 @@ class Imagenette(ImageFolder):
 
     Args:
         root: folder to download to, or that has imagenette2-320. size: full | 320px | 160px, of the shorter side.
-        download: whether a missing archive may be downloaded. boxes, balanced: as of an image folder.
+        download: whether a missing archive may be downloaded.
     Raises:
         OSError: the photographs are not there and cannot be downloaded.
     """
@@ -35,8 +35,6 @@ class Imagenette(ImageFolder):
         size: Literal["full", "320px", "160px"] = "320px",
         download: bool = True,
         calibration_share: OpenInterval = 0.1,
-        boxes: Text | None = None,
-        balanced: bool = False,
         train: ImageCount | None = None,
         calibration: ImageCount | None = None,
         test: ImageCount | None = None,
@@ -48,8 +46,6 @@ class Imagenette(ImageFolder):
             calibration_share=calibration_share,
             classes="imagenet",
             test_folder="val",
-            boxes=boxes,
-            balanced=balanced,
             train=train,
             calibration=calibration,
             test=test,

@@ -17,6 +17,7 @@ from benchmark.types import Data, ImageSet
 # Images of the calibration split: a misclassification rate among fewer is no number.
 LEAST_TO_CALIBRATE = 2 * CALIBRATION_LEAST
 # From this ratio of the largest class to the smallest on, a split is not balanced.
+ENOUGH = 20  # images a class in the mean, from which sizes of classes are no chance
 IMBALANCE = 3
 
 
@@ -86,7 +87,7 @@ def _warn_of_imbalance(split: str, images: ImageSet, class_names: list[str]) -> 
     """Warns of a split whose largest class is three times the smallest of those that it has, or more."""
     classes, count_K = np.unique(images.label_N, return_counts=True)
     most, least = int(count_K.argmax()), int(count_K.argmin())
-    if len(images) >= LEAST_TO_CALIBRATE * len(classes) and count_K[most] >= IMBALANCE * count_K[least]:
+    if len(images) >= ENOUGH * len(classes) and count_K[most] >= IMBALANCE * count_K[least]:
         large, small = class_names[classes[most]], class_names[classes[least]]
         warn_once(
             f"the {split} images are not balanced: {count_K[most]} of {large}, {count_K[least]} of {small}, so that "

@@ -12,7 +12,7 @@ import yaml
 from torch import Tensor, nn
 
 from benchmark.engine.key_map import mapped
-from benchmark.engine.weights_file import read_state_dict
+from benchmark.engine.weights_file import is_safetensors, read_state_dict
 from benchmark.storage.external_file import ORDER, KeyMap, weights_file
 from benchmark.storage.paths import CONFIG
 
@@ -45,12 +45,12 @@ def load_external_weights(
     file = weights_file(path, key)
     _check_origin(file.with_name(CONFIG), key, expected)
     what = f"{key}={file}"
-    if key_map == ORDER and file.suffix == ".safetensors":
+    if key_map == ORDER and is_safetensors(file):
         raise ValueError(
-            f"{what}: a .safetensors file does not keep the order of its tensors: save them as .pt (torch.save of the "
+            f"{what}: safetensors do not keep the order of their tensors: save them as .pt (torch.save of the "
             "state_dict), or map the names with patterns (classifier.key_map)"
         )
-    state, told = mapped(read_state_dict(file, key, entry), module, key_map, what)
+    state, told = mapped(read_state_dict(file, key, entry), module, key_map, what, entry)
     _check_names(state, module, what, key_map)
     _check_values(state, module, what)
     module.load_state_dict(state)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from benchmark.storage.external_file import ORDER, KeyMap
@@ -15,28 +16,35 @@ COUNTER = "num_batches_tracked"
 # Last parts of names that say what a tensor is in torch's own layers.
 _ROLES = {"weight", "bias", "running_mean", "running_var", COUNTER}
 _SAMPLE = 3
+CLASSIFIER_KEY = "classifier.checkpoint"  # the key that has an entry beside it
 
 
-def mapped(state: Mapping[str, Tensor], module: nn.Module, key_map: KeyMap, what: str) -> tuple[dict[str, Tensor], str]:
+def mapped(
+    state: Mapping[str, Tensor], module: nn.Module, key_map: KeyMap, what: str, entry: str | None = None
+) -> tuple[dict[str, Tensor], str]:
     """The tensors under our names, where that is possible, and a sentence on what was done; empty for nothing.
 
     Without a map the names are taken as they are, or less a prefix that all of ours have in the file ("module.",
-    "model.", any); tensors outside of the prefix are left out. With ``order`` they are paired one by one. Counters of
-    BatchNorm may be missing.
+    "model.", any); tensors outside of the prefix are left out. With ``order`` they are paired one by one, those under
+    one first part where these are as many as ours. Counters of BatchNorm may be missing.
+
+    Args:
+        what: the key and file, for messages. entry: the entry of the file that the tensors are from, if it was named.
 
     Raises:
         ValueError: an order in which number, shapes or roles do not agree; a pattern that is none, or that gives two
             tensors one name; the network's tensors under several prefixes.
     """
     if key_map == ORDER:
-        state = _of_the_network(state, module)
+        whole, state = state, _of_the_network(state, module, what)
         found = _by_order(state, module, what)
         pairs = [f"{theirs} -> {ours}" for theirs, ours in zip(state, found, strict=True)]
         shown = ", ".join([*pairs[:_SAMPLE], "...", pairs[-1]])
-        told = f"{what}: {len(found)} tensors paired by their order ({shown})"
+        left = _left_out([name for name in whole if name not in state])
+        told = f"{what}: {len(found)} tensors paired by their order ({shown}){left}"
     else:
         renamed = _by_patterns(state, key_map, what) if isinstance(key_map, dict) else dict(state)
-        found, told = _without_prefix(renamed, module, what)
+        found, told = _without_prefix(renamed, module, what, "" if entry is None else f"{entry}.")
     own = module.state_dict()
     counters = {name: value for name, value in own.items() if name.endswith(COUNTER) and name not in found}
     lacking = set(own) - set(found)
@@ -64,17 +72,34 @@ def _by_order(state: Mapping[str, Tensor], module: nn.Module, what: str) -> dict
     return dict(zip(own, state.values(), strict=True))
 
 
-def _of_the_network(state: Mapping[str, Tensor], module: nn.Module) -> Mapping[str, Tensor]:
+def _of_the_network(state: Mapping[str, Tensor], module: nn.Module, what: str) -> Mapping[str, Tensor]:
     """The file's tensors, or those that share their first part where these are as many as the network has.
 
     An averaged model has a counter beside ``module.*`` (``n_averaged``), which is not of the network.
     """
     own = module.state_dict()
     sizes = {len(own), sum(not name.endswith(COUNTER) for name in own)}
-    first, count = Counter(name.partition(".")[0] for name in state).most_common(1)[0]
-    if count not in sizes:
-        return state
-    return {name: value for name, value in state.items() if name.partition(".")[0] == first}
+    counts = Counter(name.partition(".")[0] for name in state)
+    fitting = [first for first, count in counts.items() if count in sizes]
+    if len(fitting) > 1:
+        raise ValueError(_several(what, fitting))
+    return {name: value for name, value in state.items() if not fitting or name.partition(".")[0] == fitting[0]}
+
+
+def _same(state: Mapping[str, Tensor], names: list[str], first: str, second: str) -> bool:
+    """Whether the file has the same values under both prefixes: one network that is registered twice."""
+    return all(torch.equal(state[f"{first}{name}"], state[f"{second}{name}"]) for name in names)
+
+
+def _several(what: str, entries: list[str]) -> str:
+    """The sentence on a file that holds the network several times."""
+    key, names = what.partition("=")[0], " and ".join(map(repr, entries))
+    choose = f"name the ones to take, {key}_entry={entries[0]}" if key == CLASSIFIER_KEY else "save one of them alone"
+    return f"{what} holds this network's tensors more than once, under {names}: {choose}"
+
+
+def _left_out(names: list[str]) -> str:
+    return f"; {len(names)} others are left out (such as {names[0]})" if names else ""
 
 
 def _by_patterns(state: Mapping[str, Tensor], patterns: Mapping[str, str], what: str) -> dict[str, Tensor]:
@@ -100,27 +125,29 @@ def _by_patterns(state: Mapping[str, Tensor], patterns: Mapping[str, str], what:
     return found
 
 
-def _without_prefix(state: dict[str, Tensor], module: nn.Module, what: str) -> tuple[dict[str, Tensor], str]:
-    """The tensors of our names, less what precedes these in the file; as they are where that does not give them all."""
+def _without_prefix(
+    state: dict[str, Tensor], module: nn.Module, what: str, within: str
+) -> tuple[dict[str, Tensor], str]:
+    """The tensors of our names, less what precedes these in the file; as they are where that does not give them all.
+
+    Where several prefixes give them, with the same values, it is the shortest.
+    """
     own = [name for name in module.state_dict() if not name.endswith(COUNTER)]
     for inside in ("", "net."):  # the classifier's own names, or those of a bare timm network
         bare = [name.removeprefix(inside) for name in own]
         if not all(name.startswith(inside) for name in own):
             continue
         first = bare[0]
-        prefixes = sorted(name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}"))
-        fitting = [prefix for prefix in prefixes if all(f"{prefix}{name}" in state for name in bare)]
-        if len(fitting) > 1 and "" not in fitting:
-            named = " and ".join(map(repr, fitting))
-            raise ValueError(
-                f"{what} holds this network's tensors more than once, under {named}: name the ones to take, "
-                f"classifier.checkpoint_entry={fitting[0].removesuffix('.')}"
-            )
-        for prefix in fitting[:1]:
-            inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-            found = {f"{inside}{name}": value for name, value in inner.items()}
-            left = [name for name in state if not name.startswith(prefix)]
-            dropped = f"; {len(left)} others are left out (such as {left[0]})" if left else ""
-            told = f"{what}: names without {prefix!r}{dropped}" if prefix else ""
-            return found, told
+        prefixes = [name.removesuffix(first) for name in state if f".{name}".endswith(f".{first}")]
+        fitting = sorted((each for each in prefixes if all(f"{each}{name}" in state for name in bare)), key=len)
+        if not fitting:
+            continue
+        prefix, *others = fitting
+        unlike = [each for each in others if not _same(state, bare, prefix, each)]
+        if prefix and unlike:
+            raise ValueError(_several(what, [f"{within}{each.removesuffix('.')}" for each in (prefix, *unlike)]))
+        inner = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+        found = {f"{inside}{name}": value for name, value in inner.items()}
+        left = [name for name in state if not name.startswith(prefix)]
+        return found, f"{what}: names without {prefix!r}{_left_out(left)}" if prefix else ""
     return state, ""

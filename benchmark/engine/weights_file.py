@@ -29,6 +29,19 @@ def read_state_dict(file: Path, key: str, entry: str | None = None) -> dict[str,
     return _state_dict(_content_of(file, key), f"{key}={file}", f"{key}_entry", entry)
 
 
+def is_safetensors(file: Path) -> bool:
+    """Whether a file is one by its name or its content."""
+    try:
+        with file.open("rb") as opened:
+            return file.suffix == ".safetensors" or _begins_as_safetensors(opened.read(16))
+    except OSError:
+        return False  # reading it says why
+
+
+def _begins_as_safetensors(start: bytes) -> bool:
+    return start[8:9] == b"{"  # after the length of the header
+
+
 def _content_of(file: Path, key: str) -> Any:
     """What the file holds; the reason why it cannot be read is ours, because torch's would advise to unpickle it."""
     try:
@@ -36,9 +49,8 @@ def _content_of(file: Path, key: str) -> Any:
             start = opened.read(512)
     except OSError as error:
         raise OSError(f"{key}={file} cannot be read ({error.strerror}): see to its permissions") from None
-    is_safetensors = start[8:9] == b"{"  # after the length of the header
     try:
-        if is_safetensors or file.suffix == ".safetensors":
+        if _begins_as_safetensors(start) or file.suffix == ".safetensors":
             return load_file(file)
         return torch.load(file, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -69,27 +81,47 @@ def _state_dict(found: Any, what: str, entry_key: str, entry: str | None) -> dic
     if not isinstance(found, dict):
         kind = "a list" if isinstance(found, list | tuple) else f"one {type(found).__name__}"
         raise ValueError(f"{what} does not hold a state_dict of tensors but {kind}: {SAVE_ALONE}")
-    held = {str(name): value for name, value in found.items() if _is_state_dict(value)}
-    for name, inside in found.items():  # {"model": {"state_dict": {...}, "epoch": 3}}
-        if isinstance(inside, dict) and str(name) not in held:
-            held |= {f"{name}.{inner}": value for inner, value in inside.items() if _is_state_dict(value)}
+    outer = {str(name): value for name, value in found.items() if _is_state_dict(value)}
+    inner = {
+        f"{name}.{each}": value
+        for name, inside in found.items()
+        if isinstance(inside, dict) and str(name) not in outer
+        for each, value in inside.items()
+        if _is_state_dict(value)
+    }
     if entry is not None:
-        if entry in held:
-            return _named(held[entry])
-        whole = found if _is_state_dict(found) else next(iter(held.values())) if len(held) == 1 else {}
-        inside = {name: value for name, value in _named(whole).items() if name.startswith(f"{entry}.")}
-        if not inside:
-            there = ", ".join(map(repr, held)) or "none"
-            raise ValueError(f"{what} has no entry {entry!r} with tensors ({there}): correct {entry_key}")
-        return {name.removeprefix(f"{entry}."): value for name, value in inside.items()}
+        return _entry(found, outer | inner, what, entry_key, entry)
     if _is_state_dict(found):
         return _named(found)
+    held = outer or inner
     if len(held) > 1:
         names = " and ".join(map(repr, held))
         raise ValueError(f"{what} holds weights under {names}: name the ones to take, {entry_key}={next(iter(held))}")
     if not held:
         raise ValueError(f"{what} does not hold a state_dict of tensors ({_content(found)}): {SAVE_ALONE}")
     return _named(next(iter(held.values())))
+
+
+def _entry(
+    found: dict[Any, Any], held: Mapping[str, Mapping[Any, Tensor]], what: str, entry_key: str, entry: str
+) -> dict[str, Tensor]:
+    """The tensors of one entry, whose name may end in what the names of the tensors begin with."""
+    if entry in held:
+        return _named(held[entry])
+    below = [name for name in held if name.startswith(f"{entry}.")]
+    if len(below) == 1:
+        return _named(held[below[0]])
+    whole: dict[str, Mapping[Any, Tensor]]
+    whole = {"": found} if _is_state_dict(found) else {f"{name}.": value for name, value in held.items()}
+    if len(held) == 1:
+        whole[""] = next(iter(held.values()))
+    for name, state in whole.items():
+        first = f"{entry.removeprefix(name)}."
+        taken = {each.removeprefix(first): value for each, value in _named(state).items() if each.startswith(first)}
+        if entry.startswith(name) and taken:
+            return taken
+    there = ", ".join(map(repr, held)) or "none"
+    raise ValueError(f"{what} has no entry {entry!r} with tensors ({there}): correct {entry_key}")
 
 
 def _named(state: Mapping[Any, Tensor]) -> dict[str, Tensor]:

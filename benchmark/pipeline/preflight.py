@@ -55,13 +55,19 @@ def check_settings(ctx: RunContext, data: Data) -> None:
 
 def _warn_of_blur(config: Config, size: int) -> None:
     """Warns of a blur that is small for images of this side: what it should take away stays to be seen."""
-    usual = BLUR * size
-    settings = {"measure.blur": config["measure"]["blur"], "interpreter.blur": config["interpreter"].get("blur")}
+    usual = round(BLUR * size, 1 if size < 500 else None)
+    groups = {"interpreter": config["interpreter"]}
+    groups |= {
+        f"interpreter.members.{name}": each for name, each in (groups["interpreter"].get("members") or {}).items()
+    }
+    settings = {"measure.blur": config["measure"]["blur"]} | {
+        f"{key}.blur": of.get("blur") for key, of in groups.items()
+    }
     small = {key: sigma for key, sigma in settings.items() if sigma is not None and sigma < usual / 2}
     if small:
-        found = ", ".join(f"{key}={sigma:g}" for key, sigma in small.items())
-        mend = " ".join(f"{key}={usual:.2g}" for key in small)
-        warn_once(f"{found} is little for images of {size} px, where {usual:.2g} is usual (11 at 224 px): {mend}")
+        found = " and ".join(f"{key}={sigma:g}" for key, sigma in small.items())
+        mend = " ".join(f"{key}={usual:g}" for key in small)
+        warn_once(f"{found}: too small for images of {size} px, set {mend} (11 / 224 of the side)")
 
 
 def check_before_training(ctx: RunContext) -> None:

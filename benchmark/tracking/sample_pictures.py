@@ -16,7 +16,7 @@ from benchmark.storage.records import Record
 
 TILE = 96  # pixels of a tile's side in the sheet
 _HEAD, _LABEL, _GAP = 16, 190, 4
-_LETTERS = 22  # of a class's name that fit beside the pictures
+_LETTERS = 20  # of a class's name that fit beside the pictures
 CLASSES = ("label", "pred_benign", "pred_probe", "goal")  # columns that hold classes
 TITLES = {
     "input": "input",
@@ -123,7 +123,7 @@ def labels(sample: Sample) -> list[str]:
     if "pred_probe" not in row:
         return lines
     lines.append(f"then: {name['pred_probe']}")
-    if "goal" in name:
-        lines.append(f"goal: {name['goal']}")
-    lines.append("success" if bool(row.success) else "no success")
+    reached = "success" if bool(row.success) else "no success"
+    lines.append(f"goal: {name['goal']}" if "goal" in name else reached)
+    lines[0] += f", {reached}" if "goal" in name else ""
     return [*lines, "no map" if np.isnan(float(row.map_l1)) else f"map L1:  {float(row.map_l1):.3f}"]

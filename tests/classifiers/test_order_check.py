@@ -38,7 +38,7 @@ def test_the_right_order_passes_and_its_mode_stays(caplog):
     network = Colours(torch.eye(3)).train()
     check_order(network, coloured(60), "classifier.checkpoint=w.pt")
     assert network.training
-    assert "gets 100.0 % of 60 calibration images right, in the mean over 3 classes" in caplog.text
+    assert "gets 100.0% of 60 calibration images right, in the mean over 3 classes" in caplog.text
 
 
 @pytest.mark.parametrize(

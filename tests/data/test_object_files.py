@@ -54,6 +54,7 @@ def test_boxes_of_another_name_are_told(tmp_path, memory, monkeypatch, told):
     for stem in ("ant/000", "ant/001"):
         xml(root / "boxes" / "test" / f"{stem}.xml", ("Insect", 1, 1, 8, 8))
     xml(root / "boxes" / "test" / "bee" / "000.xml", ("bee", 1, 1, 8, 8), ("Insect", 1, 1, 8, 8))
+    xml(root / "boxes" / "test" / "bee" / "001.xml", ("bee", 40, 40, 48, 48), ("Leaf", 1, 1, 8, 8))  # cut off
     batch = folder(root).split("test").__getitems__(list(range(6)))
     assert (~batch["box"].isnan().any(-1)).sum() == 1
     assert "2 files of boxes have none of their image's class (e.g." in told.text

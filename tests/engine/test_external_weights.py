@@ -123,6 +123,15 @@ def test_entries_inside_of_entries_have_a_dot(tmp_path, module):
     assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
 
 
+def test_tensors_deeper_in_a_file_are_no_second_network(tmp_path, module):
+    """A metric, an optimizer's moments: what loads without them loads beside them."""
+    state = {name: value + 1 for name, value in module.state_dict().items()}
+    beside = {"metrics": {"val": {"accuracy": torch.ones(1)}}, "optimizer": {"moments": {"0": torch.ones(2)}}}
+    torch.save({"state_dict": state, **beside}, tmp_path / "w.pt")
+    load_external_weights(tmp_path / "w.pt", module, KEY)
+    assert all(torch.equal(value, state[name]) for name, value in module.state_dict().items())
+
+
 def test_a_state_dict_inside_is_taken(tmp_path, module):
     torch.save({"state_dict": module.state_dict(), "epoch": 3}, tmp_path / "w.ckpt")
     load_external_weights(tmp_path / "w.ckpt", module, KEY)

@@ -124,12 +124,21 @@ def test_a_network_that_is_there_twice_has_to_be_chosen(tmp_path, module):
         side: {n: v + at for n, v in module.state_dict().items()} for at, side in enumerate(("teacher", "student"))
     }
     both = {f"{side}.{name}": value for side, state in sides.items() for name, value in state.items()}
-    with pytest.raises(ValueError, match=r"more than once, under 'student\.' and 'teacher\.': .*_entry=student$"):
-        load(tmp_path, module, both)
-    for state in (both, {"state_dict": both, "epoch": 3}):
+    for key_map in (None, "order"):
+        with pytest.raises(ValueError, match=r"more than once, under 'teacher' and 'student': .*_entry=teacher$"):
+            load(tmp_path, module, both, key_map=key_map)
+    with pytest.raises(ValueError, match=r"under 'model\.teacher' and 'model\.student': .*_entry=model\.teacher$"):
+        load(tmp_path, module, {"model": both, "ema": sides["teacher"]}, entry="model")
+    for state, within in ((both, ""), ({"state_dict": both, "epoch": 3}, ""), ({"model": both, "ema": both}, "model.")):
         for side in sides:
-            load(tmp_path, module, state, entry=side)
+            load(tmp_path, module, state, entry=f"{within}{side}")
             assert all(torch.equal(value, sides[side][name]) for name, value in module.state_dict().items())
+
+
+def test_a_network_that_is_registered_twice_is_one(tmp_path, module):
+    own = {name: value + 1 for name, value in module.state_dict().items()}
+    load(tmp_path, module, {f"{side}.{name}": value for side in ("loss.model", "model") for name, value in own.items()})
+    assert all(torch.equal(value, own[name]) for name, value in module.state_dict().items())
 
 
 def test_by_order_without_what_is_beside_the_network(tmp_path, module):
@@ -142,5 +151,5 @@ def test_by_order_without_what_is_beside_the_network(tmp_path, module):
 
 def test_safetensors_keep_no_order(tmp_path, module):
     save_file(theirs(module), tmp_path / "w.safetensors")
-    with pytest.raises(ValueError, match=r"does not keep the order of its tensors: save them as \.pt"):
+    with pytest.raises(ValueError, match=r"do not keep the order of their tensors: save them as \.pt"):
         load_external_weights(tmp_path / "w.safetensors", module, KEY, key_map="order")

@@ -219,7 +219,7 @@ class TestPictures:
     def test_classes_are_called_by_their_names(self, record, tmp_path):
         words = {"0": "tench", "1": "a horn of a very long name"}
         (sample, _) = kept_samples(made(tmp_path, cell() | {"class_names": words}), 2)
-        short = "a horn of a very long…"
+        short = "a horn of a very lo…"
         assert labels(sample)[1:5] == ["true: tench", "predicted: tench", f"then: {short}", f"goal: {short}"]
         table = sample_table([sample])
         named = [table.data[0][table.columns.index(f"{name}_name")] for name in CLASSES]

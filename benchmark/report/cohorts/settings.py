@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 _SECTIONS_THAT_COUNT = ("data", "classifier", "interpreter", "probe", "measure", "budget")
 _SEED = re.compile(r"(.*\.)?seed")
 # What holds where a record says nothing, since it is older than the key: said or not, it is the same setting.
-_UNSAID = {"trainer.precision": "32-true", "probe.goal_classes": "all", "probe.module.goal_classes": "all"}
+_UNSAID = {
+    **{"trainer.precision": "32-true", "probe.goal_classes": "all", "probe.module.goal_classes": "all"},
+    "data.balanced": False,
+}
 _STAGE = re.compile(r"(.*\.)?stages\.(\w+)\.steps")
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 

@@ -48,7 +48,7 @@ class Figure:
 
     @property
     def tolerance(self) -> float:
-        """A distance that never counts as a difference: of map values 0.005, of shares and scores 0.01."""
+        """A distance that never counts as a difference: of map values 0.005, of shares, scores and L2 0.01."""
         return TOLERANCE["map" if self.metric.endswith(_MAP_VALUES) else "rate"]
 
 
@@ -120,25 +120,24 @@ def alarm_values(trainings: Trainings) -> Values:
     """The pair alarm of every attack, by the clean cell of the same interpreter and training.
 
     AUC, and the shares of pairs that ring at thresholds from calibration: of adversarial pairs (``tpr``) by attack, of
-    harmless ones (``fpr``) once an interpreter, as of its clean cell. Left out: figures of an attack whose alarm a
-    training lacks, or has of fewer than ``MIN_SAMPLES`` adversarial pairs.
+    harmless ones (``fpr``) of the clean cell. Left out: what a training of the attack has no clean cell for, and
+    attacks with fewer than ``MIN_SAMPLES`` adversarial pairs in any training.
     """
     found: Values = {}
-    attacks = [record for record in trainings.records if _is_attack(record)]
-    for kind in dict.fromkeys(map(kind_of, attacks)):
+    for kind in dict.fromkeys(map(kind_of, trainings.records)):
         cells = [(cohort.find(*kind), cohort.find(kind[0], "clean")) for cohort in trainings.cohorts]
-        pairs = [(attack, clean) for attack, clean in cells if attack is not None]
-        alarms = [pair_alarm(attack, clean) for attack, clean in pairs if clean is not None]
-        if len(alarms) < len(pairs) or not all(map(_can_ring, alarms)):
+        pairs = [(record, clean) for record, clean in cells if record is not None]
+        alarms = [pair_alarm(record, clean) for record, clean in pairs if clean is not None]
+        harmless, attack = kind[1] == "clean", _is_attack(pairs[0][0])
+        if len(alarms) < len(pairs) or not (harmless or (attack and all(map(_can_ring, alarms)))):
             continue
-        found[Figure(*kind, "pair_alarm_auc", "pairs")] = [auc([alarm], _POINTS_ONLY).value for alarm in alarms]
-        for name, of_kind, harmless in (("tpr", kind, False), ("fpr", (kind[0], "clean", None, 1), True)):
-            for percent in FALSE_ALARMS:
-                rates = [alarm_rate([alarm], percent, _POINTS_ONLY, harmless=harmless) for alarm in alarms]
-                if all(rate.n for rate in rates):
-                    found.setdefault(
-                        Figure(*of_kind, f"pair_alarm_{name}_{percent}", "pairs"), [rate.value for rate in rates]
-                    )
+        if attack:
+            found[Figure(*kind, "pair_alarm_auc", "pairs")] = [auc([alarm], _POINTS_ONLY).value for alarm in alarms]
+        for percent in FALSE_ALARMS:
+            rates = [alarm_rate([alarm], percent, _POINTS_ONLY, harmless=harmless) for alarm in alarms]
+            if all(rate.n for rate in rates):
+                name = f"pair_alarm_{'fpr' if harmless else 'tpr'}_{percent}"
+                found[Figure(*kind, name, "pairs")] = [rate.value for rate in rates]
     return found
 
 

@@ -18,8 +18,8 @@ from benchmark.report.tables.formats import EMPTY, Entry, Table, escape_markdown
 _RULE = (
     "A figure is consistent if it lies in the 95 % prediction interval for another training: with S trainings there of "
     "mean m and standard deviation s, m ± t(S − 1) s √(1 + 1/S); for the mean of T trainings here m ± t(S + T − 2) s "
-    "√(1/T + 1/S) with s over both sides. Map values within 0.005, shares and scores within 0.01 always are: the same "
-    "weights may differ by as much on another CPU."
+    "√(1/T + 1/S) with s over both sides. Map values within 0.005, shares, scores and L2 within 0.01 always are: the "
+    "same weights may differ by as much on another CPU."
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,9 @@ from benchmark.storage.flags import BY_NAME
 if TYPE_CHECKING:
     from benchmark.storage.records import Record
 
-_DEFAULT_DATA = "digits"
 # Options of a folder of images that are no sizes, with their defaults; those that are places are this machine's own.
 _OF_FOLDERS = {"classes": "folders", "test_folder": "test", "balanced": False, "calibration_share": 0.1}
-_PLACES = {"boxes": "FOLDER", "val_labels": "FILE"}
+_PLACES = {"root": "FOLDER", "boxes": "BOXES", "val_labels": "LABELS"}
 _NAMED_LEVELS = {0.03: "03", 0.3: "30"}  # conf/probe has a file for each kind of noise at these
 
 
@@ -104,14 +104,18 @@ def command(cell: Mapping[str, Any], swept: Mapping[str, Any]) -> str:
 def _data(config: Mapping[str, Any], cell: Mapping[str, Any]) -> Sequence[str]:
     data = config.get("data") or {}
     if not str(data.get("_target_", "")).endswith("ImageFolder"):
-        return [] if cell.get("experiment") and cell.get("data") == _DEFAULT_DATA else [f"data={cell.get('data')}"]
-    named = {"root": "FOLDER", **{name: data[name] for name in ("name", "image_size")}}
-    named |= {name: value for name, default in _OF_FOLDERS.items() if (value := data.get(name, default)) != default}
-    named |= {name: place for name, place in _PLACES.items() if data.get(name) is not None}
-    return [
-        "data=image_folder",
-        *(f"data.{name}={str(value).replace('True', 'true')}" for name, value in named.items()),
-    ]
+        return [f"data={cell.get('data')}"]
+    named = {name: data[name] for name in ("name", "image_size")}
+    everything = bool(cell.get("experiment"))  # which may have other defaults
+    named |= {n: data.get(n, usual) for n, usual in _OF_FOLDERS.items() if everything or data.get(n, usual) != usual}
+    places = {name: place for name, place in _PLACES.items() if name == "root" or data.get(name) is not None}
+    words = [f"data.{name}={value}" for name, value in places.items()]
+    return ["data=image_folder", *words, *(f"data.{name}={_typed(value)}" for name, value in named.items())]
+
+
+def _typed(value: Any) -> str:
+    """A value as it is typed in a shell."""
+    return str(value).lower() if isinstance(value, bool) else shlex.quote(str(value))
 
 
 def _classifier(config: Mapping[str, Any], cell: Mapping[str, Any]) -> Sequence[str]:
