@@ -386,6 +386,18 @@ def objects(published: Published) -> str:
     return pipe_table(["", *titles, "images / with a box"], rows)
 
 
+def confidences(published: Published) -> str:
+    """A row a confidence of RTS's selector: what its benign maps are."""
+    cells = {record.cell["config"]["interpreter"]["confidence"]: record for record in published.records}
+    metrics = (*OBJECTS[:2], "deletion", "insertion")
+    rows = []
+    for confidence in sorted(cells):
+        found = [mean_with_interval([cells[confidence]], name, published.bootstrap) for name in metrics]
+        rows.append([f"{confidence:g}", *map(interval, found), f"{found[1].n} / {found[0].n}"])
+    titles = ["the class's map against another's, L1", *map(metric_name, metrics[1:])]
+    return pipe_table(["confidence", *titles, "images: mean map / the rest"], rows)
+
+
 def tenfold(published: Published, interpreters: str) -> str:
     """A row an interpreter: where ADV2 with ten times its steps leaves the maps, and where adv2_auto does."""
     rows = []
@@ -463,6 +475,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         settings,
         families,
         objects,
+        confidences,
         tenfold,
         passes,
     )

@@ -251,7 +251,7 @@ def test_the_page_is_small_for_its_pictures(page, elements):
         ),
         ({"probe": "uniform", "level": 0.1}, "interpreter=rts probe=uniform probe.level=0.1 seed=0"),
         ({"steps_factor": 10, "seed": 3}, "probe=adv2_x10 seed=3"),
-        ({"experiment": "observation_8"}, "python -m benchmark run experiment=observation_8 data=digits classifier=resnet10t"),
+        ({"experiment": "observation_8"}, "run experiment=observation_8 data=digits classifier=resnet10t"),
         (
             {"split": "calibration", "budget": "smoke", "data_seed": 2},
             "seed=0 data.seed=2 budget=smoke split=calibration",
