@@ -29,7 +29,7 @@ def main(config: DictConfig) -> None:
         named = [named] if isinstance(named, str) else named
         if not isinstance(named, list) or not named or not all(isinstance(each, str) and each for each in named):
             raise ValueError(f"results is a list of folders, or published, got {resolved['results']!r}")
-        folders = [path for each in named for path in (_shipped() if each == PUBLISHED else [Path(each)])]
+        folders = [path for each in named for path in (shipped() if each == PUBLISHED else [Path(each)])]
         bundles = None if resolved["bundles"] is None else Path(resolved["bundles"])
         if bundles is not None and not bundles.is_dir():
             raise ValueError(f"bundles={bundles} is no folder: name one that holds bundles (*.zip)")
@@ -45,6 +45,9 @@ def main(config: DictConfig) -> None:
     job(config, lambda settings: "leaderboard", work)
 
 
-def _shipped() -> list[Path]:
-    """Every folder of published results that ships with the suite."""
-    return sorted(path.parent for path in published_root().glob("*/index.json"))
+def shipped() -> list[Path]:
+    """Every folder of published results that ships with the suite and has another probe than none."""
+    from benchmark.report.published.pack import read_pack
+
+    folders = sorted(path.parent for path in published_root().glob("*/index.json"))
+    return [each for each in folders if any(record.cell["probe"] != "clean" for record in read_pack(each).records)]
