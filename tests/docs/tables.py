@@ -122,7 +122,7 @@ def provenance(published: Published) -> str:
     mode = " in portable mode" if all(portable) else " (on the CPU in portable mode)" if any(portable) else ""
     threads, device, commit = (", ".join(map(str, published.index(name))) for name in ("threads", "device", "commit"))
     return (
-        f"{published.trainings.seeds_in_words}, {len(published.trainings.records)} cells; {device}, "
+        f"{published.trainings.seeds_in_words}, {len(published.records)} cells; {device}, "
         f"{threads} thread{'' if threads == '1' else 's'}{mode}; {packages}; commit {commit}"
     )
 
