@@ -38,7 +38,7 @@ class LitAdversarial(LitClassifier):
             statistics of each step's batch, and its running averages see every step. The loss is taken in train mode.
         ramp: share of the training over which x' - x is scaled by a factor rising from 0 to 1: from the first step on
             attacked by the whole ball, a net whose classes are faint to begin with learns none.
-        lr, weight_decay, seed, augment, label_smoothing: those of LitClassifier.
+        lr, weight_decay, seed, optimizer, augment, label_smoothing: those of LitClassifier.
     """
 
     @checked_arguments
@@ -51,7 +51,8 @@ class LitAdversarial(LitClassifier):
         lr: Positive,
         weight_decay: NonNegative,
         seed: Seed,
-        augment: Literal["none", "flip_crop"] = "none",
+        optimizer: Literal["adamw", "sgd"] = "adamw",
+        augment: Literal["none", "flip_crop", "flip_crop_cutout"] = "none",
         label_smoothing: Fraction = 0.0,
         attack_mode: Literal["eval", "train"] = "eval",
         ramp: Fraction = 0.0,
@@ -61,6 +62,7 @@ class LitAdversarial(LitClassifier):
             lr=lr,
             weight_decay=weight_decay,
             seed=seed,
+            optimizer=optimizer,
             augment=augment,
             label_smoothing=label_smoothing,
         )
@@ -116,7 +118,8 @@ class LitTRADES(LitAdversarial):
         lr: Positive,
         weight_decay: NonNegative,
         seed: Seed,
-        augment: Literal["none", "flip_crop"] = "none",
+        optimizer: Literal["adamw", "sgd"] = "adamw",
+        augment: Literal["none", "flip_crop", "flip_crop_cutout"] = "none",
         label_smoothing: Fraction = 0.0,
         attack_mode: Literal["eval", "train"] = "eval",
         ramp: Fraction = 0.0,
@@ -128,6 +131,7 @@ class LitTRADES(LitAdversarial):
             lr=lr,
             weight_decay=weight_decay,
             seed=seed,
+            optimizer=optimizer,
             augment=augment,
             label_smoothing=label_smoothing,
             attack_mode=attack_mode,
@@ -172,7 +176,8 @@ class LitEnsembleAdversarial(LitAdversarial):
         lr: Positive,
         weight_decay: NonNegative,
         seed: Seed,
-        augment: Literal["none", "flip_crop"] = "none",
+        optimizer: Literal["adamw", "sgd"] = "adamw",
+        augment: Literal["none", "flip_crop", "flip_crop_cutout"] = "none",
         label_smoothing: Fraction = 0.0,
         attack_mode: Literal["eval", "train"] = "eval",
         ramp: Fraction = 0.0,
@@ -185,6 +190,7 @@ class LitEnsembleAdversarial(LitAdversarial):
             lr=lr,
             weight_decay=weight_decay,
             seed=seed,
+            optimizer=optimizer,
             augment=augment,
             label_smoothing=label_smoothing,
             attack_mode=attack_mode,

@@ -18,11 +18,13 @@ from lightning_modules.training import Training
 
 
 class LitClassifier(Training):
-    """Cross-entropy under AdamW and a one-cycle schedule.
+    """Cross-entropy under a one-cycle schedule.
 
     Args:
-        network: the classifier. augment: none | flip_crop (horizontal flip and a shift of up to an eighth of the side,
-            drawn per sample and epoch). label_smoothing: of the cross-entropy.
+        network: the classifier. optimizer: adamw | sgd (Nesterov's). label_smoothing: of the
+            cross-entropy.
+        augment: none | flip_crop (horizontal flip and a shift of up to an eighth of the side) | flip_crop_cutout (and
+            a grey square of half the side; DeVries and Taylor, 2017), drawn per sample and epoch.
         class_weights: balanced weighs each sample by N / (K n_k), n_k the training images of its class and K the
             classes that have some, so that every class weighs the same; None weighs samples alike. label_N: the labels
             of the training images, for these weights.
@@ -38,12 +40,13 @@ class LitClassifier(Training):
         lr: Positive,
         weight_decay: NonNegative,
         seed: Seed,
-        augment: Literal["none", "flip_crop"] = "none",
+        optimizer: Literal["adamw", "sgd"] = "adamw",
+        augment: Literal["none", "flip_crop", "flip_crop_cutout"] = "none",
         label_smoothing: Fraction = 0.0,
         class_weights: Literal["balanced"] | None = None,
         label_N: np.ndarray | None = None,
     ) -> None:
-        super().__init__(lr=lr, weight_decay=weight_decay, seed=seed, decoupled=True)
+        super().__init__(lr=lr, weight_decay=weight_decay, seed=seed, optimizer=optimizer)
         weight_K = balanced_weights(label_N, network.num_classes) if class_weights and label_N is not None else None
         self.register_buffer("weight_K", weight_K, persistent=False)
         self.network, self.augment, self.label_smoothing = network, augment, label_smoothing
@@ -54,8 +57,10 @@ class LitClassifier(Training):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         image = batch["image"]
-        if self.augment == "flip_crop":
+        if self.augment != "none":
             image = flip_crop(image, self.keys(batch, "augment"))
+        if self.augment == "flip_crop_cutout":
+            image = cutout(image, self.keys(batch, "cutout"))
         return self.checked(*self.objective(batch, image))
 
     def objective(self, batch: Batch, image_BCHW: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -93,3 +98,17 @@ def flip_crop(image_BCHW: Tensor, key_B: Tensor) -> Tensor:
     columns = left[:, None] + torch.arange(width, device=image_BCHW.device)
     which = torch.arange(batch, device=image_BCHW.device)[:, None, None]
     return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cutout(image_BCHW: Tensor, key_B: Tensor) -> Tensor:
+    """Each image with a grey square of half its side, whose centre is any pixel: what lies outside is cut off."""
+    height, width = image_BCHW.shape[-2:]
+    choice_B2 = rng.uniform(key_B, 2)
+
+    def inside(size: int, choice_B: Tensor) -> Tensor:
+        place = torch.arange(size, device=image_BCHW.device)
+        start_B1 = (choice_B * size).long()[:, None] - size // 4
+        return (place >= start_B1) & (place < start_B1 + size // 2)
+
+    rows_BH, columns_BW = inside(height, choice_B2[:, 0]), inside(width, choice_B2[:, 1])
+    return image_BCHW.masked_fill((rows_BH[:, :, None] & columns_BW[:, None, :])[:, None], 0.5)

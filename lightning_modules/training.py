@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -17,14 +18,23 @@ class Training(pl.LightningModule):
     """Base of the trained modules.
 
     Args:
-        lr: peak of the one-cycle schedule. weight_decay: of AdamW or Adam (``decoupled`` says which).
+        lr: peak of the one-cycle schedule. weight_decay: of the optimizer.
         seed: of all random numbers in training.
+        optimizer: adam | adamw (decoupled weight decay; Loshchilov and Hutter, ICLR 2019) | sgd (Nesterov's momentum,
+            0.95 that the schedule lowers to 0.85 and raises again; as it does Adam's first beta).
     """
 
     @checked_arguments
-    def __init__(self, *, lr: Positive, weight_decay: NonNegative, seed: Seed, decoupled: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        lr: Positive,
+        weight_decay: NonNegative,
+        seed: Seed,
+        optimizer: Literal["adam", "adamw", "sgd"] = "adam",
+    ) -> None:
         super().__init__()
-        self.lr, self.weight_decay, self.seed, self.decoupled = lr, weight_decay, seed, decoupled
+        self.lr, self.weight_decay, self.seed, self.optimizer = lr, weight_decay, seed, optimizer
 
     def trained(self) -> nn.Module:
         """The module whose weights are the result."""
@@ -66,14 +76,17 @@ class Training(pl.LightningModule):
         return self.trained().parameters()
 
     def new_optimizer(self) -> torch.optim.Optimizer:
-        """Adam or AdamW. Fused: one kernel a step, whose square root is the same on every CPU (see
-        benchmark/numerics/roots.py).
+        """What :attr:`optimizer` names. Fused: one kernel a step, and in Adam's a square root that is the same on every
+        CPU (see benchmark/numerics/roots.py).
         """
-        kind = torch.optim.AdamW if self.decoupled else torch.optim.Adam
-        return kind(self.parameters_to_train(), lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        settings = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
+        if self.optimizer == "sgd":
+            return torch.optim.SGD(self.parameters_to_train(), momentum=0.9, nesterov=True, **settings)
+        kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
+        return kind(self.parameters_to_train(), **settings)
 
     def configure_optimizers(self):
-        """Adam or AdamW under a one-cycle schedule over all the steps."""
+        """The optimizer under a one-cycle schedule over all the steps."""
         optimizer = self.new_optimizer()
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)

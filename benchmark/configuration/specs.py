@@ -26,6 +26,7 @@ OWN_KEYS = ("name", "fingerprint", "scale_images")
 _OF_CHECKPOINT = ("checkpoint", "checkpoint_entry", "key_map")
 _OPTIONAL = ("mean", "std")
 KEY_MAP = "classifier.key_map"
+USUAL_OPTIMIZER = "adamw"
 
 # The noise that the benign spread is taken under keeps the prediction of all but this share of the samples.
 SPREAD_LEVEL = 0.03
@@ -63,7 +64,7 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
     chosen = config["classifier"] if group is None else group
     unset = [name for name in _OPTIONAL if chosen.get(name) is None]
     network = _without(chosen, ("label", "architecture", *_OF_CHECKPOINT, *unset))
-    network["training"] = _without(chosen["training"], ("suffix", "sources", "start"))
+    network["training"] = _training(chosen["training"])
     spec = {"data": artefact_key("data", data_spec(config)), "classifier": network, **_precision(config)}
     if (start := training_start(chosen)) is not None:
         spec["start"] = artefact_key("classifier", classifier_spec(config, start))
@@ -74,6 +75,12 @@ def classifier_spec(config: Config, group: Config | None = None) -> Spec:
         read = {"entry": chosen.get("checkpoint_entry"), "key_map": read_key_map(chosen.get("key_map"), KEY_MAP)}
         spec |= {name: value for name, value in read.items() if value is not None}
     return spec
+
+
+def _training(group: Config) -> Spec:
+    """How a classifier is trained; the optimizer enters where it is not the usual one."""
+    module = {name: value for name, value in group["module"].items() if (name, value) != ("optimizer", USUAL_OPTIMIZER)}
+    return {**_without(group, ("suffix", "sources", "start")), "module": module}
 
 
 def training_start(group: Config) -> Config | None:

@@ -17,7 +17,7 @@ from benchmark.objectives.rts import MapWeights
 from benchmark.probes.attack import GradientAttack, Phase
 from benchmark.probes.linf_ball import LinfBall
 from benchmark.types import Goal
-from lightning_modules.classifier import flip_crop
+from lightning_modules.classifier import LitClassifier, cutout, flip_crop
 from lightning_modules.rts import LitRTS, LitSelector, LitWarmStart
 from lightning_modules.rtsa import LitRTSA
 
@@ -194,6 +194,37 @@ def test_flip_crop_is_a_mirrored_shift_drawn_per_sample():
         )
         assert torch.equal(flip_crop(image[row : row + 1], keys[row : row + 1])[0], moved[row])
     assert found == 40
+
+
+def test_cutout_greys_a_square_of_half_the_side_whose_centre_is_any_pixel():
+    """Against a loop over all the places of the square, in an image that is nowhere grey."""
+    image = torch.zeros(200, 3, 8, 8)
+    keys = rng.sample_keys(0, "cutout", torch.arange(200))
+    cut = cutout(image, keys)
+    places = {}
+    for y in range(8):
+        for x in range(8):
+            square = torch.zeros(3, 8, 8)
+            square[:, max(y - 2, 0) : y + 2, max(x - 2, 0) : x + 2] = 0.5
+            places[y, x] = square
+    found = [next(at for at, square in places.items() if torch.equal(row, square)) for row in cut]
+    assert len(set(found)) > 50, "of 64 places in 200 draws"
+    assert torch.equal(cutout(image[7:8], keys[7:8])[0], cut[7]), "drawn per sample"
+
+
+def test_sgd_is_nesterov_s_with_weight_decay(interpreter):
+    """Two steps by hand of one parameter: v <- 0.9 v + g, p <- p - lr (g + 0.9 v), g with the weight decay."""
+    module = LitClassifier(network=interpreter.classifier, lr=0.1, weight_decay=0.01, seed=0, optimizer="sgd")
+    parameter = next(iter(module.parameters_to_train()))
+    optimizer = module.new_optimizer()
+    expected, velocity = parameter.detach().clone(), 0.0
+    for slope in (1.0, -3.0):
+        parameter.grad = torch.full_like(parameter, slope)
+        optimizer.step()
+        gradient = slope + 0.01 * expected
+        velocity = 0.9 * velocity + gradient
+        expected = expected - 0.1 * (gradient + 0.9 * velocity)
+        torch.testing.assert_close(parameter.detach(), expected)
 
 
 @pytest.mark.parametrize(

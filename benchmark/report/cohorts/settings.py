@@ -17,6 +17,7 @@ _SEED = re.compile(r"(.*\.)?seed")
 _UNSAID = {
     **{"trainer.precision": "32-true", "probe.goal_classes": "all", "probe.module.goal_classes": "all"},
     "data.balanced": False,
+    **{f"classifier.training.{where}module.optimizer": "adamw" for where in ("", "start.")},
 }
 _STAGE = re.compile(r"(.*\.)?stages\.(\w+)\.steps")
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
