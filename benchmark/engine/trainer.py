@@ -107,6 +107,6 @@ def _quiet() -> None:
         ".*isinstance.treespec, LeafSpec.*",
         ".*broadcast_buffers. is deprecated.*",
         ".*your dataloader is not resumable.*",  # it is: engine/fit.py
-        ".*srun. command is available.*",
+        ".*GPU available but not used.*",  # trainer=cpu says so
     ):
         warnings.filterwarnings("ignore", message=remark)

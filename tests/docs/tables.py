@@ -23,6 +23,7 @@ import numpy as np
 from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.verdicts import Verdicts, judge
 from benchmark.report.cohorts.grouping import grouped
+from benchmark.report.cohorts.settings import differing, settings_of
 from benchmark.report.cohorts.trainings import Trainings, pooled
 from benchmark.report.compare.consistency import consistency, summary
 from benchmark.report.compare.figures_of import Figure, cell_values, difference_values, kind_of
@@ -434,11 +435,14 @@ def families(published: Published) -> str:
 def settings(published: Published, interpreter: str) -> str:
     """A row a setting of an interpreter that was varied: its trainings, and the verdicts on claims 2 and 3."""
     rows = []
-    for group in grouped(published.records):
+    groups = grouped(published.records)
+    own = [settings_of(next(r for r in group.records if r.cell["interpreter"] == interpreter)) for group in groups]
+    varied = [path for path in differing(own) if path.startswith("interpreter.")]
+    for group, setting in zip(groups, own, strict=True):
         lines = {
             line.claim: line for line in judge(group, published.bootstrap).headlines if line.interpreter == interpreter
         }
-        said = ", ".join(f"{path.split('.')[-1]} {value}" for path, value in group.settings.items())
+        said = ", ".join(f"{path.split('.')[-1]} {setting[path]}" for path in varied if path in setting)
         found = [f"**{lines[claim].verdict}**: {lines[claim].assessment.numbers}" for claim in ("attack", "harmless")]
         rows.append([said, group.seeds_in_words, *found])
     titles = [f"claim {CLAIMS[claim].number}" for claim in ("attack", "harmless")]
