@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 import math
 
 import numpy as np
@@ -11,9 +9,8 @@ import torch
 
 from benchmark.classifiers.timm_classifier import TimmClassifier
 from benchmark.numerics.modules import eval_mode
+from benchmark.processes.notices import tell_once
 from benchmark.types import ImageSet
-
-log = logging.getLogger("underfire")
 
 CHECKED = 100  # images at most
 _BATCH = 50
@@ -55,10 +52,4 @@ def check_order(network: TimmClassifier, images: ImageSet, what: str) -> None:
             "(classifier.mean, classifier.std); map the names with patterns (classifier.key_map)"
         )
     told = f"gets {rate:.1%} of {len(rows)} calibration images right, in the mean over {len(classes)} classes"
-    _tell(f"{what}: paired by their order, the network {told}: compare it with what is published of these weights")
-
-
-@functools.cache
-def _tell(told: str) -> None:
-    """Says it once a process, though weights are looked at before a training and in it."""
-    log.info(told)
+    tell_once(f"{what}: paired by their order, the network {told}: compare it with what is published of these weights")

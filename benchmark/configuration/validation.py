@@ -57,23 +57,29 @@ def mistakes(config: dict[str, Any], *, whole: bool = True) -> Iterator[str]:
         yield from _portably(trainer)
     if "interpreter" in config and not any(key.startswith("interpreter") for key in check.found):
         yield from _references(config)
-    if isinstance(classifier := config.get("classifier"), dict):
-        yield from _trained_from_outside(classifier)
+    yield from _trained_from_outside(config)
     joined = ("", "level", "steps", "warmup", "module")
     if "probe" in config and not any(check.typed("probe", name).strip(".") in check.found for name in joined):
         yield from _joint(config["probe"])
 
 
-def _trained_from_outside(classifier: dict[str, Any]) -> Iterator[str]:
-    """A training that would not happen: weights from outside are taken as they are."""
-    training = classifier.get("training")
-    suffix = training.get("suffix") if isinstance(training, dict) else None
-    if classifier.get("checkpoint") is not None and suffix:
-        yield (
-            f"classifier.checkpoint takes weights as they are, without training, so that classifier/training="
-            f"{str(suffix).strip('_')} would not happen: leave one of the two away (classifier.label=NAME says how "
-            "weights were trained elsewhere)"
-        )
+def _trained_from_outside(group: dict[str, Any], path: str = "") -> Iterator[str]:
+    """Trainings that would not happen, of any classifier in the configuration: weights from outside are taken as they
+    are.
+    """
+    for name, node in group.items():
+        if not isinstance(node, dict):
+            continue
+        key = f"{path}{name}"
+        training = node.get("training")
+        suffix = training.get("suffix") if isinstance(training, dict) else None
+        if node.get("checkpoint") is not None and suffix:
+            yield (
+                f"{key}.checkpoint takes weights as they are, without training, so that "
+                f"{key.replace('.', '/')}/training={str(suffix).strip('_')} would not happen: leave one of the two "
+                f"away ({key}.label=NAME says how weights were trained elsewhere)"
+            )
+        yield from _trained_from_outside(node, f"{key}.")
 
 
 def _references(config: dict[str, Any]) -> Iterator[str]:

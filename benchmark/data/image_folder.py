@@ -25,11 +25,11 @@ from benchmark.data.folder_memory import FolderMemory
 from benchmark.data.folder_notes import folder_notes
 from benchmark.data.image_file import check_header, read_image, read_mask
 from benchmark.data.masks import MaskCounts, count_masks
-from benchmark.data.notices import warn_once
 from benchmark.data.object_files import Found, box_files, mask_files
 from benchmark.numerics.bounds import ImageCount, Label, OpenInterval, Seed, Text, checked_arguments
 from benchmark.numerics.expectations import Limit, Says
 from benchmark.numerics.images import from_bytes
+from benchmark.processes.notices import warn_once
 from benchmark.types import Batch
 
 # Sets of at most this many decoded bytes are read once into memory.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark.data.folder_layout import Layout
 from benchmark.data.folder_scan import is_folder
-from benchmark.data.notices import warn_once
+from benchmark.processes.notices import warn_once
 
 Found = list[Path | None]
 

@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.data.calibration_split import CALIBRATION_LEAST
 from benchmark.data.groups import check_labels
 from benchmark.data.masks import CountsMasks
-from benchmark.data.notices import warn_once
+from benchmark.processes.notices import warn_once
 from benchmark.types import Data, ImageSet
 
 # Images of the calibration split: a misclassification rate among fewer is no number.

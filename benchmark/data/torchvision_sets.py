@@ -11,9 +11,9 @@ from torchvision import datasets
 
 from benchmark.data.array_set import ArraySet
 from benchmark.data.calibration_split import FIRST_ID, calibration_rows, drawn_order
-from benchmark.data.notices import warn_once
 from benchmark.numerics.bounds import ImageCount, OpenInterval, Seed, checked_arguments
 from benchmark.numerics.expectations import Says
+from benchmark.processes.notices import warn_once
 
 # The arguments that select a split of torchvision's class; all of these hold 8-bit images in memory.
 _SPLIT_BY = {

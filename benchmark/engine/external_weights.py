@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,9 @@ from torch import Tensor, nn
 
 from benchmark.engine.key_map import mapped
 from benchmark.engine.weights_file import is_safetensors, read_state_dict
+from benchmark.processes.notices import tell_once
 from benchmark.storage.external_file import ORDER, KeyMap, weights_file
 from benchmark.storage.paths import CONFIG
-
-log = logging.getLogger("underfire")
 
 
 def load_external_weights(
@@ -55,13 +52,7 @@ def load_external_weights(
     _check_values(state, module, what)
     module.load_state_dict(state)
     if told:
-        _tell(told)
-
-
-@functools.cache
-def _tell(told: str) -> None:
-    """Says it once a process, however often the same weights are loaded."""
-    log.info(told)
+        tell_once(told)
 
 
 def _check_origin(config: Path, key: str, expected: dict[str, Any]) -> None:

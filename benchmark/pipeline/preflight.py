@@ -10,7 +10,6 @@ from torch import Tensor
 from benchmark.classifiers.pretrained import check_pretrained
 from benchmark.configuration.instantiation import instantiate
 from benchmark.configuration.specs import SPREAD_LEVEL, Config, training_sources
-from benchmark.data.notices import warn_once
 from benchmark.data.split_check import check_data
 from benchmark.interpreters.base import BaseInterpreter
 from benchmark.interpreters.captum_adapter import CaptumAttribution
@@ -28,6 +27,7 @@ from benchmark.planning.required_artefacts import classifier_ref, stage_refs
 from benchmark.probes.attack import GradientAttack, check_graph
 from benchmark.probes.const_search import ConstSearch
 from benchmark.probes.goal_attack import GoalAttack
+from benchmark.processes.notices import warn_once
 from benchmark.types import Classifier, Data, Interpreter
 
 BLUR = 11 / 224  # sigma of the blurred evidence of RTS's authors, as a share of the side

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections import Counter
 
-from tests.helpers import PROJECT
+from benchmark.configuration.specs import classifier_spec
+from benchmark.storage.artefacts import artefact_key
+from tests.helpers import PROJECT, configured
 
 NAMES = """
 from pathlib import Path
@@ -45,6 +47,16 @@ def test_a_class_that_moves_keeps_its_name(tmp_path):
                     text.replace(f"{path}.", f"{path}_elsewhere.").replace(f"{path} ", f"{path}_elsewhere ")
                 )
     assert names(tmp_path) == before
+
+
+def test_the_usual_optimizer_is_no_part_of_a_name(tmp_path):
+    """A classifier keeps the name that it had before the optimizer could be chosen."""
+    key = "classifier.training.module.optimizer"
+    usual, unsaid, other = (
+        artefact_key("classifier", classifier_spec(configured(tmp_path, *overrides)))
+        for overrides in ((), (f"~{key}",), (f"{key}=sgd",))
+    )
+    assert usual == unsaid != other
 
 
 def test_no_two_classes_share_a_name():

@@ -90,6 +90,11 @@ def answers(*overrides: str) -> list[str]:
             "classifier.checkpoint=w.pt classifier/training=pgd",
             "classifier.checkpoint takes weights as they are, without training, so that classifier/training=pgd would",
         ),
+        (
+            "+classifier@probe.surrogate=small_regnet probe.surrogate.checkpoint=w.pt "
+            "classifier/training@probe.surrogate.training=pgd",
+            "probe.surrogate.checkpoint takes weights as they are, without training, so that probe/surrogate/train",
+        ),
         ("split=train", "split is test or calibration, got 'train'"),
         ("force=cells", "force is cell or artefact, or null, got 'cells': did you mean cell?"),
         ("logger.mode=of", "logger.mode is one of offline, online, disabled, got 'of'"),

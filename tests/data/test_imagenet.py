@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from benchmark.data import folder_index, imagenet_classes, notices
+from benchmark.data import folder_index, imagenet_classes
 from benchmark.data.folder_layout import Layout
 from benchmark.data.imagenette import Imagenette
 from benchmark.data.split_check import check_data
+from benchmark.processes import notices
 from tests.data.folders import folder, plant, save
 
 TENCH, SPRINGER, CHURCH = "n01440764", "n02102040", "n03028079"  # classes 0, 217 and 497 of every ImageNet network
@@ -19,7 +20,7 @@ TENCH, SPRINGER, CHURCH = "n01440764", "n02102040", "n03028079"  # classes 0, 21
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     caplog.set_level(logging.WARNING, "underfire")
     return caplog
 

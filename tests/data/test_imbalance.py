@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.data import notices
 from benchmark.data.calibration_split import drawn_order
 from benchmark.data.groups import Population
 from benchmark.data.split_check import check_data
 from benchmark.pipeline.artefacts.predictions import tally
 from benchmark.pipeline.cell import _class_names
 from benchmark.pipeline.context import RunContext
+from benchmark.processes import notices
 from lightning_modules.classifier import LitClassifier, balanced_weights
 from tests.data.folders import folder, plant
 from tests.helpers import configured
@@ -24,7 +24,7 @@ from tests.helpers import configured
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     caplog.set_level(logging.WARNING, "underfire")
     return caplog
 

@@ -9,15 +9,16 @@ import pytest
 import torch
 from PIL import Image
 
-from benchmark.data import folder_index, image_folder, notices
+from benchmark.data import folder_index, image_folder
 from benchmark.data.box_file import read_boxes
 from benchmark.data.folder_layout import Layout
+from benchmark.processes import notices
 from tests.data.folders import folder, plant, save, small
 
 
 @pytest.fixture(autouse=True)
 def told(caplog):
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     caplog.set_level(logging.WARNING, "underfire")
     return caplog
 

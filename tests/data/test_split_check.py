@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data import image_folder, notices
+from benchmark.data import image_folder
 from benchmark.data.array_set import ArraySet
 from benchmark.data.split_check import check_data
+from benchmark.processes import notices
 from tests.data.folders import folder, plant, save, small
 
 SPLITS = ("train", "test")
@@ -20,7 +21,7 @@ SPLITS = ("train", "test")
 @pytest.fixture(autouse=True)
 def told(caplog):
     """The log, in which every sentence counts as new."""
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     caplog.set_level(logging.WARNING, "underfire")
     return caplog
 

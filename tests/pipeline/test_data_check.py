@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.data import notices
 from benchmark.pipeline import preflight
 from benchmark.pipeline.cell import run_cell
 from benchmark.pipeline.evaluation import _null_counts
 from benchmark.pipeline.measure import Measurements
+from benchmark.processes import notices
 from benchmark.storage.records import read_records
 from tests.data.folders import plant, save
 from tests.helpers import configured
@@ -43,7 +43,7 @@ def test_a_folder_that_does_not_go_is_refused_before_any_training(tmp_path, spli
 
 def test_a_blur_that_is_small_for_the_images_is_told(tmp_path, caplog):
     """Four pixels are those of digits of 48: at 128 px the rule gives 6.3, at 224 px 11."""
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     caplog.set_level("WARNING", "underfire")
     config = configured(tmp_path, "interpreter=rts", "measure.blur=4.0", "interpreter.blur=11")
     preflight._warn_of_blur(config, 224)
@@ -68,7 +68,7 @@ def test_samples_with_an_empty_mask_are_counted_in_the_record(tmp_path, caplog):
         for name in ("ant", "bee")
         for n in range(4)
     ]
-    notices._warn.cache_clear()
+    notices._log.cache_clear()
     with caplog.at_level(logging.WARNING, "underfire"):
         run_cell(on_folder(tmp_path))
     assert f"{len(empty)} of 16 test masks are missing or empty: these samples have no object IoU" in caplog.text
