@@ -12,13 +12,16 @@ results do.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from benchmark.report.claims.rows import ClaimRow, select_rows
 from benchmark.report.claims.verdicts import Verdicts, judge
@@ -307,12 +310,32 @@ def beside(published: Published, other: str) -> str:
 
 
 def alike(published: Published, other: str) -> str:
-    """The correlation of two sets over trainings, place by place, its mean over all figures."""
+    """The correlation of two sets over trainings, place by place, its mean over all figures; p by all the pairings."""
     known = published_in(RESULTS / other)
     assert known is not None
     pairs = [(v, known.by_training[name]) for name, v in published.by_training.items() if name in known.by_training]
-    found = [np.corrcoef(v, w)[0, 1] for v, w in pairs if len(v) == len(w) and np.std(v) > 0 and np.std(w) > 0]
-    return f"{np.mean(found):.2f}"
+    kept = [
+        (v, w) for v, w in pairs if len(v) == len(w) == len(published.trainings.seeds) and np.std(v) * np.std(w) > 0
+    ]
+    left_FT, right_FT = (stats.zscore(np.array(side), axis=1) for side in zip(*kept, strict=True))
+    found = [(left_FT * right_FT[:, order]).mean() for order in map(list, permutations(range(left_FT.shape[1])))]
+    share = np.mean(np.array(found) >= found[0] - 1e-9)
+    return f"{found[0]:.2f} (p {share:.2f})"
+
+
+def by_seed(published: Published, interpreter: str, metric: str, probe: str = "strongest") -> str:
+    """The mean difference to RTS where the trainings of one seed count as one, their mean, with a 95 % t interval."""
+    wanted = Figure(f"{interpreter} − rts", probe, None, 1, metric, "all")
+    sides: dict[int, list[float]] = defaultdict(list)
+    for pack in published.packs:
+        part = Published([pack], published.bootstrap)
+        for seed, value in zip(part.trainings.seeds, part.by_training[wanted], strict=True):
+            sides[seed].append(value)
+    mean_S = np.array([np.mean(values) for values in sides.values()])
+    reach = stats.t.ppf(0.975, len(mean_S) - 1) * stats.sem(mean_S)
+    decimals = 4 if abs(mean_S.mean()) < 0.002 else 3
+    low, high = mean_S.mean() - reach, mean_S.mean() + reach
+    return f"{mean_S.mean():+.{decimals}f} [{low:.{decimals}f}, {high:.{decimals}f}]"
 
 
 def variance(published: Published) -> str:
@@ -462,6 +485,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
         sets,
         agreement,
         alike,
+        by_seed,
         variance,
         means,
         between,
