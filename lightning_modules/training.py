@@ -79,11 +79,11 @@ class Training(pl.LightningModule):
         """What :attr:`optimizer` names. Fused: one kernel a step, and in Adam's a square root that is the same on every
         CPU (see benchmark/numerics/roots.py).
         """
-        settings = {"lr": self.lr, "weight_decay": self.weight_decay, "fused": True}
+        weights, lr, decay = self.parameters_to_train(), self.lr, self.weight_decay
         if self.optimizer == "sgd":
-            return torch.optim.SGD(self.parameters_to_train(), momentum=0.9, nesterov=True, **settings)
+            return torch.optim.SGD(weights, lr=lr, weight_decay=decay, momentum=0.9, nesterov=True, fused=True)
         kind = torch.optim.AdamW if self.optimizer == "adamw" else torch.optim.Adam
-        return kind(self.parameters_to_train(), **settings)
+        return kind(weights, lr=lr, weight_decay=decay, fused=True)
 
     def configure_optimizers(self):
         """The optimizer under a one-cycle schedule over all the steps."""
