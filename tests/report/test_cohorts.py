@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from benchmark.report.claims.verdicts import judge
@@ -179,3 +181,19 @@ def test_a_study_of_many_settings_is_grouped_by_what_was_computed():
     for group in groups:
         assert len(group.cells("rts", "adv2")) == len(group.cells("rtsa", "adv2")) == 1
         assert sum(group.settings.values()) <= 1
+
+
+@pytest.mark.parametrize("place", ["classifier", "probe.surrogate", "interpreter.encoder"])
+@pytest.mark.parametrize("training", ["training", "training.start"])
+def test_a_record_from_before_the_optimizer_was_a_key_is_of_the_usual_one(place, training):
+    """Of any classifier in the configuration, and of the network that an adversarial training starts from."""
+
+    def leaves(**module):
+        nested = module
+        for name in reversed([*place.split("."), *training.split("."), "module"]):
+            nested = {name: nested}
+        return settings_of(SimpleNamespace(cell={"config": nested}))
+
+    before, usual, other = leaves(lr=0.1), leaves(lr=0.1, optimizer="adamw"), leaves(lr=0.1, optimizer="sgd")
+    assert before == usual
+    assert differing([before, other]) == [f"{place}.{training}.module.optimizer"]

@@ -17,8 +17,8 @@ _SEED = re.compile(r"(.*\.)?seed")
 _UNSAID = {
     **{"trainer.precision": "32-true", "probe.goal_classes": "all", "probe.module.goal_classes": "all"},
     "data.balanced": False,
-    **{f"classifier.training.{where}module.optimizer": "adamw" for where in ("", "start.")},
 }
+_OPTIMIZER = re.compile(r"(.*\.)?training\.(start\.)?module\.optimizer")  # the same of any classifier: adamw
 _STAGE = re.compile(r"(.*\.)?stages\.(\w+)\.steps")
 PLACES = ("data.root", "data.cache")  # where something lies on one machine, which no result depends on
 
@@ -62,7 +62,8 @@ def settings_of(record: Record) -> dict[str, Any]:
     found = flat({name: config[name] for name in _SECTIONS_THAT_COUNT if config.get(name)}) if config else {}
     if precision := (config.get("trainer") or {}).get("precision"):
         found["trainer.precision"] = precision
-    left_out = (*PLACES, *(path for path, value in _UNSAID.items() if found.get(path) == value))
+    left_out = {*PLACES, *(path for path, value in _UNSAID.items() if found.get(path) == value)}
+    left_out |= {path for path, value in found.items() if value == "adamw" and _OPTIMIZER.fullmatch(path)}
     stages = tuple(_stages_of_no_steps(found))
     return {path: value for path, value in found.items() if path not in left_out and not path.startswith(stages)}
 
